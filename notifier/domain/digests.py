@@ -1,0 +1,118 @@
+"""A Digest: what one mailbox will read, as a value, composed fresh and never stored as text."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeLine:
+    """One change in words.
+
+    ``tone`` chooses colour and badge: stop, open, closed, site, results, join, plan, info.
+    ``badge`` is the same in words ("Stopped early"), ``label`` names the fact ("Recruitment"). ``before`` and ``after``
+    are ready to read; None on one side means added or removed. ``note`` is one more sentence, such as the reason given.
+    """
+
+    tone: str
+    badge: str
+    label: str
+    before: str | None = None
+    after: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A label and a value of the study at a glance, such as Ages: 18 years and over."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskedContact:
+    """A contact as it may be shown: a role ("Contact") and marks of constant shape, None where there is none."""
+
+    role: str
+    phone: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One study in a digest; the same for every reader who was last told at the same point.
+
+    ``kind`` is "changed" or "new"; ``headline`` says in a sentence what happened ("This study was stopped early").
+    ``more`` counts changes left out of ``lines``; ``where`` are site lines such as "Beijing, China: Recruiting".
+    ``history`` reads like "First seen 3 March 2026 · Updated 2 times · Last updated 4 May 2026".
+    """
+
+    nct_id: str
+    kind: str
+    title: str
+    headline: str
+    tone: str
+    lines: tuple[ChangeLine, ...]
+    more: int
+    facts: tuple[Fact, ...]
+    summary: str | None
+    where: tuple[str, ...]
+    more_sites: int
+    contacts: tuple[MaskedContact, ...]
+    history: str
+    page_url: str
+    record_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """The cards of one thing the reader asked for.
+
+    ``reason`` is why they get it ("You asked to hear about studies on stroke."), ``end_url`` ends just this.
+    """
+
+    heading: str
+    reason: str
+    end_url: str
+    cards: tuple[Card, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """What one mailbox reads: sections, then the links that every digest carries.
+
+    ``as_of`` is the day of the registry data, ``cadence`` reads like "every day at 8:00 (Europe/Berlin)".
+    """
+
+    language: str
+    sections: tuple[Section, ...]
+    changed: int
+    new: int
+    as_of: date | None
+    cadence: str
+    preferences_url: str
+    unsubscribe_url: str
+    one_click_url: str
+    postal_address: str
+    site_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """The mail that asks a mailbox's owner to confirm; carries no text the visitor typed."""
+
+    language: str
+    confirm_url: str
+    expires_at: datetime
+    site_name: str
+    postal_address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goodbye:
+    """The one closing note after a reader left everything."""
+
+    language: str
+    subscribe_url: str
+    site_name: str
+    postal_address: str

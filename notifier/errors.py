@@ -1,0 +1,76 @@
+"""Every error this service raises on purpose, in one tree.
+
+NotifierError
+├── ConfigurationError      a setting is missing or malformed; says what to set
+├── InvalidRecord           a registry record that cannot be read; says where and why
+├── InvalidRequest          what a person or program asked for cannot be done as asked
+│   ├── InvalidAddress      not an e-mail address that mail can be sent to
+│   ├── UnknownTrial        no study with this number is held
+│   └── UnknownCondition    no condition is known by this name; carries suggestions
+├── InvalidToken            a link that was altered, has expired or serves another purpose
+├── StoreUnavailable        the database cannot be reached or written just now
+└── TemplatesMissing        the templates are not where the package expects them
+"""
+
+
+class NotifierError(Exception):
+    """The root of the tree."""
+
+
+class ConfigurationError(NotifierError):
+    """A setting is missing or malformed; the message says what to set."""
+
+
+class InvalidRecord(NotifierError):
+    """A registry record that cannot be read.
+
+    Args:
+        path: where in the record, in the registry's own words, such as
+            ``protocolSection.identificationModule.nctId``.
+        reason: what is wrong there and what was expected.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class InvalidRequest(NotifierError):
+    """What was asked for cannot be done as asked; the message is fit for the person who asked."""
+
+    field = ""
+
+
+class InvalidAddress(InvalidRequest):
+    """Not an e-mail address that mail can be sent to."""
+
+    field = "email"
+
+
+class UnknownTrial(InvalidRequest):
+    """No study with this number is held."""
+
+    field = "trial"
+
+
+class UnknownCondition(InvalidRequest):
+    """No condition is known by this name; ``suggestions`` are names that come near."""
+
+    field = "condition"
+
+    def __init__(self, message: str, suggestions: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.suggestions = suggestions
+
+
+class InvalidToken(NotifierError):
+    """A link that was altered, has expired or serves another purpose."""
+
+
+class StoreUnavailable(NotifierError):
+    """The database cannot be reached or written just now."""
+
+
+class TemplatesMissing(NotifierError):
+    """The templates are not where the package expects them."""
