@@ -2,7 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -14,16 +13,21 @@ help: ## print this list
 	@echo "Trial notifier. What make can do here:"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: setup
-setup: $(READY) ## install everything into .venv (the other targets do it when needed)
-
-$(READY): requirements.lock pyproject.toml
-	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh bin/setup
+# The first lock is what the service needs, the second what its tests and checks need besides.
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh bin/setup requirements.lock
 	@touch $@
 
+$(VENV)/.ready-dev: requirements-dev.lock $(VENV)/.ready
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh bin/setup requirements-dev.lock
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.ready-dev ## install everything into .venv (the other targets do it when needed)
+
 .PHONY: run
-run: setup ## start the whole service here; Ctrl-C stops it
-	@trap : INT TERM; $(BIN)/notifier up; code=$$?; [ $$code -eq 130 ] || [ $$code -eq 143 ] || exit $$code
+run: $(VENV)/.ready ## start the whole service here; Ctrl-C stops it
+	@exec $(BIN)/notifier up
 
 .PHONY: test
 test: setup ## run the tests; says what was skipped and why
@@ -50,11 +54,14 @@ format: setup ## lay the code out
 wheel: setup ## build the wheel into dist/
 	@$(BIN)/python -m build --wheel --no-isolation
 
+COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet
+
 .PHONY: lock
-lock: ## renew requirements.lock from pyproject.toml (needs the program uv)
-	@command -v uv >/dev/null || { echo "make lock needs uv: put it on the path, for instance with 'pip install uv'."; exit 1; }
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade --generate-hashes \
-		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
+lock: ## renew both locks from pyproject.toml (needs the program uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv on the path; 'pip install uv' brings it."; exit 1; }
+	$(COMPILE) --upgrade --extra build --output-file requirements.lock
+	$(COMPILE) --extra build --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 
 .PHONY: clean
 clean: ## remove what was built and installed, but no data
