@@ -29,9 +29,12 @@ setup: $(VENV)/.ready-dev ## install everything into .venv (the other targets do
 run: $(VENV)/.ready ## start the whole service here; Ctrl-C stops it
 	@exec $(BIN)/notifier up
 
+# The plain run leaves out what needs a browser, minutes, or a kill; MARKS= runs everything.
+MARKS := not browser and not faults and not slow
+
 .PHONY: test
 test: setup ## run the tests; says what was skipped and why
-	@$(BIN)/python -m pytest -m "not browser and not faults and not slow"
+	@$(BIN)/python -m pytest -m "$(MARKS)"
 
 .PHONY: test-browser
 test-browser: setup ## run the tests that need a Chromium

@@ -77,7 +77,7 @@ def test_workers_can_be_scaled() -> None:
 def test_each_step_of_the_dockerfile_works_in_an_empty_folder(tmp_path: Path) -> None:
     image, programs = tmp_path / "image", tmp_path / "python" / "bin"
     subprocess.run([sys.executable, "-m", "venv", programs.parent], check=True)
-    folder, environment = image, {**os.environ, "PATH": f"{programs}:/usr/bin:/bin"}
+    folder, environment = image, {**os.environ, "PATH": f"{programs}:/usr/bin:/bin", "PIP_QUIET": "2"}
 
     for instruction, value in _instructions():
         if instruction == "WORKDIR":
