@@ -1,0 +1,103 @@
+"""How a reader's address is kept: sealed with AES-GCM, and found again by a keyed blind index."""
+
+import hashlib
+import hmac
+import os
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from email_validator import EmailNotValidError, validate_email
+
+from notifier.errors import ConfigurationError, InvalidAddress
+
+_KEY_ID_BYTES = 4
+_NONCE_BYTES = 12
+_PURPOSE = b"notifier subscriber address v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A mailbox, as it is written to and as it is compared."""
+
+    text: str
+    comparable: str
+
+
+def read_address(text: str) -> Address:
+    """Read one e-mail address as somebody typed it.
+
+    The comparable form folds case and writes the domain in ASCII, so that twins are one mailbox. RFC 5321 allows a
+    server to tell case apart in the local part; none in use does.
+
+    Raises:
+        InvalidAddress: it is not one address that mail can be sent to; the message never repeats it.
+    """
+    try:
+        found = validate_email(text.strip(), check_deliverability=False, allow_quoted_local=False, strict=True)
+    except EmailNotValidError:
+        raise InvalidAddress(
+            "This does not look like an e-mail address. It should look like name@example.org."
+        ) from None
+    domain = found.ascii_domain or found.domain
+    return Address(text=found.normalized, comparable=f"{found.local_part.casefold()}@{domain.lower()}")
+
+
+class AddressKeys:
+    """The keys that seal, open and index addresses; several for rotation, the first one seals."""
+
+    def __init__(self, *, secrets: tuple[str, ...], index_key: str) -> None:
+        if not secrets:
+            raise ConfigurationError("NOTIFIER_SECRET_KEY is missing.")
+        ciphers = [_cipher(secret) for secret in secrets]
+        self._newest = ciphers[0]
+        self._ciphers = dict(ciphers)
+        self._index_key = _derive(index_key, b"notifier address index v1")
+        self._fingerprint_key = _derive(index_key, b"notifier record fingerprint v1")
+
+    def seal(self, address: Address) -> bytes:
+        """The address encrypted under the newest key: key id, nonce, ciphertext and tag."""
+        key_id, cipher = self._newest
+        nonce = os.urandom(_NONCE_BYTES)
+        return key_id + nonce + cipher.encrypt(nonce, address.text.encode(), _PURPOSE)
+
+    def unseal(self, sealed: bytes) -> str:
+        """The address as it is written to.
+
+        Raises:
+            ConfigurationError: the secret it was sealed with is no longer given.
+        """
+        key_id, rest = sealed[:_KEY_ID_BYTES], sealed[_KEY_ID_BYTES:]
+        cipher = self._ciphers.get(key_id)
+        try:
+            if cipher is None:
+                raise InvalidTag
+            return cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], _PURPOSE).decode()
+        except InvalidTag:
+            raise ConfigurationError(
+                "An address cannot be opened: NOTIFIER_SECRET_KEY lacks the secret it was sealed with. "
+                "Add the former secret to the list, after the new one."
+            ) from None
+
+    def index(self, address: Address) -> bytes:
+        """The keyed hash by which an address is found without being readable."""
+        return hmac.digest(self._index_key, address.comparable.encode(), "sha256")
+
+    def fingerprint(self, content: bytes) -> bytes:
+        """A keyed hash of something that may hold contact details, to tell that it changed and nothing else."""
+        return hmac.digest(self._fingerprint_key, content, "sha256")[:16]
+
+    def check(self) -> bytes:
+        """What a database remembers, to refuse a wrong index key before it makes twins of everybody."""
+        return hmac.digest(self._index_key, b"notifier installation", "sha256")
+
+
+def _derive(secret: str, purpose: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(secret.encode())
+
+
+def _cipher(secret: str) -> tuple[bytes, AESGCM]:
+    key = _derive(secret, _PURPOSE)
+    return hashlib.sha256(key).digest()[:_KEY_ID_BYTES], AESGCM(key)

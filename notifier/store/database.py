@@ -1,0 +1,106 @@
+"""The way to the database: one engine per process, reading and writing transactions, and the only commit."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from notifier.errors import ConfigurationError, StoreUnavailable
+
+BUSY_TIMEOUT_SECONDS = 20
+"""How long SQLite waits for another process's writer; our own writers queue on a lock, in turn."""
+
+
+class Database:
+    """An engine and its two kinds of transaction; made after a fork, never inherited by it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        self._writer: AbstractContextManager[Any] = threading.RLock() if self.is_sqlite else nullcontext()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A transaction that writes nothing.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached.
+        """
+        with _errors_told(), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A transaction that commits at its end, or leaves nothing behind when the body raises.
+
+        On SQLite it takes the write lock at once (BEGIN IMMEDIATE), so that two writers never deadlock.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached or written.
+        """
+        with self._writer, _errors_told(), Session(self._write_engine(), expire_on_commit=False) as session:
+            yield session
+            session.commit()
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.engine.dispose()
+
+    def _write_engine(self) -> Engine:
+        return self.engine.execution_options(sqlite_begin="IMMEDIATE") if self.is_sqlite else self.engine
+
+
+def open_database(url: str) -> Database:
+    """Open a database by its URL, ``sqlite:///file`` or ``postgresql+psycopg://…``; connects lazily.
+
+    Raises:
+        ConfigurationError: the URL is malformed or names another kind of database.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigurationError("NOTIFIER_DATABASE_URL is not a database address.") from error
+    if parsed.get_backend_name() == "sqlite":
+        return Database(_sqlite_engine(url))
+    return Database(
+        create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=10, connect_args={"connect_timeout": 5})
+    )
+
+
+def _sqlite_engine(url: str) -> Engine:
+    engine = create_engine(
+        url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}, pool_size=20, max_overflow=40
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    # The driver must not begin transactions by itself: it would begin a reading one and upgrade it later.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    kind = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+    connection.exec_driver_sql(f"BEGIN {kind}")
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise StoreUnavailable(f"The database did not answer: {_first_line(error)}") from error
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).splitlines()[0] if error.orig else type(error).__name__
