@@ -36,6 +36,10 @@ MARKS := not browser and not faults and not slow
 test: setup ## run the tests; says what was skipped and why
 	@$(BIN)/python -m pytest -m "$(MARKS)"
 
+.PHONY: coverage
+coverage: setup ## run the plain tests and list the lines and branches they miss
+	@$(BIN)/python -m pytest -q -m "$(MARKS)" --cov
+
 .PHONY: test-browser
 test-browser: setup ## run the tests that need a Chromium
 	@$(BIN)/python -m pytest -m browser

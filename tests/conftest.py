@@ -17,6 +17,7 @@ Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REGISTRY = REPOSITORY.parent / "shared" / "registry"
+FORBID_SKIPS = "NOTIFIER_FORBID_SKIPS"
 REGISTRY_MISSING = "the folder ../shared/registry with registry records is not here"
 
 
@@ -88,6 +89,12 @@ def redis_url() -> Iterator[str]:
         pytest.skip(str(missing))
 
 
+def pytest_configure() -> None:
+    """Forget the settings of whoever runs the tests."""
+    for name in [name for name in os.environ if name.startswith("NOTIFIER_") and name != FORBID_SKIPS]:
+        del os.environ[name]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn a skipped test into a failed one where skips are forbidden."""
@@ -104,11 +111,11 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 def _without_skip(report: Report) -> Report:
     expected = hasattr(report, "wasxfail")
-    if os.environ.get("NOTIFIER_FORBID_SKIPS") != "1" or not report.skipped or expected:
+    if os.environ.get(FORBID_SKIPS) != "1" or not report.skipped or expected:
         return report
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
     if REGISTRY_MISSING in reason and not REGISTRY.is_dir():
         return report
     report.outcome = "failed"
-    report.longrepr = f"{report.nodeid} was skipped, which NOTIFIER_FORBID_SKIPS forbids. {reason}"
+    report.longrepr = f"{report.nodeid} was skipped, which {FORBID_SKIPS} forbids. {reason}"
     return report
