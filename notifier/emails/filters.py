@@ -1,0 +1,128 @@
+"""What a mail's template may do to a value: shorten, wrap and count words, write a date, style an element."""
+
+import re
+import textwrap
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import cache
+from unicodedata import east_asian_width
+
+import css_inline
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_datetime
+from markupsafe import Markup, escape
+
+from notifier.domain.digests import ChangeLine
+
+COLUMNS = 72
+LONGEST_VALUE = 280
+TONES = ("stop", "open", "closed", "results", "site", "join", "plan", "info")
+"""The tones a card or line may have, heaviest first."""
+
+# The English of the world outside the United States writes 2 March 2026, as everything else we write does.
+_ENGLISH = Locale.parse("en_001")
+
+
+def locale_of(language: str) -> Locale:
+    """The locale that dates are written in; English for a language nobody knows."""
+    try:
+        locale = Locale.parse(language, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return _ENGLISH
+    return _ENGLISH if str(locale) == "en" else locale
+
+
+def day(value: date, language: str) -> str:
+    """A date in words, such as 2 March 2026."""
+    return format_date(value, "long", locale=locale_of(language))
+
+
+def moment(value: datetime, language: str) -> str:
+    """A date and time of day in words; the time is given as UTC."""
+    return f"{day(value, language)}, {format_datetime(value, 'HH:mm', locale=locale_of(language))} UTC"
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """A number with its noun."""
+    return f"{number} {one if number == 1 else many}"
+
+
+def clipped(text: str, length: int = LONGEST_VALUE) -> str:
+    """The text, cut at the end of a word and marked with an ellipsis where it is longer than ``length``."""
+    text = text.strip()
+    if len(text) <= length:
+        return text
+    start = text[: length - 1]
+    at_word = start.rsplit(None, 1)[0] if re.search(r"\s\S{0,30}$", start) else start
+    return at_word.rstrip(" ,;:.") + "…"
+
+
+def sides(line: ChangeLine) -> tuple[str | None, str | None]:
+    """What to show of before and after: of two long texts that begin alike, the part where they begin to differ."""
+    before, after = line.before, line.after
+    if before is None or after is None:
+        return before and clipped(before), after and clipped(after)
+    pairs = zip(before, after, strict=False)
+    alike = next((at for at, (old, new) in enumerate(pairs) if old != new), min(len(before), len(after)))
+    if max(len(before), len(after)) <= LONGEST_VALUE or alike < LONGEST_VALUE // 2:
+        return clipped(before), clipped(after)
+    start = before.rfind(" ", 0, max(alike - 80, 1)) + 1
+    return "… " + clipped(before[start:]), "… " + clipped(after[start:])
+
+
+def wrapped(text: str, first: str = "", rest: str = "") -> str:
+    """Plain text in lines of at most 72 columns, ``first`` before the first line and ``rest`` before the others."""
+    wide = any(east_asian_width(character) in "WF" for character in text)
+    paragraphs = [" ".join(paragraph.split()) for paragraph in text.splitlines()]
+    lines: list[str] = []
+    for paragraph in filter(None, paragraphs):
+        lines += textwrap.wrap(
+            paragraph,
+            # A wide character takes two columns, and such a text has no spaces to break at.
+            width=COLUMNS // 2 if wide else COLUMNS,
+            initial_indent=rest if lines else first,
+            subsequent_indent=rest,
+            break_long_words=wide,
+            break_on_hyphens=False,
+        )
+    return "\n".join(lines)
+
+
+def line_breaks(text: str) -> Markup:
+    """The text escaped for HTML, its line ends kept."""
+    lines = (line.strip() for line in text.splitlines())
+    return Markup("<br>").join(escape(line) for line in lines if line)
+
+
+def tidied(text: str) -> str:
+    """Plain text without spaces at line ends, without double blank lines, with one line end at its end."""
+    lines = "\n".join(line.rstrip() for line in text.splitlines())
+    return re.sub(r"\n{3,}", "\n\n", lines).strip("\n") + "\n"
+
+
+def known_tone(tone: str) -> str:
+    """The tone itself; one that nobody knows counts as plain information."""
+    return tone if tone in TONES else TONES[-1]
+
+
+def tone_class(tone: str) -> str:
+    """The style class of a tone."""
+    return f"tone-{known_tone(tone)}"
+
+
+def styled(css: str) -> Callable[[str], Markup]:
+    """A filter that writes ``class`` and ``style`` for class names of this style sheet.
+
+    Jinja applies it to fixed names while it compiles a template, so that no mail pays for it. The HTML of a template is
+    never parsed for this: an HTML parser would move and escape what Jinja writes between table cells.
+    """
+    known = set(re.findall(r"\.([a-z][a-z0-9-]*)", css))
+
+    @cache
+    def apply(names: str) -> Markup:
+        if unknown := set(names.split()) - known:
+            raise LookupError(f"no style is known for {', '.join(sorted(unknown))}")
+        element = css_inline.inline_fragment(f'<p class="{names}"></p>', css, minify_css=True)
+        return Markup(element.removeprefix("<p ").removesuffix("></p>"))  # noqa: S704 - made of the style sheet alone
+
+    return apply
