@@ -10,8 +10,18 @@ LONGEST_NAME = 200
 
 _POSSESSIVE = re.compile(r"['\u2019]s?\b")
 _NOT_A_WORD = re.compile(r"[^\w+]+")
-_SPELLINGS = (("ischaem", "ischem"), ("leukaem", "leukem"), ("anaem", "anem"), ("haem", "hem"), ("tumour", "tumor"),
-              ("oesoph", "esoph"), ("oedem", "edem"), ("paediatr", "pediatr"), ("diarrhoea", "diarrhea"), ("coeliac", "celiac"))  # fmt: skip
+_SPELLINGS = (
+    ("ischaem", "ischem"),
+    ("leukaem", "leukem"),
+    ("anaem", "anem"),
+    ("haem", "hem"),
+    ("tumour", "tumor"),
+    ("oesoph", "esoph"),
+    ("oedem", "edem"),
+    ("paediatr", "pediatr"),
+    ("diarrhoea", "diarrhea"),
+    ("coeliac", "celiac"),
+)
 
 
 def condition_key(name: str) -> str:

@@ -271,8 +271,9 @@ class PendingRequest(Base):
     language: Mapped[str] = mapped_column(String(16))
     trial_id: Mapped[int | None] = mapped_column(Id, ForeignKey("trials.id"))
     condition_id: Mapped[int | None] = mapped_column(Id, ForeignKey("conditions.id"))
+    condition_text: Mapped[str | None]
+    """A condition by a name that nothing held bears yet, followed as these words once confirmed."""
     wants: Mapped[str] = mapped_column(String(12))
-    condition_wants: Mapped[str] = mapped_column(String(12))
     cadence: Mapped[str] = mapped_column(String(8))
     hour: Mapped[int]
     weekday: Mapped[int]

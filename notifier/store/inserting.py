@@ -1,0 +1,21 @@
+"""Inserts that may be repeated: what is there already stays as it is, on both engines."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from notifier.store.models import Base
+
+
+def insert_for(session: Session, model: type[Base]) -> Any:
+    """The engine's own INSERT, which knows ON CONFLICT; SQLAlchemy's common one does not."""
+    on_sqlite = session.get_bind().dialect.name == "sqlite"
+    return sqlite.insert(model) if on_sqlite else postgresql.insert(model)
+
+
+def insert_once(session: Session, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows, leaving alone those that any unique constraint says are there already."""
+    if rows:
+        session.execute(insert_for(session, model).on_conflict_do_nothing(), rows)

@@ -1,0 +1,159 @@
+"""Subscribers, what they asked for, and what ends when they leave."""
+
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from notifier.domain.schedules import Cadence, next_due
+from notifier.domain.wishes import Consent
+from notifier.store.inserting import insert_once
+from notifier.store.models import (
+    Delivery,
+    Match,
+    PendingRequest,
+    Schedule,
+    Subscriber,
+    Subscription,
+    Suppression,
+    Told,
+    Trial,
+)
+
+UNSENT = ("waiting", "leased", "deferred")
+
+
+def find_subscriber(session: Session, address_index: bytes) -> Subscriber | None:
+    """The subscriber with this address, by its blind index."""
+    return session.scalar(select(Subscriber).where(Subscriber.address_index == address_index))
+
+
+def is_suppressed(session: Session, address_index: bytes) -> bool:
+    """Whether this address must not be mailed."""
+    return session.get(Suppression, address_index) is not None
+
+
+def get_or_make_schedule(session: Session, cadence: Cadence, *, now: datetime) -> Schedule:
+    """The one Schedule of this cadence, made if it is new."""
+    row = {"cadence": cadence.cadence, "hour": cadence.hour, "weekday": cadence.weekday, "time_zone": cadence.time_zone}
+    insert_once(session, Schedule, [{**row, "next_due_at": next_due(cadence, after=now)}])
+    return session.scalars(select(Schedule).filter_by(**row)).one()
+
+
+def get_or_make_subscriber(
+    session: Session, *, address_index: bytes, address_sealed: bytes, language: str, schedule_id: int, now: datetime
+) -> Subscriber:
+    """The subscriber with this address, made if new and locked for this transaction; an address is never twice."""
+    row = {"address_index": address_index, "address_sealed": address_sealed, "language": language}
+    insert_once(session, Subscriber, [{**row, "schedule_id": schedule_id, "revision": 0, "created_at": now}])
+    chosen = select(Subscriber).where(Subscriber.address_index == address_index).with_for_update()
+    return session.scalars(chosen).one()
+
+
+def add_subscription(
+    session: Session,
+    *,
+    subscriber_id: int,
+    trial_id: int | None = None,
+    condition_id: int | None = None,
+    wants: str,
+    consent: Consent,
+) -> None:
+    """Open a subscription, or change what an open one to the same thing wants.
+
+    For a trial the reader counts as told of all there is now: only what comes later is news.
+    """
+    target = {"subscriber_id": subscriber_id, "trial_id": trial_id, "condition_id": condition_id}
+    open_one = session.scalar(select(Subscription).filter_by(**target, ended_at=None))
+    if open_one is not None:
+        open_one.wants = wants
+        return
+    session.add(
+        Subscription(
+            **target,
+            wants=wants,
+            news_since=consent.news_since,
+            consent_site=consent.site,
+            consent_how=consent.how,
+            confirmed_at=consent.at,
+        )
+    )
+    session.flush()
+    if trial_id is not None:
+        seq = session.scalars(select(Trial.seq).where(Trial.id == trial_id)).one()
+        _tell(session, subscriber_id=subscriber_id, trial_id=trial_id, seq=seq)
+
+
+def _tell(session: Session, *, subscriber_id: int, trial_id: int, seq: int) -> None:
+    told = session.get(Told, (subscriber_id, trial_id))
+    waiting = select(func.count()).where(
+        Match.subscriber_id == subscriber_id, Match.trial_id == trial_id, Match.ended_at.is_(None)
+    )
+    if told is None:
+        session.add(Told(subscriber_id=subscriber_id, trial_id=trial_id, seq=seq))
+    elif not session.scalar(waiting):
+        # What waits through another subscription is still told from where they were.
+        told.seq = max(told.seq, seq)
+
+
+def end_subscriptions(
+    session: Session, *, subscriber_id: int, subscription_id: int | None, reason: str, now: datetime
+) -> int:
+    """End one open subscription, or all of them, with what waits for them; how many were open.
+
+    The subscriber's row is written first: whoever is about to send to them has locked it, or will see the new revision
+    and send nothing (design: whoever left before in_data gets nothing).
+    """
+    bumped = update(Subscriber).where(Subscriber.id == subscriber_id)
+    session.execute(bumped.values(revision=Subscriber.revision + 1))
+    chosen = select(Subscription.id).where(Subscription.subscriber_id == subscriber_id, Subscription.ended_at.is_(None))
+    if subscription_id is not None:
+        chosen = chosen.where(Subscription.id == subscription_id)
+    ids = session.scalars(chosen).all()
+    session.execute(update(Subscription).where(Subscription.id.in_(ids)).values(ended_at=now, ended_reason=reason))
+    waiting = update(Match).where(Match.subscription_id.in_(ids), Match.ended_at.is_(None))
+    session.execute(waiting.values(ended_at=now, ended_as="ended"))
+    if not count_open(session, subscriber_id):
+        unsent = update(Delivery).where(Delivery.subscriber_id == subscriber_id, Delivery.state.in_(UNSENT))
+        session.execute(unsent.values(state="cancelled", reason=reason, lease_token=None, leased_until=None))
+    return len(ids)
+
+
+def count_open(session: Session, subscriber_id: int) -> int:
+    """How many subscriptions of a subscriber are open."""
+    open_ones = select(func.count()).where(Subscription.subscriber_id == subscriber_id, Subscription.ended_at.is_(None))
+    return session.scalar(open_ones) or 0
+
+
+def list_open(session: Session, subscriber_id: int) -> list[Subscription]:
+    """The open subscriptions of a subscriber, oldest first."""
+    chosen = select(Subscription).where(Subscription.subscriber_id == subscriber_id, Subscription.ended_at.is_(None))
+    return list(session.scalars(chosen.order_by(Subscription.id)))
+
+
+def find_request(
+    session: Session,
+    *,
+    address_index: bytes,
+    trial_id: int | None,
+    condition_id: int | None,
+    text: str | None,
+    now: datetime,
+) -> PendingRequest | None:
+    """An unconfirmed, unexpired request of the same mailbox for the same things."""
+    same = select(PendingRequest).filter_by(
+        address_index=address_index,
+        trial_id=trial_id,
+        condition_id=condition_id,
+        condition_text=text,
+        confirmed_at=None,
+    )
+    return session.scalar(same.where(PendingRequest.expires_at > now).order_by(PendingRequest.id.desc()))
+
+
+def count_recent_mails(session: Session, *, address_index: bytes, since: datetime) -> int:
+    """How many confirmation mails requests for this mailbox have caused since a moment."""
+    counted = select(func.sum(PendingRequest.mails)).where(
+        PendingRequest.address_index == address_index, PendingRequest.created_at >= since
+    )
+    return session.scalar(counted) or 0

@@ -1,0 +1,301 @@
+"""Subscribing: a wish waits as a pending request until the mailbox's owner confirms it; leaving ends it at once."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from notifier.domain.masking import mask_text
+from notifier.domain.schedules import Cadence
+from notifier.domain.wishes import EVERYTHING, Consent, Wish, check_wish
+from notifier.errors import InvalidRequest, InvalidToken, UnknownCondition, UnknownTrial
+from notifier.store import condition_store, subscriber_store, trial_lookup
+from notifier.store.addresses import Address, AddressKeys
+from notifier.store.inserting import insert_once
+from notifier.store.models import Delivery, PendingRequest, Subscriber, Subscription
+
+REQUEST_LIVES = timedelta(days=7)
+MAILS_PER_REQUEST = 3
+MAILS_PER_MAILBOX_AND_DAY = 10
+NEWS_REACHES_BACK = timedelta(days=30)
+"""A study registered up to this long before somebody subscribed is still new to them when it reaches us."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a wish leads to: ids of what is held, or words that nothing held bears yet."""
+
+    trial_id: int | None = None
+    condition_id: int | None = None
+    condition_text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestView:
+    """What a confirmation page says will happen; never the address."""
+
+    trial_number: str | None
+    trial_title: str | None
+    condition: str | None
+    wants: str
+    cadence: Cadence
+    already_confirmed: bool
+
+
+def request_subscription(
+    session: Session, *, keys: AddressKeys, address: Address, wish: Wish, how: str, now: datetime
+) -> None:
+    """Keep what somebody asked for and have one confirmation mail sent; nothing else changes.
+
+    Asking again for the same resends the mail, three times at most. The answer is the same for known, unknown and
+    suppressed addresses.
+
+    Raises:
+        InvalidRequest: UnknownTrial or UnknownCondition, or a wish for nothing.
+    """
+    target = find_target(session, wish)
+    index = keys.index(address)
+    if subscriber_store.is_suppressed(session, index):
+        return
+    recent = subscriber_store.count_recent_mails(session, address_index=index, since=now - timedelta(days=1))
+    if recent >= MAILS_PER_MAILBOX_AND_DAY:
+        return
+    request = _same_request(session, index=index, target=target, now=now)
+    if request is None:
+        request = _new_request(
+            address_index=index, sealed=keys.seal(address), wish=wish, target=target, how=how, now=now
+        )
+        session.add(request)
+        session.flush()
+    else:
+        _take_over(request, wish)
+    _send_confirmation(session, request, now=now)
+
+
+def view_request(session: Session, request_id: int, *, now: datetime) -> RequestView:
+    """What confirming this request would do.
+
+    Raises:
+        InvalidToken: the request is gone or has expired.
+    """
+    request = _get_request(session, request_id, now=now)
+    trial = trial_lookup.get_trial(session, request.trial_id) if request.trial_id else None
+    condition = condition_store.get_condition(session, request.condition_id) if request.condition_id else None
+    return RequestView(
+        trial_number=trial.number if trial else None,
+        trial_title=trial.title if trial else None,
+        condition=condition.name if condition else request.condition_text,
+        wants=request.wants,
+        cadence=_cadence_of(request),
+        already_confirmed=request.confirmed_at is not None,
+    )
+
+
+def confirm_request(session: Session, request_id: int, *, now: datetime) -> int:
+    """Make what was asked for true, once; the id of the subscriber.
+
+    Raises:
+        InvalidToken: the request is gone or has expired.
+    """
+    request = _get_request(session, request_id, now=now)
+    subscriber = _subscriber_for(
+        session,
+        index=request.address_index,
+        sealed=request.address_sealed,
+        language=request.language,
+        cadence=_cadence_of(request),
+        now=now,
+    )
+    if request.confirmed_at is None:
+        request.confirmed_at = now
+        target = Target(
+            trial_id=request.trial_id, condition_id=request.condition_id, condition_text=request.condition_text
+        )
+        consent = _consent(site=request.site, how=request.how, now=now)
+        _subscribe(session, subscriber, target=target, wants=request.wants, consent=consent)
+    return subscriber.id
+
+
+def subscribe_directly(
+    session: Session, *, keys: AddressKeys, address: Address, wish: Wish, how: str, now: datetime
+) -> int:
+    """Subscribe somebody for whose consent the operator vouches; the id of the subscriber.
+
+    Raises:
+        InvalidRequest: UnknownTrial or UnknownCondition, a wish for nothing, or an address that must not be mailed.
+    """
+    target = find_target(session, wish)
+    index = keys.index(address)
+    if subscriber_store.is_suppressed(session, index):
+        raise InvalidRequest("This address asked not to be mailed, or its mail server refused for good.")
+    subscriber = _subscriber_for(
+        session, index=index, sealed=keys.seal(address), language=wish.language, cadence=wish.cadence, now=now
+    )
+    _subscribe(session, subscriber, target=target, wants=wish.wants, consent=_consent(site=wish.site, how=how, now=now))
+    return subscriber.id
+
+
+def find_target(session: Session, wish: Wish) -> Target:
+    """What a wish leads to.
+
+    Raises:
+        UnknownTrial: no study with this number is held.
+        UnknownCondition: no condition goes by this name, and the wish does not accept that.
+    """
+    check_wish(wish)
+    target = Target()
+    if wish.trial:
+        trial = trial_lookup.find_trial(session, wish.trial)
+        if trial is None:
+            raise UnknownTrial(
+                "This study is not among those listed here. Check the number: it looks like NCT01234567."
+            )
+        target = replace(target, trial_id=trial.id)
+    return _with_condition(session, wish, target) if wish.condition else target
+
+
+def end_subscription(session: Session, subscription_id: int, *, reason: str, now: datetime) -> None:
+    """End one subscription; doing it twice is fine.
+
+    Raises:
+        InvalidToken: there never was such a subscription.
+    """
+    subscription = session.get(Subscription, subscription_id)
+    if subscription is None:
+        raise InvalidToken("This subscription is not known.")
+    subscriber_store.end_subscriptions(
+        session,
+        subscriber_id=subscription.subscriber_id,
+        subscription_id=subscription_id,
+        reason=reason,
+        now=now,
+    )
+
+
+def end_everything(session: Session, subscriber_id: int, *, reason: str, now: datetime) -> None:
+    """End all subscriptions of one mailbox and cancel what is not under way; doing it twice is fine."""
+    subscriber_store.end_subscriptions(
+        session, subscriber_id=subscriber_id, subscription_id=None, reason=reason, now=now
+    )
+
+
+def change_cadence(session: Session, subscriber_id: int, *, cadence: Cadence, now: datetime) -> None:
+    """Change how often a reader hears from us."""
+    subscriber = session.get_one(Subscriber, subscriber_id)
+    subscriber.schedule_id = subscriber_store.get_or_make_schedule(session, cadence, now=now).id
+
+
+def request_preferences(session: Session, subscriber_id: int, *, now: datetime) -> None:
+    """Mail a fresh link to the preferences to the mailbox itself, once in ten minutes at most."""
+    if not subscriber_store.count_open(session, subscriber_id):
+        return
+    window = now.strftime("%Y-%m-%dT%H:%M")[:-1]
+    row = _delivery(kind="preferences", key=f"preferences:{subscriber_id}:{window}", now=now)
+    insert_once(session, Delivery, [{**row, "subscriber_id": subscriber_id}])
+
+
+def _with_condition(session: Session, wish: Wish, target: Target) -> Target:
+    name = (wish.condition or "").strip()
+    condition = condition_store.find_condition(session, name)
+    if condition is not None:
+        return replace(target, condition_id=condition.id)
+    if not condition_store.is_plausible_name(name):
+        raise UnknownCondition("This does not look like the name of a condition. Use letters, at most 200 of them.")
+    if not wish.accept_unknown:
+        near = tuple(one.name for one in condition_store.suggest_conditions(session, name))
+        raise UnknownCondition("No study listed here names this condition yet.", near)
+    return replace(target, condition_text=mask_text(name))
+
+
+def _same_request(session: Session, *, index: bytes, target: Target, now: datetime) -> PendingRequest | None:
+    return subscriber_store.find_request(
+        session,
+        address_index=index,
+        trial_id=target.trial_id,
+        condition_id=target.condition_id,
+        text=target.condition_text,
+        now=now,
+    )
+
+
+def _new_request(
+    *, address_index: bytes, sealed: bytes, wish: Wish, target: Target, how: str, now: datetime
+) -> PendingRequest:
+    return PendingRequest(
+        address_index=address_index,
+        address_sealed=sealed,
+        language=wish.language,
+        trial_id=target.trial_id,
+        condition_id=target.condition_id,
+        condition_text=target.condition_text,
+        wants=wish.wants,
+        cadence=wish.cadence.cadence,
+        hour=wish.cadence.hour,
+        weekday=wish.cadence.weekday,
+        time_zone=wish.cadence.time_zone,
+        site=wish.site,
+        how=how,
+        mails=0,
+        created_at=now,
+        expires_at=now + REQUEST_LIVES,
+    )
+
+
+def _take_over(request: PendingRequest, wish: Wish) -> None:
+    request.wants, request.language = wish.wants, wish.language
+    request.cadence, request.hour = wish.cadence.cadence, wish.cadence.hour
+    request.weekday, request.time_zone = wish.cadence.weekday, wish.cadence.time_zone
+
+
+def _send_confirmation(session: Session, request: PendingRequest, *, now: datetime) -> None:
+    if request.mails >= MAILS_PER_REQUEST:
+        return
+    request.mails += 1
+    row = _delivery(kind="confirmation", key=f"confirmation:{request.id}:{request.mails}", now=now)
+    insert_once(session, Delivery, [{**row, "request_id": request.id}])
+
+
+def _delivery(*, kind: str, key: str, now: datetime) -> dict[str, object]:
+    waiting = {"lane": 0, "state": "waiting", "not_before": now, "created_at": now, "attempts": 0, "ambiguous": 0}
+    return {"kind": kind, "dedupe_key": key, **waiting}
+
+
+def _get_request(session: Session, request_id: int, *, now: datetime) -> PendingRequest:
+    request = session.get(PendingRequest, request_id, with_for_update=True)
+    if request is None or (request.confirmed_at is None and request.expires_at <= now):
+        raise InvalidToken("This link has expired. Please fill in the form again.")
+    return request
+
+
+def _cadence_of(request: PendingRequest) -> Cadence:
+    return Cadence(cadence=request.cadence, hour=request.hour, weekday=request.weekday, time_zone=request.time_zone)
+
+
+def _subscriber_for(
+    session: Session, *, index: bytes, sealed: bytes, language: str, cadence: Cadence, now: datetime
+) -> Subscriber:
+    schedule = subscriber_store.get_or_make_schedule(session, cadence, now=now)
+    subscriber = subscriber_store.get_or_make_subscriber(
+        session, address_index=index, address_sealed=sealed, language=language, schedule_id=schedule.id, now=now
+    )
+    subscriber.language, subscriber.schedule_id = language, schedule.id
+    return subscriber
+
+
+def _subscribe(session: Session, subscriber: Subscriber, *, target: Target, wants: str, consent: Consent) -> None:
+    subscriber.revision += 1
+    if target.trial_id is not None:
+        subscriber_store.add_subscription(
+            session, subscriber_id=subscriber.id, trial_id=target.trial_id, wants=EVERYTHING, consent=consent
+        )
+    condition_id = target.condition_id
+    if target.condition_text:
+        condition_id = condition_store.get_or_make_condition(session, target.condition_text).id
+    if condition_id is not None:
+        subscriber_store.add_subscription(
+            session, subscriber_id=subscriber.id, condition_id=condition_id, wants=wants, consent=consent
+        )
+
+
+def _consent(*, site: str, how: str, now: datetime) -> Consent:
+    return Consent(site=site, how=how, at=now, news_since=(now - NEWS_REACHES_BACK).date().isoformat())
