@@ -3,7 +3,6 @@
 import os
 from dataclasses import dataclass
 from email.utils import parseaddr
-from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -48,7 +47,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(20_000_000, ge=1_000, description="Largest request body taken; larger ones get 413.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
-    @cached_property
+    @property
     def secrets(self) -> tuple[str, ...]:
         """The secrets, newest first."""
         return tuple(part.strip() for part in self.secret_key.split(",") if part.strip())
@@ -58,7 +57,7 @@ class Settings(BaseSettings):
         """Whether the database is a file of ours."""
         return self.database_url.startswith("sqlite")
 
-    @cached_property
+    @property
     def mail_server(self) -> MailServer:
         """The mail server of ``smtp_url``.
 

@@ -48,6 +48,16 @@ class Database:
             yield session
             session.commit()
 
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """A connection in one transaction for a change of schema; SQLite must not check foreign keys meanwhile."""
+        with self._writer, _errors_told(), self.engine.connect() as connection:
+            if self.is_sqlite:
+                connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")  # type: ignore[union-attr]
+            with connection.begin():
+                yield connection
+            connection.invalidate()
+
     def close(self) -> None:
         """Let go of every connection."""
         self.engine.dispose()

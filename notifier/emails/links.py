@@ -1,0 +1,92 @@
+"""The links in our mails: signed, single-purpose, free of anything personal."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from notifier.errors import InvalidToken
+
+CONFIRM = "confirm"
+END_ONE = "end-one"
+END_ALL = "end-all"
+PREFERENCES = "preferences"
+
+PREFERENCES_LIVE = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenContent:
+    """What a link stands for: an id within its purpose, and until when (None: as long as it exists)."""
+
+    purpose: str
+    id: int
+    expires_at: datetime | None = None
+
+
+class Links:
+    """Makes and reads links. The newest secret signs; links signed with older ones in the list still work."""
+
+    def __init__(self, *, base_url: str, secrets: tuple[str, ...]) -> None:
+        self.base_url = base_url.rstrip("/")
+        # itsdangerous signs with the last key of its list and accepts all of them.
+        keys = list(reversed(secrets))
+        self._serializers = {
+            purpose: URLSafeSerializer(keys, salt=f"notifier {purpose}")
+            for purpose in (CONFIRM, END_ONE, END_ALL, PREFERENCES)
+        }
+
+    def home(self) -> str:
+        """The page where one subscribes."""
+        return f"{self.base_url}/"
+
+    def study(self, nct_id: str) -> str:
+        """Our page about a study."""
+        return f"{self.base_url}/studies/{nct_id}"
+
+    def confirm(self, request_id: int) -> str:
+        """Asks the mailbox's owner to confirm a request."""
+        return f"{self.base_url}/confirm/{self._sign(CONFIRM, request_id)}"
+
+    def end_one(self, subscription_id: int) -> str:
+        """Ends one subscription, and offers to end everything."""
+        return f"{self.base_url}/unsubscribe/{self._sign(END_ONE, subscription_id)}"
+
+    def end_all(self, subscriber_id: int) -> str:
+        """Ends everything we send to a mailbox: for people, and for RFC 8058 one-click."""
+        return f"{self.base_url}/unsubscribe/{self._sign(END_ALL, subscriber_id)}"
+
+    def ask_preferences(self, subscriber_id: int) -> str:
+        """Asks for a fresh link to the preferences, which goes to the mailbox itself and to nobody else."""
+        return f"{self.base_url}/preferences/{self._sign(END_ALL, subscriber_id)}"
+
+    def preferences(self, subscriber_id: int, *, now: datetime) -> str:
+        """Opens the preferences for an hour."""
+        expires = int((now + PREFERENCES_LIVE).timestamp())
+        return f"{self.base_url}/preferences/{self._sign(PREFERENCES, subscriber_id, expires)}"
+
+    def read(self, token: str, *, purposes: tuple[str, ...], now: datetime) -> TokenContent:
+        """What a token stands for.
+
+        Raises:
+            InvalidToken: it was altered, serves another purpose, or has expired.
+        """
+        for purpose in purposes:
+            content = self._try(token, purpose)
+            if content is None:
+                continue
+            if content.expires_at is not None and content.expires_at <= now:
+                raise InvalidToken("This link has expired. Ask for a new one.")
+            return content
+        raise InvalidToken("This link is not complete, or not one of ours. Copy it whole from the e-mail.")
+
+    def _sign(self, purpose: str, *content: int) -> str:
+        return self._serializers[purpose].dumps(list(content))
+
+    def _try(self, token: str, purpose: str) -> TokenContent | None:
+        try:
+            content = self._serializers[purpose].loads(token)
+        except BadSignature:
+            return None
+        expires = datetime.fromtimestamp(content[1], UTC) if len(content) > 1 else None
+        return TokenContent(purpose, content[0], expires)
