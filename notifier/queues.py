@@ -1,0 +1,77 @@
+"""The bell: rings Celery tasks by name, after the commit; the database is the truth, so a lost ring costs a minute."""
+
+import structlog
+from celery import Celery
+from celery.exceptions import CeleryError
+from kombu.exceptions import KombuError
+
+from notifier.config import Settings
+
+INGEST_RECORD = "notifier.ingest_record"
+MATCH_CHANGES = "notifier.match_changes"
+PLAN_DIGESTS = "notifier.plan_digests"
+SEND_DELIVERIES = "notifier.send_deliveries"
+SWEEP = "notifier.sweep"
+
+SWEEP_SECONDS = 30.0
+PLAN_SECONDS = 10.0
+
+app = Celery("notifier")
+log = structlog.get_logger(__name__)
+
+
+def configure(settings: Settings) -> Celery:
+    """Point the Celery app at the broker of the settings; the same app in every process."""
+    app.conf.update(
+        broker_url=settings.broker_url,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options=_transport_options(settings.broker_url),
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        task_default_queue="notifier",
+        task_publish_retry=False,
+        # A task may run twice and does its work once, so one whose worker died is simply run again.
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        enable_utc=True,
+        timezone="UTC",
+        beat_schedule={
+            "sweep": {"task": SWEEP, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
+            "plan": {"task": PLAN_DIGESTS, "schedule": PLAN_SECONDS, "options": {"expires": PLAN_SECONDS}},
+        },
+    )
+    return app
+
+
+def ring(task: str) -> None:
+    """Ask a worker to look at the database now; call it after the commit.
+
+    A broker that does not answer is logged and otherwise ignored: the sweep finds what waits.
+    """
+    try:
+        app.send_task(task, ignore_result=True)
+    except (CeleryError, KombuError, OSError) as error:
+        log.warning("queue.unreachable", task=task, error=type(error).__name__)
+
+
+def is_reachable(seconds: float = 2.0) -> bool:
+    """Whether the broker answers."""
+    try:
+        with app.connection_for_write(connect_timeout=seconds) as connection:
+            connection.ensure_connection(max_retries=1, timeout=seconds)
+    except (CeleryError, KombuError, OSError):
+        return False
+    return True
+
+
+def _transport_options(broker_url: str) -> dict[str, object]:
+    if broker_url.startswith("memory"):
+        # Kombu's own default lets a worker look for work once a second: eight tasks a second.
+        return {"polling_interval": 0.02}
+    return {"socket_timeout": 5, "socket_connect_timeout": 2}
