@@ -1,0 +1,111 @@
+"""The words and signs around a run of digits that say whether it is a telephone number, in many languages."""
+
+import re
+
+# Said right before a number, these leave no doubt.
+_STRONG = (
+    r"t[eé]l(?:[eé]?f\w*|[eé]ph\w*|no|s|/fax)?|phone\w*|f[oó]n|telefax|fax\w*|faks\w*|handy\w*|gsm|whats ?app|viber|wechat"
+    r"|telegram|skype|hotline|helpline|infoline|call ?cent(?:er|re)|mobiles?|mobiel|mobil(?:e?telefon|nummer)?"
+    r"|m[oó]vil|móvel|mobilni|celular(?:es)?|cellulare|cell(?=\s?(?:phones?|no\b|number|[:.#]))|mob|ph|tlf|tfn|puh\w*"
+    r"|komórk\w*|portable|poste|recapito|centralino|sähköposti|sími|matkapuhelin|kännykkä|teléfonos?|mov"
+    r"|toll[- ]?free|landline|pagers?|beeper|switchboard|extension"
+)
+_STRONG_ABROAD = (
+    r"тел\w*|факс\w*|моб\w*|τηλ\w*|κιν\w*|φαξ|电话|電話|手机|手機|传真|傳真|热线|熱線|联系方式|联系人|联系|聯絡|連絡先|携帯"
+    r"|전화\w*|휴대폰|핸드폰|팩스|연락처|هاتف|جوال|موبايل|تلفن|تليفون|طلفון|טלפון|נייד|פקס|โทร\w*|điện thoại|sđt|फ़ोन|फोन|मोबाइल|ফোন"
+)
+_WEAK = (
+    r"call\w*|dial\w*|contact\w*|kontakt\w*|contatt\w*|contat\w*|reach\w*|rings?|text(?= )|sms|office(?=\s?:)|direct(?=\s?:)"
+    r"|appel\w*|joindre|llam\w*|chiam\w*|anruf\w*|ruf\w*|rufen|dzwon\w*|lig(?:ue|ar)|bel(?:len)?|ring|soita|zavol\w*|volejte"
+    r"|hívja|sunați|aray[ıi]n\w*|iletişim|gọi|liên hệ|hubungi|позвон\w*|звон\w*|обра[тщ]\w*|связ\w*|(?<!\S)[TPMFC](?=\s?[:.])"
+)
+_CUE = re.compile(
+    rf"(?<![^\W\d_])(?:(?P<strong>{_STRONG})|(?P<weak>{_WEAK}))(?![a-zà-ÿ])|(?P<abroad>{_STRONG_ABROAD})", re.IGNORECASE
+)
+_GLUED_CUE = re.compile(
+    rf"(?:(?<![^\W\d_])(?:{_STRONG}|{_WEAK}|or|and|ou|und|oder|y|o)|{_STRONG_ABROAD}|[\u2e80-\uffdc])\.?:?\Z", re.IGNORECASE
+)
+_CUE_BEHIND = re.compile(rf"\s?[(\[,–-]\s?(?:{_STRONG}|cell|office|work|home|direct|main|day|24h)(?![a-zà-ÿ])", re.IGNORECASE)
+
+# Between the cue and the digits these say that something else is counted or numbered.
+_OTHER_NUMBER = re.compile(
+    r"\b(?:insurance|polic[ey]\w*|protocol\w*|registr\w*|approv\w*|grants?|eudract|nct|isrctn|ctis|irb|licen[sc]e|version|lot|batch"
+    r"|serial|account|iban|isbn|issn|pmid|pmc|doi|orcid|weeks?|days?|months?|years?|visits?|aged?|zip|postal|postcode|plz"
+    r"|patent|versicherung\w*|assurance|cells?|dose[ds]?|ratio|score|between|within|every|after|than)\b",
+    re.IGNORECASE,
+)
+_NUMBERED = re.compile(
+    r"(?:\b(?:ids?|identifier|numbers?|no|nr|nos|num|code|ref|reference|trial|study|studies|site|sites|patent|case|file|cat|catalog"
+    r"|catalogue|cas|model|sn|accession|clone|gene|chr|chromosome|permit|certificate|award|contract|project|decision|docket"
+    r"|protocol|grant|irb|rec|iec|approval|registration|nct|isrctn|eudract|ctri|ind|version|lot|batch|serial|account|policy"
+    r"|insurance|isbn|issn|pmid|pmc|orcid|zip|code postal|postal|plz|meeting|dated|patients?|subjects?|participants?|total"
+    r"|of|least|about|approximately|over|nearly|to|x|by|times)\b|№|#|[<>≤≥=±×*€$£¥^~+§])[\s.:#()\\-]{0,3}\Z",
+    re.IGNORECASE,
+)
+_COMPARED = re.compile(r"[<>≤≥±×€$£¥^§]\s?\Z")
+_CONNECTED = re.compile(
+    r"\A[\s\W]{0,6}(?:(?:or|and|y|o|e|ou|et|und|oder|bzw|en|of|och|eller|og|i|lub|и|или|或|和|及|ve|veya|fax|tel|ext|alternatively)"
+    r"[\s\W]{1,5}){0,2}\Z",
+    re.IGNORECASE,
+)
+_UNIT = re.compile(
+    r"\\?\s?(?:[%‰°×^]|(?:(?:mg|kg|g|[µμ]g|mcg|ng|pg|m?l|dl|[µμ]l|iu|ui|u|units?|cells?|copies|copy|cfus?|pfu|vg|vp|bp|kda|da|c?gy|hz|bpm|mm"
+    r"|cm|nm|m2|km|kcal|kj|mosm|mmol|nmol|pmol|days?|weeks?|wks?|months?|years?|yrs?|hours?|hrs?|h|min|minutes?|sec|seconds?|times"
+    r"|patients?|participants?|subjects?|people|persons?|children|women|men|births?|cases?|individuals?|inhabitants|particles|events"
+    r"|reads?|genes?|usd|eur|euros?|dollars?|rmb|yuan|steps?|platelets?|spores|viable|counts?|organisms|bacteria|parasites|population"
+    r"|deaths?|adults?|infants?|visits?|samples?|x\s?10|am|pm|a\.m|p\.m|est|edt|cet|utc|gmt|mon|monday)\b)|:\d)",
+    re.IGNORECASE,
+)
+_SHORT_TAIL = re.compile(r"[ \u00a0](?:\d{1,4}|\d{1,2}\s?[-–]\s?\d{1,2})\Z")
+_LONGEST_GAP = {"strong": 45, "abroad": 30, "weak": 32}
+_WINDOW = 70
+
+
+def cue_before(text: str, start: int, low: int) -> str | None:
+    """The kind of cue said before `start` and not before `low`: "strong", "weak", or None.
+
+    A cue counts only if nothing between it and the digits says that they number something else.
+    """
+    window = text[max(low, start - _WINDOW) : start]
+    last = None
+    for last in _CUE.finditer(window):
+        pass
+    if last is None or last.lastgroup is None:
+        return None
+    gap = window[last.end() :]
+    if len(gap) > _LONGEST_GAP[last.lastgroup] or sum(map(str.isdigit, gap)) > 3 or "\n\n" in gap.strip("\n"):
+        return None
+    if _OTHER_NUMBER.search(gap) or _COMPARED.search(gap):
+        return None
+    return "weak" if last.lastgroup == "weak" else "strong"
+
+
+def cue_behind(text: str, end: int) -> bool:
+    """Whether the number is called one after it: `555 0199 (fax)`."""
+    return _CUE_BEHIND.match(text, end) is not None
+
+
+def ends_in_cue(glued: str) -> bool:
+    """Whether what is glued to the digits is a cue, as in `Tel0123`, or a script without gaps between words."""
+    return _GLUED_CUE.search(glued) is not None
+
+
+def is_connected(between: str) -> bool:
+    """Whether what stands between two runs of digits goes on with a list of telephone numbers."""
+    return len(between) <= 24 and _CONNECTED.match(between) is not None
+
+
+def is_numbered(text: str, start: int) -> bool:
+    """Whether the words right before say that the digits number or count something."""
+    return _NUMBERED.search(text[max(0, start - 32) : start]) is not None
+
+
+def is_counted(text: str, end: int) -> bool:
+    """Whether a unit, an hour or something countable follows the digits."""
+    return _UNIT.match(text, end) is not None
+
+
+def without_counted_tail(text: str, start: int, end: int) -> int:
+    """The end of a number, less a last short group that belongs to the next words: `555 0199 9 AM`, `0199 24 hours`."""
+    tail = _SHORT_TAIL.search(text, start, end) if is_counted(text, end) else None
+    return tail.start() if tail else end
