@@ -1,0 +1,207 @@
+"""Writes what came of a record: a new trial, its next state, its Change; compare-and-swap, so history never forks."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import CursorResult, delete, exists, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from notifier.domain.changes import FieldChange
+from notifier.store.inserting import insert_for, insert_once
+from notifier.store.models import Change, Trial, TrialAlias, TrialState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldTrial:
+    """What is held of a trial: enough to compare a record with and to swap."""
+
+    id: int
+    number: str
+    revision: int
+    seq: int
+    state_id: int
+    facts_version: int
+    fingerprint: bytes
+    last_update_posted: str
+    data_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewState:
+    """What a record comes to: the state to store and what the trial's row says of it."""
+
+    number: str
+    digest: bytes
+    body: bytes
+    facts_version: int
+    fingerprint: bytes
+    title: str
+    status: str | None
+    first_posted: str | None
+    last_update_posted: str | None
+    data_version: str | None
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewChange:
+    """What a reader would see in it; its number is given when it is written."""
+
+    fields: tuple[FieldChange, ...]
+    weight: int
+    opens: bool
+    first_posted: str
+    baseline: bool
+
+
+def is_empty(session: Session) -> bool:
+    """Whether no trial is held yet."""
+    return session.scalar(select(Trial.id).limit(1)) is None
+
+
+def list_held(session: Session, numbers: Iterable[str]) -> dict[str, HeldTrial]:
+    """What is held of these trials, by number; a number that is an alias leads to its trial."""
+    wanted = list(set(numbers))
+    found = {trial.number: _held(trial) for trial in session.scalars(select(Trial).where(Trial.number.in_(wanted)))}
+    missing = [number for number in wanted if number not in found]
+    if missing:
+        aliased = select(TrialAlias.number, Trial).join(Trial, Trial.id == TrialAlias.trial_id)
+        for alias, trial in session.execute(aliased.where(TrialAlias.number.in_(missing))):
+            found[alias] = _held(trial)
+    return found
+
+
+def list_bodies(session: Session, state_ids: Sequence[int]) -> dict[int, tuple[bytes, int]]:
+    """The packed record and facts version of each state."""
+    chosen = select(TrialState.id, TrialState.body, TrialState.facts_version).where(TrialState.id.in_(state_ids))
+    return {row.id: (row.body, row.facts_version) for row in session.execute(chosen)}
+
+
+def list_outdated(session: Session, *, facts_version: int, limit: int) -> list[HeldTrial]:
+    """Trials whose facts were read by an older version of ours."""
+    chosen = select(Trial).where(Trial.facts_version < facts_version).order_by(Trial.id).limit(limit)
+    return [_held(trial) for trial in session.scalars(chosen)]
+
+
+def insert_trial(session: Session, state: NewState, *, source: str, now: datetime) -> int | None:
+    """Write a new trial at its first Change; its id, or None where somebody else was first."""
+    values = _columns(state) | {"number": state.number, "revision": 1, "seq": 1}
+    row = values | {Trial.source: source, "first_seen_at": now, "last_change_at": now}
+    statement = insert_for(session, Trial).values(row).on_conflict_do_nothing().returning(Trial.id)
+    trial_id: int | None = session.scalar(statement)
+    if trial_id is None:
+        return None
+    state_id = _insert_state(session, trial_id, state)
+    session.execute(update(Trial).where(Trial.id == trial_id).values(state_id=state_id))
+    _insert_aliases(session, trial_id, state, source=source)
+    return trial_id
+
+
+def swap_state(
+    session: Session, held: HeldTrial, state: NewState, *, changed: bool, source: str, now: datetime
+) -> bool:
+    """Put a trial's next state in place of the held one; False, with nothing written, where it is no longer that one.
+
+    ``changed`` says that a reader would see a difference, so that the trial goes on to its next Change.
+    """
+    values: dict[str, Any] = _columns(state) | {"revision": held.revision + 1}
+    if changed:
+        values |= {"seq": held.seq + 1, "last_change_at": now}
+    swapped: CursorResult[Any] = session.execute(
+        update(Trial).where(Trial.id == held.id, Trial.revision == held.revision).values(values)
+    )  # type: ignore[assignment]  # an UPDATE always gives a cursor
+    if not swapped.rowcount:
+        return False
+    state_id = _insert_state(session, held.id, state)
+    session.execute(update(Trial).where(Trial.id == held.id).values(state_id=state_id))
+    _insert_aliases(session, held.id, state, source=source)
+    if state_id != held.state_id and not changed:
+        _delete_unused_state(session, held.state_id)
+    return True
+
+
+def set_data_versions(session: Session, versions: dict[int, str]) -> None:
+    """Note, by trial id, up to which day of registry data the held states are known to stand."""
+    session.execute(update(Trial), [{"id": trial_id, "data_version": day} for trial_id, day in versions.items()])
+
+
+def insert_change(
+    session: Session, *, trial_id: int, seq: int, from_state_id: int | None, change: NewChange, now: datetime
+) -> None:
+    """Write the Change that led to the trial's present state."""
+    trial = session.execute(select(Trial.state_id, Trial.last_update_posted).where(Trial.id == trial_id)).one()
+    session.add(
+        Change(
+            trial_id=trial_id,
+            seq=seq,
+            from_state_id=from_state_id,
+            to_state_id=trial.state_id,
+            fields=msgspec.json.encode(change.fields),
+            weight=change.weight,
+            opens=change.opens,
+            first_posted=change.first_posted,
+            baseline=change.baseline,
+            posted=trial.last_update_posted,
+            observed_at=now,
+            matched_at=now if change.baseline else None,
+        )
+    )
+    session.flush()
+
+
+def read_fields(body: bytes) -> tuple[FieldChange, ...]:
+    """The FieldChanges of a stored Change."""
+    return msgspec.json.decode(body, type=tuple[FieldChange, ...])
+
+
+def count_updates(session: Session, trial_id: int) -> int:
+    """How often a study changed since we first saw it, as its page counts."""
+    later = select(func.count()).where(Change.trial_id == trial_id, Change.seq > 1)
+    return session.scalar(later) or 0
+
+
+def _held(trial: Trial) -> HeldTrial:
+    return HeldTrial(
+        id=trial.id,
+        number=trial.number,
+        revision=trial.revision,
+        seq=trial.seq,
+        state_id=trial.state_id or 0,
+        facts_version=trial.facts_version,
+        fingerprint=trial.source_fingerprint,
+        last_update_posted=trial.last_update_posted or "",
+        data_version=trial.data_version or "",
+    )
+
+
+def _columns(state: NewState) -> dict[str, Any]:
+    return {
+        "facts_version": state.facts_version,
+        "source_fingerprint": state.fingerprint,
+        "title": state.title,
+        "status": state.status,
+        "first_posted": state.first_posted,
+        "last_update_posted": state.last_update_posted,
+        "data_version": state.data_version,
+    }
+
+
+def _insert_state(session: Session, trial_id: int, state: NewState) -> int:
+    """The id of this state of the trial; a trial that goes back to how it was has that state already."""
+    row = {"trial_id": trial_id, "digest": state.digest, "facts_version": state.facts_version, "body": state.body}
+    insert_once(session, TrialState, [row])
+    same = select(TrialState.id).where(TrialState.trial_id == trial_id, TrialState.digest == state.digest)
+    return session.scalars(same).one()
+
+
+def _insert_aliases(session: Session, trial_id: int, state: NewState, *, source: str) -> None:
+    rows = [{"source": source, "number": alias, "trial_id": trial_id} for alias in state.aliases]
+    insert_once(session, TrialAlias, rows)
+
+
+def _delete_unused_state(session: Session, state_id: int) -> None:
+    used = exists().where(or_(Change.from_state_id == state_id, Change.to_state_id == state_id))
+    session.execute(delete(TrialState).where(TrialState.id == state_id, ~used))
