@@ -1,0 +1,129 @@
+"""Finds which members of two lists are the same thing, whatever their order, even when a name was edited a little."""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import lru_cache
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+Key = Callable[[T], Hashable]
+
+MOST_CANDIDATES = 2_500
+ALIKE = 0.8
+
+_NOT_A_WORD = re.compile(r"[^\w]+|_")
+_FEW_LETTERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment(Generic[T]):
+    """Members found on both sides, in pairs, and those on one side only."""
+
+    pairs: tuple[tuple[T, T], ...]
+    removed: tuple[T, ...]
+    added: tuple[T, ...]
+
+
+def align(
+    before: Iterable[T], after: Iterable[T], *, keys: Sequence[Key[T]], likeness: Callable[[T, T], float]
+) -> Alignment[T]:
+    """Pairs members by each key in turn, the strictest first, then by likeness of at least `ALIKE`.
+
+    A key that is None pairs nothing. Members with one key are paired in an order of their own, so the order of the
+    lists never matters; `likeness` must not depend on the order of its arguments.
+    """
+    lost, new = sorted(before, key=repr), sorted(after, key=repr)
+    pairs: list[tuple[T, T]] = []
+    for key in keys:
+        if not lost or not new:
+            break
+        found, lost, new = _pair_by(key, lost, new)
+        pairs += found
+    if lost and new and len(lost) * len(new) <= MOST_CANDIDATES:
+        found, lost, new = _pair_alike(likeness, lost, new)
+        pairs += found
+    return Alignment(tuple(pairs), tuple(lost), tuple(new))
+
+
+@lru_cache(maxsize=20_000)
+def fold(text: str | None) -> str:
+    """A text without case, accents and punctuation, to tell whether two names are one."""
+    if not text:
+        return ""
+    folded = text.casefold()
+    if not folded.isascii():
+        parts = unicodedata.normalize("NFKD", folded)
+        folded = "".join(character for character in parts if not unicodedata.combining(character))
+    return " ".join(_NOT_A_WORD.sub(" ", folded).split())
+
+
+def same_text(one: str | None, other: str | None) -> bool:
+    """Whether two texts read the same: white space and the way characters are composed do not count."""
+    return one == other or squeezed(one) == squeezed(other)
+
+
+def squeezed(text: str | None) -> str | None:
+    """A text with single spaces and composed characters."""
+    if text is None:
+        return None
+    return " ".join((text if text.isascii() else unicodedata.normalize("NFC", text)).split())
+
+
+def text_likeness(one: str | None, other: str | None) -> float:
+    """How alike two names are, 0 to 1: names that differ in a number or a letter of their own are different things."""
+    first, second = sorted((fold(one), fold(other)))
+    if not first or first == second:
+        return 1.0 if first else 0.0
+    if _marks(first) != _marks(second) and _marks(first) and _marks(second):
+        return 0.0
+    matcher = SequenceMatcher(None, first, second, autojunk=False)
+    return matcher.ratio() if matcher.real_quick_ratio() >= ALIKE and matcher.quick_ratio() >= ALIKE else 0.0
+
+
+def is_longer_name(one: str | None, other: str | None) -> bool:
+    """Whether one name holds all words of the other, as when a department is added to a hospital."""
+    shorter, longer = sorted((fold(one), fold(other)), key=lambda text: (len(text), text))
+    return len(shorter) >= _FEW_LETTERS and " " in shorter and set(shorter.split()) <= set(longer.split())
+
+
+def _marks(folded: str) -> list[str]:
+    return sorted(word for word in folded.split() if len(word) == 1 or any(sign.isdigit() for sign in word))
+
+
+def _pair_by(key: Key[T], lost: list[T], new: list[T]) -> tuple[list[tuple[T, T]], list[T], list[T]]:
+    waiting: defaultdict[Hashable, list[T]] = defaultdict(list)
+    for member in new:
+        waiting[key(member)].append(member)
+    pairs, left = [], []
+    for member in lost:
+        name = key(member)
+        same = waiting[name] if name is not None else []
+        if same:
+            pairs.append((member, same.pop(0)))
+        else:
+            left.append(member)
+    return pairs, left, sorted((member for members in waiting.values() for member in members), key=repr)
+
+
+def _pair_alike(
+    likeness: Callable[[T, T], float], lost: list[T], new: list[T]
+) -> tuple[list[tuple[T, T]], list[T], list[T]]:
+    """The most alike first; among equals an order that does not depend on which side is before."""
+    scored = [
+        (-score, sorted((repr(old), repr(fresh))), i, j)
+        for i, old in enumerate(lost)
+        for j, fresh in enumerate(new)
+        if (score := likeness(old, fresh)) >= ALIKE
+    ]
+    taken: dict[int, int] = {}
+    for _, _, i, j in sorted(scored):
+        if i not in taken and j not in taken.values():
+            taken[i] = j
+    pairs = [(lost[i], new[j]) for i, j in sorted(taken.items())]
+    left = [member for i, member in enumerate(lost) if i not in taken]
+    fresh_ones = [member for j, member in enumerate(new) if j not in taken.values()]
+    return pairs, left, fresh_ones

@@ -1,0 +1,62 @@
+"""The reviewed table of what is compared and what it weighs, from ``data/changes.toml``."""
+
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+
+from notifier.domain.changes import Weight
+
+_TABLE = tomllib.loads((files("notifier.domain") / "data" / "changes.toml").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One kind of change: our name, the registry's path, the weight, and its place in the table.
+
+    ``fact`` is the attribute of the facts it is read from, ``known_by`` what tells members of a list apart.
+    """
+
+    name: str
+    path: str
+    weight: Weight
+    rank: int
+    fact: str
+    known_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """A move of the study's status; an empty side fits everything."""
+
+    before: frozenset[str]
+    after: frozenset[str]
+    weight: Weight
+
+
+def _fields(group: str, rank: int) -> tuple[Field, ...]:
+    return tuple(
+        Field(
+            name=row["field"],
+            path=row["path"],
+            weight=Weight[row["weight"]],
+            rank=rank + number,
+            fact=row.get("fact", row["field"]),
+            known_by=tuple(row.get("known_by", ())),
+        )
+        for number, row in enumerate(_TABLE[group])
+    )
+
+
+OTHERS = {field.name: field for field in _fields("others", 0)}
+FACTS = _fields("facts", 100)
+MEMBERS = _fields("members", 200)
+PLANNED = _fields("planned", 300)
+SETS = _fields("sets", 400)
+FIELDS = {field.name: field for field in (*OTHERS.values(), *FACTS, *MEMBERS, *PLANNED, *SETS)}
+"""Every kind of change there is, by name."""
+
+TRANSITIONS = tuple(
+    Transition(before=frozenset(row.get("from", ())), after=frozenset(row.get("to", ())), weight=Weight[row["weight"]])
+    for row in _TABLE["transitions"]
+)
+COUNTRIES: dict[str, str] = _TABLE["countries"]

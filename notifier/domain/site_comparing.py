@@ -1,0 +1,131 @@
+"""Finds what changed about the places of a study: added, removed, opened, closed, renamed."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from math import cos, hypot, radians
+
+from notifier.domain.aligning import ALIKE, align, fold, is_longer_name, text_likeness
+from notifier.domain.change_table import COUNTRIES, OTHERS
+from notifier.domain.changes import FieldChange, Value
+from notifier.domain.trials import OPEN_STATUSES, Site, TrialFacts
+
+NEARBY_KM = 30.0
+KM_A_DEGREE = 111.2
+STATUSES_WITH_SITES = OPEN_STATUSES | {"NOT_YET_RECRUITING"}
+"""While a study has one of these, the registry says of each site whether it recruits; later it drops that."""
+
+_CITY_ALIKE = 0.75
+
+
+def compare_sites(before: TrialFacts, after: TrialFacts) -> Iterator[FieldChange]:
+    """What a reader would see change about the sites; their order, position, ZIP code and state do not count."""
+    if before.sites == after.sites:
+        return
+    lost, new = _without_common(before.sites, after.sites)
+    alignment = align(lost, new, keys=(_exactly, _in_city, _by_name_in_city), likeness=_likeness)
+    for site in alignment.removed:
+        yield _change("site", place_name(site), before=_shown(site), after=None)
+    for site in alignment.added:
+        yield _change("site", place_name(site), before=None, after=_shown(site))
+    for old, fresh in alignment.pairs:
+        yield from _compare_pair(old, fresh, explained=_drops_statuses(before, old) or _drops_statuses(after, fresh))
+
+
+def place_name(site: Site) -> str:
+    """The place as a reader would say it: facility, city, country."""
+    return ", ".join(part for part in (site.facility, site.city, site.country) if part)
+
+
+def country_of(name: str | None) -> str:
+    """The country in the form in which countries are compared, under the name it has today."""
+    return fold(COUNTRIES.get(name or "", name))
+
+
+def _compare_pair(old: Site, new: Site, *, explained: bool) -> Iterator[FieldChange]:
+    name = place_name(new)
+    if old.status != new.status and not explained:
+        yield _change("site_status", name, before=old.status, after=new.status)
+    if _letters(old.facility) != _letters(new.facility):
+        yield _change("site_name", name, before=old.facility, after=new.facility)
+    if country_of(old.country) != country_of(new.country):
+        yield _change("site_country", name, before=old.country, after=new.country)
+
+
+def _drops_statuses(facts: TrialFacts, site: Site) -> bool:
+    """A site without a status says nothing of its own once the study no longer looks for people."""
+    return site.status is None and facts.status not in STATUSES_WITH_SITES
+
+
+def _without_common(before: Iterable[Site], after: Iterable[Site]) -> tuple[list[Site], list[Site]]:
+    """What is left of both sides when the sites that look the same on both are taken away, one for one."""
+    before, after = list(before), list(after)
+    common = Counter(map(_seen, before)) & Counter(map(_seen, after))
+    return _take_away(before, common), _take_away(after, common)
+
+
+def _letters(name: str | None) -> str:
+    """A name as its letters and digits alone: spacing and signs are edited, and broken, without news."""
+    return fold(name).replace(" ", "")
+
+
+def _take_away(sites: list[Site], common: Counter[tuple[str, ...]]) -> list[Site]:
+    waiting, left = common.copy(), []
+    for site in sites:
+        seen = _seen(site)
+        if waiting[seen]:
+            waiting[seen] -= 1
+        else:
+            left.append(site)
+    return left
+
+
+def _seen(site: Site) -> tuple[str, ...]:
+    return _letters(site.facility), _letters(site.city), country_of(site.country), site.status or ""
+
+
+def _exactly(site: Site) -> tuple[str, ...]:
+    return _letters(site.facility), _letters(site.city), _letters(site.zip), country_of(site.country)
+
+
+def _in_city(site: Site) -> tuple[str, ...]:
+    return _letters(site.facility), _letters(site.city), country_of(site.country)
+
+
+def _by_name_in_city(site: Site) -> tuple[str, ...] | None:
+    """Finds a site whose country was renamed; one without a name is not known by its city alone."""
+    return (_letters(site.facility), _letters(site.city)) if site.facility and site.city else None
+
+
+def _likeness(one: Site, other: Site) -> float:
+    """Alike is an edited name in one city, or one name in a city that was spelled anew."""
+    if country_of(one.country) != country_of(other.country):
+        return 0.0
+    if _letters(one.city) == _letters(other.city):
+        alike = text_likeness(one.facility, other.facility)
+        return max(alike, ALIKE if is_longer_name(one.facility, other.facility) else 0.0)
+    if not one.facility or _letters(one.facility) != _letters(other.facility):
+        return 0.0
+    same_place = text_likeness(one.city, other.city) >= _CITY_ALIKE or _are_near(one, other)
+    return 1.0 if same_place else 0.0
+
+
+def _are_near(one: Site, other: Site) -> bool:
+    if one.latitude is None or one.longitude is None or other.latitude is None or other.longitude is None:
+        return False
+    east = (one.longitude - other.longitude) * cos(radians((one.latitude + other.latitude) / 2))
+    return hypot(one.latitude - other.latitude, east) * KM_A_DEGREE <= NEARBY_KM
+
+
+def _shown(site: Site) -> Value:
+    return {
+        "facility": site.facility,
+        "city": site.city,
+        "state": site.state,
+        "country": site.country,
+        "status": site.status,
+    }
+
+
+def _change(field: str, key: str, *, before: Value, after: Value) -> FieldChange:
+    row = OTHERS[field]
+    return FieldChange(field=field, path=row.path, before=before, after=after, weight=row.weight, key=key)
