@@ -1,0 +1,375 @@
+"""Delivering: claim what is due, compose it, send it, mark it; the database is never held open over the network.
+
+Async lives here alone: one event loop, in a thread of its own, made at first use and so never inherited by a fork.
+"""
+
+import asyncio
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import structlog
+from sqlalchemy.orm import Session
+
+from notifier.config import MailServer
+from notifier.domain.deliveries import (
+    Answer,
+    CannotCompose,
+    Claimed,
+    Composed,
+    Composing,
+    NothingToSay,
+    NotYet,
+    Verdict,
+    Verdicts,
+)
+from notifier.domain.poison import compose_each
+from notifier.emails.smtp import Relay, Timeouts
+from notifier.errors import StoreUnavailable
+from notifier.store.database import Database
+from notifier.store.delivery_contents import lock_subscribers
+from notifier.store.delivery_store import Admission, cancel_silent, enter_data, fail_uncomposed
+from notifier.store.lease_store import LEASE, claim, put_back, put_off, renew
+from notifier.store.outcome_store import RETRY_OURS, mark, sweep
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+Clock = Callable[[], datetime]
+Composer = Callable[[Session, Sequence[Claimed], datetime], Sequence[Composing]]
+"""Makes the mails of claimed Deliveries, from a reading session and the time; for a frozen one the same mail again."""
+
+STORE_RETRY_SECONDS = 1.0
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much at once: connections, Deliveries claimed together, mails in_data together, the length of a lease."""
+
+    connections: int = 4
+    chunk: int = 256
+    group: int = 32
+    lease: timedelta = LEASE
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+    @property
+    def renew_seconds(self) -> float:
+        """A lease may miss two renewals before it is lost."""
+        return self.lease.total_seconds() / 3.6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """What one run did. ``ambiguous`` are among ``deferred`` and ``unknown``; ``stopped`` says why it ended early."""
+
+    sent: int = 0
+    deferred: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    unknown: int = 0
+    ambiguous: int = 0
+    stopped: str | None = None
+
+
+class Deliverer:
+    """Sends what is due, for as long as its process lives; connections outlast a run.
+
+    A mail server that is down, or that refuses us rather than a mailbox, is our side's matter: what was claimed rests
+    for a minute, counts as no try, and the run stops.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        mail_server: MailServer,
+        sender: str,
+        composer: Composer,
+        limits: Limits | None = None,
+    ) -> None:
+        self._database = database
+        self._composer = composer
+        self._limits = limits or Limits()
+        self._postman = Postman(mail_server, sender=sender, limits=self._limits)
+        self._stopping = threading.Event()
+
+    def deliver_due(self, *, now: Clock, limit: int | None = None) -> Delivered:
+        """Send until nothing is due, or ``limit`` Deliveries were claimed.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached; what was claimed comes back when the lease runs out.
+        """
+        run = _Run(
+            database=self._database,
+            composer=self._composer,
+            postman=self._postman,
+            limits=self._limits,
+            clock=now,
+            stopping=self._stopping,
+        )
+        return run.go(limit)
+
+    def sweep(self, *, now: Clock) -> Counter[str]:
+        """Take back what lost workers left; counts ``returned``, ``deferred`` and ``unknown``."""
+        with self._database.writing() as session:
+            swept = sweep(session, now=now())
+        if swept:
+            log.warning("delivery.swept", **swept)
+        return swept
+
+    def stop(self) -> None:
+        """Have a run end after the mails under way, giving back the rest; may be called from a signal handler."""
+        self._stopping.set()
+
+    def close(self) -> None:
+        """Stop, end the connections and the event loop."""
+        self.stop()
+        self._postman.close()
+
+
+class Postman:
+    """One event loop in a thread of its own with the connections to the mail server, made at first use."""
+
+    def __init__(self, server: MailServer, *, sender: str, limits: Limits) -> None:
+        self._server = server
+        self._sender = sender
+        self._limits = limits
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._relay: Relay | None = None
+        self._made_in: int | None = None
+
+    def send(self, mails: Sequence[Composed]) -> "Future[dict[int, Verdict]]":
+        """Begin to hand mails over."""
+        relay = self._started()
+        return self._post(relay.send(mails))
+
+    def close(self) -> None:
+        """End the connections, then the loop and its thread."""
+        loop, thread, relay = self._loop, self._thread, self._relay
+        if loop is None or thread is None or relay is None or self._made_in != os.getpid():
+            return
+        self._post(_shut(loop, relay)).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+        self._loop = self._thread = self._relay = None
+
+    def _started(self) -> Relay:
+        if self._relay is None or self._made_in != os.getpid():
+            limits = self._limits
+            self._made_in = os.getpid()
+            self._loop = asyncio.new_event_loop()
+            self._relay = Relay(
+                self._server, sender=self._sender, connections=limits.connections, timeouts=limits.timeouts
+            )
+            self._thread = threading.Thread(target=self._loop.run_forever, name="postman", daemon=True)
+            self._thread.start()
+        return self._relay
+
+    def _post(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+
+async def _shut(loop: asyncio.AbstractEventLoop, relay: Relay) -> None:
+    await relay.close()
+    await loop.shutdown_asyncgens()
+    await loop.shutdown_default_executor()
+
+
+class _LeaseLost(Exception):
+    """The lease could not be renewed, so others may send what we hold."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """One run through what is due."""
+
+    database: Database
+    composer: Composer
+    postman: Postman
+    limits: Limits
+    clock: Clock
+    stopping: threading.Event
+    counts: Counter[str] = field(default_factory=Counter)
+    stopped: str | None = None
+    token: str = ""
+    leased_until: datetime = _NEVER
+    renew_at: datetime = _NEVER
+
+    def go(self, limit: int | None) -> Delivered:
+        """Chunk after chunk, as long as one gets anywhere."""
+        left = limit
+        while not self._is_over() and left != 0:
+            claimed = self._claim(self.limits.chunk if left is None else min(left, self.limits.chunk))
+            left = None if left is None else left - len(claimed)
+            before = self.counts.total()
+            if claimed:
+                self._deliver(claimed)
+            if self.counts.total() == before:
+                break
+        return Delivered(**self.counts, stopped=self.stopped)
+
+    def _is_over(self) -> bool:
+        if self.stopping.is_set() and self.stopped is None:
+            self.stopped = "asked to stop"
+        return self.stopped is not None
+
+    def _claim(self, size: int) -> list[Claimed]:
+        self.token, now = str(uuid4()), self.clock()
+        with self.database.writing() as session:
+            claimed = claim(session, now=now, limit=size, token=self.token, lease=self.limits.lease)
+        self._held_since(now)
+        return claimed
+
+    def _held_since(self, now: datetime) -> None:
+        self.leased_until = now + self.limits.lease
+        self.renew_at = now + timedelta(seconds=self.limits.renew_seconds)
+
+    def _deliver(self, claimed: Sequence[Claimed]) -> None:
+        outcomes = compose_each(self._compose, claimed)
+        self._settle_unsent(outcomes)
+        try:
+            self._send_in_groups([one for one in outcomes if isinstance(one, Composed)])
+        except _LeaseLost:
+            self.stopped = "the lease was lost"
+            log.warning("delivery.lease_lost", claimed=len(claimed))
+
+    def _compose(self, claimed: Sequence[Claimed]) -> Sequence[Composing]:
+        with self.database.reading() as session:
+            return self.composer(session, claimed, self.clock())
+
+    def _settle_unsent(self, outcomes: Sequence[Composing]) -> None:
+        silent = [one for one in outcomes if isinstance(one, NothingToSay)]
+        broken = [one for one in outcomes if isinstance(one, CannotCompose)]
+        put_offs = [one for one in outcomes if isinstance(one, NotYet)]
+        if not (silent or broken or put_offs):
+            return
+        now = self.clock()
+        with self.database.writing() as session:
+            cancelled = cancel_silent(session, token=self.token, silent=silent, now=now)
+            failed = fail_uncomposed(session, token=self.token, broken=broken)
+            for one in put_offs:
+                until, ids = now + RETRY_OURS, [one.delivery_id]
+                self.counts["deferred"] += put_off(session, token=self.token, until=until, reason=one.reason, ids=ids)
+        self.counts += Counter(cancelled=len(cancelled), failed=len(failed))
+        for id_, reason in [
+            (one.delivery_id, one.reason) for one in outcomes if isinstance(one, CannotCompose | NotYet)
+        ]:
+            log.error("delivery.not_composed", delivery=id_, reason=reason)
+
+    def _send_in_groups(self, mails: Sequence[Composed]) -> None:
+        """Send group after group; the marks of one and the in_data of the next are one transaction."""
+        size = self.limits.group
+        groups = [mails[start : start + size] for start in range(0, len(mails), size)]
+        sent: list[Composed] = []
+        verdicts: Verdicts = {}
+        for group in (*groups, ()):
+            self._hold()
+            going = () if self._is_over() else group
+            admitted = self._advance(sent, verdicts, going)
+            sent = [mail for mail in going if mail.delivery_id in admitted]
+            verdicts = self._send(sent) if sent else {}
+            self._heed(verdicts)
+        if self._is_over():
+            self._give_back()
+
+    def _advance(self, sent: Sequence[Composed], verdicts: Verdicts, going: Sequence[Composed]) -> frozenset[int]:
+        """Mark what was sent and admit what goes next."""
+        if not (verdicts or going):
+            return frozenset()
+        states, admission = self._persist(lambda: self._write(sent, verdicts, going))
+        self.counts += Counter(states.values()) + Counter(cancelled=len(admission.cancelled))
+        for id_, state in states.items():
+            self._report(id_, state, verdicts[id_])
+        return admission.admitted
+
+    def _write(
+        self, sent: Sequence[Composed], verdicts: Verdicts, going: Sequence[Composed]
+    ) -> tuple[dict[int, str], Admission]:
+        now = self.clock()
+        with self.database.writing() as session:
+            lock_subscribers(session, (mail.subscriber_id for mail in (*sent, *going)))
+            states = mark(session, token=self.token, mails=sent, verdicts=verdicts, now=now)
+            admission = enter_data(session, token=self.token, mails=going, now=now, lease=self.limits.lease)
+        return states, admission
+
+    def _persist(self, write: Callable[[], T]) -> T:
+        """What the server answered must not be lost to a database that is away for a moment."""
+        for _ in range(int(self.limits.lease.total_seconds() / STORE_RETRY_SECONDS)):
+            try:
+                return write()
+            except StoreUnavailable as error:
+                log.warning("delivery.store_unavailable", error=str(error))
+                self.stopping.wait(STORE_RETRY_SECONDS)
+        return write()
+
+    def _send(self, mails: Sequence[Composed]) -> Verdicts:
+        """Hand mails over, holding on to the lease for as long as it takes."""
+        going = self.postman.send(mails)
+        while True:
+            try:
+                return going.result(timeout=self.limits.renew_seconds)
+            except TimeoutError:
+                if going.done():
+                    raise
+            try:
+                self._hold()
+            except _LeaseLost:
+                going.cancel()
+                raise
+
+    def _hold(self) -> None:
+        """Renew the lease if it is time.
+
+        Raises:
+            _LeaseLost: it is gone, or could not be renewed until it ran out.
+        """
+        now = self.clock()
+        if now < self.renew_at:
+            return
+        try:
+            with self.database.writing() as session:
+                held = renew(session, token=self.token, now=now, lease=self.limits.lease)
+        except StoreUnavailable:
+            if now >= self.leased_until:
+                raise _LeaseLost from None
+            return
+        if not held:
+            raise _LeaseLost
+        self._held_since(now)
+
+    def _heed(self, verdicts: Verdicts) -> None:
+        """Stop where our own side is at fault."""
+        ours = [one for one in verdicts.values() if one.answer is Answer.OURS]
+        if not ours:
+            return
+        told = next((one for one in ours if one.reply), ours[0])
+        self.stopped = told.reason
+        log.error("delivery.stopped", reason=told.reason, reply=told.reply)
+
+    def _give_back(self) -> None:
+        """Return what was claimed and not begun: at once if we were asked to stop, in a minute if nothing goes out."""
+        now = self.clock()
+        with self.database.writing() as session:
+            if self.stopping.is_set() or self.stopped is None:
+                put_back(session, token=self.token, now=now)
+            else:
+                self.counts["deferred"] += put_off(
+                    session, token=self.token, until=now + RETRY_OURS, reason=self.stopped
+                )
+
+    def _report(self, delivery_id: int, state: str, verdict: Verdict) -> None:
+        if state == "sent":
+            log.info("delivery.sent", delivery=delivery_id)
+            return
+        self.counts["ambiguous"] += verdict.answer is Answer.AMBIGUOUS
+        log.warning("delivery.not_sent", state=state, delivery=delivery_id, reason=verdict.reason, reply=verdict.reply)

@@ -1,0 +1,138 @@
+"""The values of delivering: what is claimed, what is to be sent, what the mail server made of it, when to try again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from zlib import crc32
+
+FIRST_WAITS = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 30, 60))
+LATER_WAITS = timedelta(hours=1)
+GIVEN_UP_AFTER = timedelta(days=4)
+JITTER = 0.2
+"""A wait is lengthened by up to this share, so that what failed together does not come back together."""
+
+AMBIGUOUS_RETRIES = 2
+"""How often a mail is sent again although the server may have it already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """What a mail tells of one trial: the net change from one Change to another."""
+
+    trial_id: int
+    from_seq: int
+    to_seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A Delivery under a lease; a frozen one may have reached the mailbox, so that its mail must be the same again."""
+
+    id: int
+    kind: str
+    subscriber_id: int | None
+    request_id: int | None
+    message_id: str | None
+    dated_at: datetime | None
+    language: str | None
+    attempts: int
+    ambiguous: int
+    token: str
+
+    @property
+    def frozen(self) -> bool:
+        """Whether content, Date and Message-ID were fixed by an earlier try."""
+        return self.message_id is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """A mail ready to be sent; ``revision`` is the Subscriber.revision it was made for.
+
+    ``match_ids`` are told by it, ``collapsed_ids`` came to nothing and end with it.
+    """
+
+    delivery_id: int
+    recipient: str = field(repr=False)
+    message: bytes = field(repr=False)
+    message_id: str
+    dated_at: datetime
+    language: str
+    subscriber_id: int | None = None
+    revision: int | None = None
+    match_ids: tuple[int, ...] = ()
+    collapsed_ids: tuple[int, ...] = ()
+    spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingToSay:
+    """A Delivery that ends without a mail; ``match_ids`` came to nothing."""
+
+    delivery_id: int
+    reason: str
+    match_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CannotCompose:
+    """A Delivery whose mail cannot be made; ``reason`` holds no personal data."""
+
+    delivery_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotYet:
+    """A Delivery whose mail cannot be made just now, for a reason the operator can mend; counts as no try."""
+
+    delivery_id: int
+    reason: str
+
+
+Composing = Composed | NothingToSay | CannotCompose | NotYet
+"""What a Delivery comes out as when it is composed."""
+
+
+class Answer(StrEnum):
+    """What became of a mail at the mail server."""
+
+    ACCEPTED = "accepted"
+    LATER = "later"
+    NEVER = "never"
+    OURS = "ours"
+    """Our side is at fault, or the mail server is down: no mailbox is blamed, nothing counts towards giving up."""
+    AMBIGUOUS = "ambiguous"
+    """The whole message went out and no reply came back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """An Answer with its reason and the server's reply, both without any address."""
+
+    answer: Answer
+    reason: str | None = None
+    reply: str | None = None
+
+
+Verdicts = Mapping[int, Verdict]
+"""By Delivery id."""
+
+
+def wait_before_retry(*, delivery_id: int, attempts: int) -> timedelta | None:
+    """How long a Delivery rests after its ``attempts``-th failed try; None when it is given up.
+
+    5, 15, 30, 60 minutes, then hourly, for four days. It counts the waits and not the clock, so that an outage of ours
+    uses up nobody's patience. The jitter is the same for the same try.
+    """
+    if _waited(attempts - 1) >= GIVEN_UP_AFTER:
+        return None
+    wait = FIRST_WAITS[attempts - 1] if attempts <= len(FIRST_WAITS) else LATER_WAITS
+    share = crc32(f"{delivery_id}:{attempts}".encode()) / 2**32
+    return wait * (1 + JITTER * share)
+
+
+def _waited(tries: int) -> timedelta:
+    hourly = max(0, tries - len(FIRST_WAITS))
+    return sum(FIRST_WAITS[:tries], timedelta()) + hourly * LATER_WAITS

@@ -1,0 +1,44 @@
+"""Keeps one mail that cannot be made from keeping all the others."""
+
+from collections.abc import Callable, Sequence
+
+from notifier.domain.deliveries import CannotCompose, Claimed, Composed, Composing, NotYet
+from notifier.errors import ConfigurationError, StoreUnavailable, TemplatesMissing
+
+Compose = Callable[[Sequence[Claimed]], Sequence[Composing]]
+
+
+def compose_each(compose: Compose, claimed: Sequence[Claimed]) -> list[Composing]:
+    """Compose all together; where that breaks, one by one, so that only what is broken fails.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached, which is no mail's fault.
+    """
+    try:
+        outcomes = compose(claimed)
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - a poison template may raise anything
+        if len(claimed) == 1:
+            return [_why_not(claimed[0], error)]
+        return [outcome for one in claimed for outcome in compose_each(compose, [one])]
+    return _checked(claimed, outcomes)
+
+
+def _why_not(claimed: Claimed, error: Exception) -> Composing:
+    """The kind of error alone: its message might repeat an address."""
+    if isinstance(error, ConfigurationError | TemplatesMissing):
+        return NotYet(delivery_id=claimed.id, reason=f"the service is not set up: {type(error).__name__}")
+    return CannotCompose(delivery_id=claimed.id, reason=f"the mail could not be made: {type(error).__name__}")
+
+
+def _checked(claimed: Sequence[Claimed], outcomes: Sequence[Composing]) -> list[Composing]:
+    """Every Delivery has an outcome, and what may be out there already is sent as the same mail."""
+    by_id = {outcome.delivery_id: outcome for outcome in outcomes}
+    checked = []
+    for one in claimed:
+        outcome = by_id.get(one.id, CannotCompose(delivery_id=one.id, reason="no mail was made"))
+        if one.frozen and isinstance(outcome, Composed) and outcome.message_id != one.message_id:
+            outcome = CannotCompose(delivery_id=one.id, reason="a mail tried before came out as another one")
+        checked.append(outcome)
+    return checked

@@ -1,0 +1,149 @@
+"""What a mail server's answer means: sent, later, never, or our own fault; by enhanced code, then code, then text.
+
+Replies are kept without addresses. Codes: RFC 5321 section 4.2, RFC 3463, and the registry of enhanced codes.
+"""
+
+import re
+from collections.abc import Callable
+
+from aiosmtplib import (
+    SMTPAuthenticationError,
+    SMTPConnectError,
+    SMTPConnectResponseError,
+    SMTPConnectTimeoutError,
+    SMTPDataError,
+    SMTPException,
+    SMTPHeloError,
+    SMTPNotSupported,
+    SMTPReadTimeoutError,
+    SMTPRecipientRefused,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+    SMTPSenderRefused,
+    SMTPServerDisconnected,
+    SMTPTimeoutError,
+)
+
+from notifier.domain.deliveries import Answer, Verdict
+
+LONGEST_REPLY = 200
+UNREACHABLE = "the mail server cannot be reached"
+LOST = "the connection was lost after the message had gone out"
+
+_MARK = "•••"
+_ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]*(?:@|%40|=40)[^\s<>()\[\]\",;]*", re.IGNORECASE)
+_SHORTEST_LOCAL_PART = 3
+_ENHANCED = re.compile(r"\s*([245])\.(\d{1,3}\.\d{1,3})(?!\S)")
+_OUR_CODES = frozenset({530, 534, 535, 538})
+_OUR_DETAILS = frozenset({"1.7", "1.8", "7.8", "7.9", "7.11", "7.27"})
+"""The sender's address or our authentication, whatever the first digit."""
+_OUR_TEXT = re.compile(
+    r"relay(?:ing)?\b.{0,20}\b(?:denied|not permitted|prohibited)|authentication required", re.IGNORECASE
+)
+_FULL_MAILBOX = "2.2"
+_PASSING_TEXT = re.compile(r"gr[ea]ylist|try (?:again|later)|over ?quota|mailbox (?:is )?full|temporar", re.IGNORECASE)
+
+
+def judge_reply(code: int, text: str, *, recipient: str = "") -> Verdict:
+    """What a reply to RCPT, DATA or the message itself means."""
+    reply = mask_reply(f"{code} {text}", recipient=recipient)
+    if 200 <= code < 300:
+        return Verdict(answer=Answer.ACCEPTED, reply=reply)
+    answer, reason = _judge_refusal(code, text)
+    return Verdict(answer=answer, reason=reason, reply=reply)
+
+
+def judge_error(error: SMTPException, *, recipient: str = "") -> Verdict:
+    """What an error before the end of the message means."""
+    judge = next(JUDGES[kind] for kind in type(error).__mro__ if kind in JUDGES)
+    return judge(error, recipient)
+
+
+def mask_reply(text: str, *, recipient: str = "") -> str:
+    """A reply in one line, at most 200 characters, without any address and without the recipient's local part."""
+    line = " ".join(text.split())
+    masked = _ADDRESS.sub(_MARK, line)
+    local_part = recipient.rpartition("@")[0]
+    if len(local_part) >= _SHORTEST_LOCAL_PART:
+        masked = re.sub(rf"(?<!\w){re.escape(local_part)}(?!\w)", _MARK, masked, flags=re.IGNORECASE)
+    return masked[:LONGEST_REPLY]
+
+
+def _judge_refusal(code: int, text: str) -> tuple[Answer, str]:
+    enhanced = _ENHANCED.match(text)
+    kind, detail = enhanced.groups() if enhanced else ("", "")
+    if code in _OUR_CODES or detail in _OUR_DETAILS or _OUR_TEXT.search(text):
+        return Answer.OURS, "the mail server does not accept us or our sender address"
+    if detail == _FULL_MAILBOX:
+        return Answer.LATER, "the mailbox is full"
+    if kind in ("4", "5"):
+        return (Answer.LATER, "not accepted yet") if kind == "4" else (Answer.NEVER, "refused")
+    if 500 <= code < 600 and not _PASSING_TEXT.search(text):
+        return Answer.NEVER, "refused"
+    return Answer.LATER, "not accepted yet"
+
+
+def _by_code(error: SMTPException, recipient: str) -> Verdict:
+    assert isinstance(error, SMTPResponseException)
+    if not 400 <= error.code < 600:
+        return Verdict(answer=Answer.LATER, reason="the mail server's answer was not understood")
+    return judge_reply(error.code, error.message, recipient=recipient)
+
+
+def _by_first_recipient(error: SMTPException, recipient: str) -> Verdict:
+    assert isinstance(error, SMTPRecipientsRefused)
+    return _by_code(error.recipients[0], recipient)
+
+
+def _never(_error: SMTPException, _recipient: str) -> Verdict:
+    return Verdict(answer=Answer.NEVER, reason="the mail server cannot take this kind of address")
+
+
+def _later(_error: SMTPException, _recipient: str) -> Verdict:
+    return Verdict(answer=Answer.LATER, reason="the connection was lost or too slow before the message went out")
+
+
+def _unreachable(error: SMTPException, recipient: str) -> Verdict:
+    return Verdict(answer=Answer.OURS, reason=UNREACHABLE, reply=_said(error, recipient))
+
+
+def _our_setup(error: SMTPException, recipient: str) -> Verdict:
+    return Verdict(
+        answer=Answer.OURS,
+        reason="the mail server does not accept us: check NOTIFIER_SMTP_URL",
+        reply=_said(error, recipient),
+    )
+
+
+def _our_sender(error: SMTPException, recipient: str) -> Verdict:
+    return Verdict(
+        answer=Answer.OURS,
+        reason="the mail server does not accept our sender address: check NOTIFIER_MAIL_FROM",
+        reply=_said(error, recipient),
+    )
+
+
+def _said(error: SMTPException, recipient: str) -> str | None:
+    if not isinstance(error, SMTPResponseException):
+        return None
+    return mask_reply(f"{error.code} {error.message}", recipient=recipient)
+
+
+JUDGES: dict[type[BaseException], Callable[[SMTPException, str], Verdict]] = {
+    SMTPException: _our_setup,
+    SMTPAuthenticationError: _our_setup,
+    SMTPHeloError: _our_setup,
+    SMTPSenderRefused: _our_sender,
+    SMTPConnectError: _unreachable,
+    SMTPConnectTimeoutError: _unreachable,
+    SMTPConnectResponseError: _unreachable,
+    SMTPServerDisconnected: _later,
+    SMTPTimeoutError: _later,
+    SMTPReadTimeoutError: _later,
+    SMTPNotSupported: _never,
+    SMTPResponseException: _by_code,
+    SMTPRecipientRefused: _by_code,
+    SMTPDataError: _by_code,
+    SMTPRecipientsRefused: _by_first_recipient,
+}
+"""Every error of aiosmtplib; a test sees to it that none is missing."""

@@ -1,0 +1,115 @@
+"""What a Delivery carries: its Matches and spans, frozen while it may be under way, and how far readers were told."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from notifier.domain.deliveries import Composed
+from notifier.store.inserting import insert_for
+from notifier.store.models import Delivery, DeliverySpan, Match, Subscriber, Told
+
+AnyRow = Row[*tuple[Any, ...]]
+
+_PARAMETERS = 10_000
+"""SQLite takes 32,766 values in a statement, PostgreSQL's protocol 65,535."""
+
+
+def lock_subscribers(session: Session, ids: Iterable[int | None]) -> dict[int, AnyRow]:
+    """Lock subscribers, always in the same order, and give id, revision and address index as they now are.
+
+    Whoever ends a subscription writes the subscriber first: they were before us and we see it, or they wait for us.
+    """
+    wanted = sorted({id_ for id_ in ids if id_ is not None})
+    if not wanted:
+        return {}
+    chosen = select(Subscriber.id, Subscriber.revision, Subscriber.address_index).where(Subscriber.id.in_(wanted))
+    rows = session.execute(chosen.order_by(Subscriber.id).with_for_update(key_share=True))
+    return {row.id: row for row in rows}
+
+
+def find_free_matches(session: Session, mails: Sequence[Composed]) -> dict[int, int | None]:
+    """The Matches of these mails that have not ended, each with the Delivery it is frozen into, if any."""
+    found: dict[int, int | None] = {}
+    for ids in _portions(id_ for mail in mails for id_ in mail.match_ids + mail.collapsed_ids):
+        chosen = select(Match.id, Match.delivery_id).where(Match.id.in_(ids), Match.ended_at.is_(None))
+        found |= {row.id: row.delivery_id for row in session.execute(chosen)}
+    return found
+
+
+def freeze(session: Session, mails: Sequence[Composed]) -> None:
+    """Write down what each mail tells, so that a second try tells the same."""
+    matches = [
+        {"of_delivery": mail.delivery_id, "of_match": id_}
+        for mail in mails
+        for id_ in mail.match_ids + mail.collapsed_ids
+    ]
+    if matches:
+        taken = update(Match).where(Match.id == bindparam("of_match"), Match.ended_at.is_(None))
+        session.connection().execute(taken.values(delivery_id=bindparam("of_delivery")), matches)
+    spans = [
+        {"delivery_id": mail.delivery_id, "trial_id": span.trial_id, "from_seq": span.from_seq, "to_seq": span.to_seq}
+        for mail in mails
+        for span in mail.spans
+    ]
+    if spans:
+        session.connection().execute(insert_for(session, DeliverySpan).on_conflict_do_nothing(), spans)
+
+
+def release(session: Session, delivery_ids: Sequence[int]) -> None:
+    """Let go of what these Deliveries told: their open Matches are free for another one."""
+    if not delivery_ids:
+        return
+    session.execute(delete(DeliverySpan).where(DeliverySpan.delivery_id.in_(delivery_ids)))
+    open_ones = update(Match).where(Match.delivery_id.in_(delivery_ids), Match.ended_at.is_(None))
+    session.execute(open_ones.values(delivery_id=None))
+
+
+def unfreeze(session: Session, delivery_ids: Sequence[int]) -> None:
+    """Release, and forget Date and Message-ID too: the next try is another mail."""
+    release(session, delivery_ids)
+    if delivery_ids:
+        fresh = update(Delivery).where(Delivery.id.in_(delivery_ids))
+        session.execute(fresh.values(message_id=None, dated_at=None, language=None))
+
+
+def end_matches(session: Session, ids: Iterable[int], *, ended_as: str, now: datetime) -> None:
+    """End Matches that have not ended."""
+    for some in _portions(ids):
+        open_ones = update(Match).where(Match.id.in_(some), Match.ended_at.is_(None))
+        session.execute(open_ones.values(ended_at=now, ended_as=ended_as))
+
+
+def end_frozen_matches(session: Session, delivery_ids: Sequence[int], *, ended_as: str, now: datetime) -> None:
+    """End the Matches that these Deliveries carry."""
+    if delivery_ids:
+        open_ones = update(Match).where(Match.delivery_id.in_(delivery_ids), Match.ended_at.is_(None))
+        session.execute(open_ones.values(ended_at=now, ended_as=ended_as))
+
+
+def tell(session: Session, delivery_ids: Sequence[int]) -> None:
+    """Move each reader on to where the spans of these Deliveries end; never back."""
+    if not delivery_ids:
+        return
+    spans = (
+        select(Delivery.subscriber_id, DeliverySpan.trial_id, func.max(DeliverySpan.to_seq))
+        .join(DeliverySpan, DeliverySpan.delivery_id == Delivery.id)
+        .where(Delivery.id.in_(delivery_ids), Delivery.subscriber_id.is_not(None))
+        .group_by(Delivery.subscriber_id, DeliverySpan.trial_id)
+    )
+    inserted: Any = insert_for(session, Told).from_select(["subscriber_id", "trial_id", "seq"], spans)
+    further = inserted.excluded.seq > Told.seq
+    session.execute(
+        inserted.on_conflict_do_update(
+            index_elements=["subscriber_id", "trial_id"], set_={"seq": inserted.excluded.seq}, where=further
+        )
+    )
+
+
+def _portions(ids: Iterable[int]) -> Iterator[list[int]]:
+    rest = iter(ids)
+    while some := list(islice(rest, _PARAMETERS)):
+        yield some

@@ -1,0 +1,188 @@
+"""The last look before a mail goes out: what is admitted to in_data, and Deliveries that end without a mail."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, select, union, update
+from sqlalchemy.orm import Session
+
+from notifier.domain.deliveries import CannotCompose, Composed, NothingToSay
+from notifier.store.delivery_contents import (
+    AnyRow,
+    end_frozen_matches,
+    end_matches,
+    find_free_matches,
+    freeze,
+    lock_subscribers,
+    unfreeze,
+)
+from notifier.store.lease_store import LEASE, update_ids
+from notifier.store.models import Delivery, PendingRequest, Subscription, Suppression
+
+_GIVEN_BACK: dict[str, Any] = {"lease_token": None, "leased_until": None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """Which mails may go out now, and which were sent back (``changed``) or ended (``cancelled``) instead."""
+
+    admitted: frozenset[int]
+    changed: frozenset[int]
+    cancelled: frozenset[int]
+
+
+def enter_data(
+    session: Session, *, token: str, mails: Sequence[Composed], now: datetime, lease: timedelta = LEASE
+) -> Admission:
+    """Put mails in_data and freeze them; only what is admitted may be sent, and only after the commit.
+
+    A mail is admitted if its lease holds, nobody suppressed its address, its reader still has a subscription open and
+    wants what they wanted when it was composed, and its Matches are still to be told. What changed goes back to be
+    composed again; what nobody wants any more is cancelled. A lost lease is somebody else's business.
+    """
+    subscribers = lock_subscribers(session, (mail.subscriber_id for mail in mails))
+    rows = _list_held(session, token=token, ids=[mail.delivery_id for mail in mails], now=now)
+    held = [mail for mail in mails if mail.delivery_id in rows]
+    reasons = _reasons_to_cancel(session, rows, subscribers)
+    wanted = [mail for mail in held if mail.delivery_id not in reasons]
+    free = find_free_matches(session, wanted)
+    admitted = [mail for mail in wanted if _is_current(mail, subscribers, free)]
+    changed = {mail.delivery_id for mail in wanted} - {mail.delivery_id for mail in admitted}
+    _admit(session, admitted, now=now, lease=lease)
+    _send_back(session, sorted(changed))
+    _cancel(session, [mail for mail in held if mail.delivery_id in reasons], reasons, now=now)
+    return Admission(
+        admitted=frozenset(mail.delivery_id for mail in admitted),
+        changed=frozenset(changed),
+        cancelled=frozenset(reasons),
+    )
+
+
+def cancel_silent(session: Session, *, token: str, silent: Sequence[NothingToSay], now: datetime) -> list[int]:
+    """End Deliveries that have nothing to say, with the Matches that came to nothing; the ids ended."""
+    mine = _list_leased(session, token=token, ids=[one.delivery_id for one in silent])
+    for one in silent:
+        if one.delivery_id in mine:
+            end_matches(session, one.match_ids, ended_as="collapsed", now=now)
+            _end(session, one.delivery_id, state="cancelled", reason=one.reason)
+    unfreeze(session, mine)
+    return mine
+
+
+def fail_uncomposed(session: Session, *, token: str, broken: Sequence[CannotCompose]) -> list[int]:
+    """End Deliveries whose mail cannot be made; their Matches wait for the next one. The ids ended."""
+    mine = _list_leased(session, token=token, ids=[one.delivery_id for one in broken])
+    for one in broken:
+        if one.delivery_id in mine:
+            _end(session, one.delivery_id, state="failed", reason=one.reason[:200])
+    unfreeze(session, mine)
+    return mine
+
+
+def _list_held(session: Session, *, token: str, ids: Sequence[int], now: datetime) -> dict[int, AnyRow]:
+    chosen = (
+        select(Delivery.id, Delivery.kind, Delivery.subscriber_id, Delivery.request_id)
+        .where(Delivery.id.in_(ids), Delivery.lease_token == token)
+        .where(Delivery.state == "leased", Delivery.leased_until > now)
+    )
+    return {row.id: row for row in session.execute(chosen.order_by(Delivery.id).with_for_update())}
+
+
+def _list_leased(session: Session, *, token: str, ids: Sequence[int]) -> list[int]:
+    mine = select(Delivery.id, Delivery.subscriber_id).where(
+        Delivery.id.in_(ids), Delivery.lease_token == token, Delivery.state == "leased"
+    )
+    lock_subscribers(session, (row.subscriber_id for row in session.execute(mine)))
+    return [row.id for row in session.execute(mine.order_by(Delivery.id).with_for_update())]
+
+
+def _reasons_to_cancel(
+    session: Session, rows: Mapping[int, AnyRow], subscribers: Mapping[int, AnyRow]
+) -> dict[int, str]:
+    """Why some of these Deliveries are wanted no more."""
+    addresses = _list_address_indexes(session, rows, subscribers)
+    chosen = select(Suppression.address_index).where(Suppression.address_index.in_(list(addresses.values())))
+    suppressed = set(session.scalars(chosen))
+    readers = _list_readers(session, (row.subscriber_id for row in rows.values()))
+    reasons = {}
+    for id_, row in rows.items():
+        if addresses.get(id_) in suppressed:
+            reasons[id_] = "suppressed"
+        elif id_ not in addresses or (row.kind == "digest" and row.subscriber_id not in readers):
+            reasons[id_] = "ended"
+    return reasons
+
+
+def _list_address_indexes(
+    session: Session, rows: Mapping[int, AnyRow], subscribers: Mapping[int, AnyRow]
+) -> dict[int, bytes]:
+    """The address index each Delivery goes to; none where the reader or the request is gone."""
+    asked = [row.request_id for row in rows.values() if row.request_id is not None]
+    chosen = select(PendingRequest.id, PendingRequest.address_index).where(PendingRequest.id.in_(asked))
+    requests = {row.id: row.address_index for row in session.execute(chosen)} if asked else {}
+    found = {}
+    for id_, row in rows.items():
+        if row.subscriber_id in subscribers:
+            found[id_] = subscribers[row.subscriber_id].address_index
+        elif row.request_id in requests:
+            found[id_] = requests[row.request_id]
+    return found
+
+
+def _list_readers(session: Session, ids: Iterable[int | None]) -> set[int]:
+    """Which of these subscribers have a subscription open; asked twice so that both partial indexes serve."""
+    wanted = sorted({id_ for id_ in ids if id_ is not None})
+    open_ones = select(Subscription.subscriber_id).where(
+        Subscription.subscriber_id.in_(wanted), Subscription.ended_at.is_(None)
+    )
+    to_trials = open_ones.where(Subscription.trial_id.is_not(None))
+    to_conditions = open_ones.where(Subscription.condition_id.is_not(None))
+    return set(session.scalars(union(to_trials, to_conditions))) if wanted else set()
+
+
+def _is_current(mail: Composed, subscribers: Mapping[int, AnyRow], free: Mapping[int, int | None]) -> bool:
+    if mail.subscriber_id is not None and subscribers[mail.subscriber_id].revision != mail.revision:
+        return False
+    return all(free.get(id_, -1) in (None, mail.delivery_id) for id_ in mail.match_ids + mail.collapsed_ids)
+
+
+def _admit(session: Session, mails: Sequence[Composed], *, now: datetime, lease: timedelta) -> None:
+    if not mails:
+        return
+    row = update(Delivery).where(Delivery.id == bindparam("of_delivery"))
+    fixed: dict[str, Any] = {"state": "in_data", "reason": None, "in_data_at": now, "leased_until": now + lease}
+    fixed |= {name: bindparam(f"new_{name}") for name in ("message_id", "dated_at", "language")}
+    values = [
+        {
+            "of_delivery": mail.delivery_id,
+            "new_message_id": mail.message_id,
+            "new_dated_at": mail.dated_at,
+            "new_language": mail.language,
+        }
+        for mail in mails
+    ]
+    session.connection().execute(row.values(**fixed), values)
+    freeze(session, mails)
+
+
+def _send_back(session: Session, ids: Sequence[int]) -> None:
+    if ids:
+        back = update(Delivery).where(Delivery.id.in_(ids))
+        update_ids(session, back.values(state="waiting", reason="changed", **_GIVEN_BACK))
+
+
+def _cancel(session: Session, mails: Sequence[Composed], reasons: Mapping[int, str], *, now: datetime) -> None:
+    for mail in mails:
+        reason = reasons[mail.delivery_id]
+        ended_as = "dropped" if reason == "suppressed" else "ended"
+        end_matches(session, mail.match_ids + mail.collapsed_ids, ended_as=ended_as, now=now)
+        end_frozen_matches(session, [mail.delivery_id], ended_as=ended_as, now=now)
+        _end(session, mail.delivery_id, state="cancelled", reason=reason)
+    unfreeze(session, [mail.delivery_id for mail in mails])
+
+
+def _end(session: Session, delivery_id: int, *, state: str, reason: str) -> None:
+    ended = update(Delivery).where(Delivery.id == delivery_id)
+    update_ids(session, ended.values(state=state, reason=reason, **_GIVEN_BACK))

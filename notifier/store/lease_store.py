@@ -1,0 +1,75 @@
+"""Leases on Deliveries: who may send what, and until when."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Update, select, text, update
+from sqlalchemy.orm import Session
+
+from notifier.domain.deliveries import Claimed
+from notifier.store.models import Delivery
+
+LEASE = timedelta(seconds=90)
+
+# Written out, so that both engines see that the partial indexes apply.
+_IS_OPEN = text("deliveries.state IN ('waiting', 'deferred')")
+_IS_HELD = text("deliveries.state IN ('leased', 'in_data')")
+
+
+def claim(session: Session, *, now: datetime, limit: int, token: str, lease: timedelta = LEASE) -> list[Claimed]:
+    """Lease what is due, mails somebody waits for first, then the longest waiting; skips what another one claims.
+
+    Nobody else gets what is returned until the lease runs out, is given back, or the Delivery ends.
+    """
+    due = select(Delivery.id).where(_IS_OPEN, Delivery.not_before <= now)
+    chosen = due.order_by(Delivery.lane, Delivery.not_before, Delivery.id).limit(limit)
+    ids = session.scalars(chosen.with_for_update(skip_locked=True)).all()
+    if not ids:
+        return []
+    held = {"state": "leased", "lease_token": token, "leased_until": now + lease}
+    update_ids(session, update(Delivery).where(Delivery.id.in_(ids)).values(**held))
+    return _list_claimed(session, ids, token)
+
+
+def renew(session: Session, *, token: str, now: datetime, lease: timedelta = LEASE) -> int:
+    """Hold on to everything under a token; how many that are. None left means that the lease was lost."""
+    mine = update(Delivery).where(_IS_HELD, Delivery.lease_token == token)
+    return len(update_ids(session, mine.values(leased_until=now + lease)))
+
+
+def put_back(session: Session, *, token: str, now: datetime) -> int:
+    """Give back what was claimed and not begun, due at once; how many."""
+    mine = update(Delivery).where(Delivery.state == "leased", Delivery.lease_token == token)
+    return len(update_ids(session, mine.values(state="waiting", not_before=now, lease_token=None, leased_until=None)))
+
+
+def put_off(session: Session, *, token: str, until: datetime, reason: str, ids: Sequence[int] | None = None) -> int:
+    """Give back what was claimed and not begun, or some of it, to be looked at again at a time; counts as no try."""
+    mine = update(Delivery).where(Delivery.state == "leased", Delivery.lease_token == token)
+    chosen = mine if ids is None else mine.where(Delivery.id.in_(ids))
+    rest = {"state": "deferred", "not_before": until, "reason": reason[:200]}
+    return len(update_ids(session, chosen.values(**rest, lease_token=None, leased_until=None)))
+
+
+def return_lost(session: Session, *, now: datetime) -> int:
+    """Free what was claimed by somebody who no longer renews, and had not begun; how many."""
+    lost = select(Delivery.id).where(_IS_HELD, Delivery.state == "leased", Delivery.leased_until < now)
+    ids = session.scalars(lost.with_for_update(skip_locked=True)).all()
+    freed = {"state": "waiting", "reason": "lease lost", "lease_token": None, "leased_until": None}
+    return len(update_ids(session, update(Delivery).where(Delivery.id.in_(ids)).values(**freed))) if ids else 0
+
+
+def update_ids(session: Session, statement: Update) -> list[int]:
+    """Run an UPDATE of deliveries; the ids of the rows it changed."""
+    done = session.scalars(statement.returning(Delivery.id), execution_options={"synchronize_session": False})
+    return list(done.all())
+
+
+def _list_claimed(session: Session, ids: Sequence[int], token: str) -> list[Claimed]:
+    columns = (
+        Delivery.id, Delivery.kind, Delivery.subscriber_id, Delivery.request_id, Delivery.message_id,
+        Delivery.dated_at, Delivery.language, Delivery.attempts, Delivery.ambiguous,
+    )  # fmt: skip
+    rows = session.execute(select(*columns).where(Delivery.id.in_(ids))).mappings()
+    claimed = {row["id"]: Claimed(**row, token=token) for row in rows}
+    return [claimed[id_] for id_ in ids]

@@ -1,0 +1,163 @@
+"""Marks what became of mails that went out, and sorts out what workers that died left behind."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BindParameter, bindparam, select, update
+from sqlalchemy.orm import Session
+
+from notifier.domain.deliveries import (
+    AMBIGUOUS_RETRIES,
+    LATER_WAITS,
+    Answer,
+    Composed,
+    Verdict,
+    Verdicts,
+    wait_before_retry,
+)
+from notifier.store.delivery_contents import (
+    AnyRow,
+    end_frozen_matches,
+    end_matches,
+    lock_subscribers,
+    release,
+    tell,
+    unfreeze,
+)
+from notifier.store.lease_store import return_lost
+from notifier.store.models import Delivery
+
+RETRY_OURS = timedelta(seconds=60)
+"""How long mails rest that our own fault, or a mail server that is down, kept here."""
+
+_DIED = Verdict(answer=Answer.AMBIGUOUS, reason="the worker was lost while it was sending")
+
+
+_WRITTEN = ("state", "reason", "reply", "attempts", "ambiguous", "not_before", "sent_at")
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What will be written: the new values of each row, and ids by what happens to their contents."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    told: list[int] = field(default_factory=list)
+    dropped: list[int] = field(default_factory=list)
+    unfrozen: list[int] = field(default_factory=list)
+    unknown: list[int] = field(default_factory=list)
+
+    def write(self, row: AnyRow, verdict: Verdict, **new: object) -> None:
+        """Plan the new values of a row; what is not given stays, and the try counts."""
+        values = {
+            "reason": verdict.reason,
+            "reply": verdict.reply,
+            "attempts": row.attempts + 1,
+            "ambiguous": row.ambiguous,
+            "not_before": row.not_before,
+            "sent_at": None,
+            **new,
+        }
+        self.rows.append({"of_delivery": row.id, **{f"new_{name}": value for name, value in values.items()}})
+
+
+def mark(
+    session: Session, *, token: str, mails: Sequence[Composed], verdicts: Verdicts, now: datetime
+) -> dict[int, str]:
+    """Write down what became of mails in_data; the new state of each. What is no longer ours is left alone.
+
+    Accepted: sent, its Matches end as delivered (or collapsed), the reader counts as told. Later: deferred, and
+    composed afresh unless a copy may be out there. Never: failed, its Matches are dropped. Ambiguous: counted, frozen,
+    tried at most twice more; then unknown, and its Matches wait for the next mail.
+    """
+    lock_subscribers(session, (mail.subscriber_id for mail in mails))
+    chosen = _rows_in_data().where(Delivery.id.in_(verdicts.keys()), Delivery.lease_token == token)
+    rows = session.execute(chosen.order_by(Delivery.id).with_for_update()).all()
+    accepted = {row.id for row in rows if verdicts[row.id].answer is Answer.ACCEPTED}
+    collapsed = [id_ for mail in mails if mail.delivery_id in accepted for id_ in mail.collapsed_ids]
+    end_matches(session, collapsed, ended_as="collapsed", now=now)
+    return _write(session, rows, verdicts, now=now)
+
+
+def sweep(session: Session, *, now: datetime) -> Counter[str]:
+    """Take back what lost workers left: what was only claimed is due again, what was going out is ambiguous.
+
+    Counts by what became of them: ``returned``, ``deferred``, ``unknown``.
+    """
+    returned = return_lost(session, now=now)
+    lost = _rows_in_data().where(Delivery.leased_until < now)
+    lock_subscribers(session, (row.subscriber_id for row in session.execute(lost)))
+    rows = session.execute(lost.order_by(Delivery.id).with_for_update(skip_locked=True)).all()
+    states = _write(session, rows, dict.fromkeys((row.id for row in rows), _DIED), now=now)
+    return Counter({"returned": returned}) + Counter(states.values())
+
+
+def _rows_in_data() -> Any:
+    columns = (Delivery.id, Delivery.subscriber_id, Delivery.attempts, Delivery.ambiguous, Delivery.not_before)
+    return select(*columns).where(Delivery.state == "in_data")
+
+
+def _write(
+    session: Session, rows: Sequence[AnyRow], verdicts: Mapping[int, Verdict], *, now: datetime
+) -> dict[int, str]:
+    if not rows:
+        return {}
+    plan = _Plan()
+    for row in rows:
+        _decide(plan, row, verdicts[row.id], now=now)
+    new: dict[str, BindParameter[Any]] = {name: bindparam(f"new_{name}") for name in _WRITTEN}
+    one = update(Delivery).where(Delivery.id == bindparam("of_delivery"))
+    session.connection().execute(one.values(**new, lease_token=None, leased_until=None), plan.rows)
+    end_frozen_matches(session, plan.told, ended_as="delivered", now=now)
+    tell(session, plan.told)
+    end_frozen_matches(session, plan.dropped, ended_as="dropped", now=now)
+    unfreeze(session, plan.unfrozen)
+    release(session, plan.unknown)
+    return {values["of_delivery"]: values["new_state"] for values in plan.rows}
+
+
+def _decide(plan: _Plan, row: AnyRow, verdict: Verdict, *, now: datetime) -> None:
+    match verdict.answer:
+        case Answer.ACCEPTED:
+            plan.told.append(row.id)
+            plan.write(row, verdict, state="sent", sent_at=now)
+        case Answer.NEVER:
+            plan.dropped.append(row.id)
+            plan.write(row, verdict, state="failed")
+        case Answer.LATER:
+            _defer(plan, row, verdict, now=now)
+        case Answer.OURS:
+            _unfreeze_unless_ambiguous(plan, row)
+            plan.write(row, verdict, state="deferred", attempts=row.attempts, not_before=now + RETRY_OURS)
+        case Answer.AMBIGUOUS:
+            _suspect(plan, row, verdict, now=now)
+
+
+def _defer(plan: _Plan, row: AnyRow, verdict: Verdict, *, now: datetime) -> None:
+    wait = wait_before_retry(delivery_id=row.id, attempts=row.attempts + 1)
+    if wait is None:
+        plan.dropped.append(row.id)
+        given_up = replace(verdict, reason=f"given up after four days: {verdict.reason or verdict.answer}")
+        plan.write(row, given_up, state="failed")
+        return
+    _unfreeze_unless_ambiguous(plan, row)
+    plan.write(row, verdict, state="deferred", not_before=now + wait)
+
+
+def _suspect(plan: _Plan, row: AnyRow, verdict: Verdict, *, now: datetime) -> None:
+    times = row.ambiguous + 1
+    if times > AMBIGUOUS_RETRIES:
+        plan.unknown.append(row.id)
+        plan.write(row, verdict, state="unknown", ambiguous=times)
+        return
+    # A lost worker has cost the length of a lease already; a server that hangs up is given time.
+    wait = wait_before_retry(delivery_id=row.id, attempts=row.attempts + 1) or LATER_WAITS
+    not_before = now if verdict is _DIED else now + wait
+    plan.write(row, verdict, state="deferred", ambiguous=times, not_before=not_before)
+
+
+def _unfreeze_unless_ambiguous(plan: _Plan, row: AnyRow) -> None:
+    if not row.ambiguous:
+        plan.unfrozen.append(row.id)
