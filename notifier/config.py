@@ -58,6 +58,11 @@ class Settings(BaseSettings):
         return self.database_url.startswith("sqlite")
 
     @property
+    def envelope_from(self) -> str:
+        """The bare address of ``mail_from``, for SMTP's MAIL FROM."""
+        return parseaddr(self.mail_from)[1]
+
+    @property
     def mail_server(self) -> MailServer:
         """The mail server of ``smtp_url``.
 

@@ -134,7 +134,8 @@ def reread_trials(*, database: Database, now: datetime, limit: int = 200) -> int
         state = _state_of(record, facts, number=held.number, fingerprint=held.fingerprint)
         with database.writing() as session:
             if trial_store.swap_state(session, held, state, changed=False, source=ctgov.NAME, now=now):
-                _tie(session, trial_id=held.id, seq=held.seq, concerns=concerns_of(facts))
+                tied = _conditions_of(session, [concerns_of(facts)])[0]
+                condition_store.set_trial_conditions(session, trial_id=held.id, seq=held.seq, concerns=tied)
     return len(outdated)
 
 
@@ -282,8 +283,9 @@ def _write_chunk(
     outcomes: list[str] = []
     lost: list[_Prepared] = []
     with database.writing() as session:
-        for one in prepared:
-            outcome = _write(session, one, now=now, baseline=baseline)
+        conditions = _conditions_of(session, [one.concerns or () for one in prepared])
+        for one, tied in zip(prepared, conditions, strict=True):
+            outcome = _write(session, one, tied, now=now, baseline=baseline)
             outcomes.extend([outcome] if outcome else [])
             lost.extend([] if outcome else [one])
     # Counted only now that it is committed.
@@ -292,7 +294,9 @@ def _write_chunk(
     return lost
 
 
-def _write(session: Session, one: _Prepared, *, now: datetime, baseline: bool) -> str | None:
+def _write(
+    session: Session, one: _Prepared, conditions: dict[int, str], *, now: datetime, baseline: bool
+) -> str | None:
     if one.held is None:
         trial_id = trial_store.insert_trial(session, one.state, source=ctgov.NAME, now=now)
         if trial_id is None:
@@ -305,7 +309,7 @@ def _write(session: Session, one: _Prepared, *, now: datetime, baseline: bool) -
         trial_id, from_state_id, outcome = one.held.id, one.held.state_id, "changed" if changed else "unchanged"
         seq = one.held.seq + 1 if changed else one.held.seq
     if one.concerns is not None:
-        _tie(session, trial_id=trial_id, seq=seq, concerns=one.concerns)
+        condition_store.set_trial_conditions(session, trial_id=trial_id, seq=seq, concerns=conditions)
     if one.fields:
         change = NewChange(
             fields=one.fields,
@@ -320,15 +324,20 @@ def _write(session: Session, one: _Prepared, *, now: datetime, baseline: bool) -
     return outcome
 
 
-def _tie(session: Session, *, trial_id: int, seq: int, concerns: Sequence[Concern]) -> None:
-    everything = list(concerns)
-    if not any(concern.how == "derived" for concern in concerns):
-        everything += condition_store.broader_by_name(session, concerns)
-    ids = condition_store.ensure_conditions(session, everything)
-    tied: dict[int, str] = {}
-    for concern in everything:
-        tied.setdefault(ids[concern.key], concern.how)
-    condition_store.set_trial_conditions(session, trial_id=trial_id, seq=seq, concerns=tied)
+def _conditions_of(session: Session, groups: Sequence[Sequence[Concern]]) -> list[dict[int, str]]:
+    """For each group of concerns: condition id to how it concerns the study; what is not there yet is made."""
+    complete: list[list[Concern]] = []
+    for concerns in groups:
+        derived = any(concern.how == "derived" for concern in concerns)
+        complete.append([*concerns, *([] if derived else condition_store.broader_by_name(session, concerns))])
+    ids = condition_store.ensure_conditions(session, [concern for concerns in complete for concern in concerns])
+    tied: list[dict[int, str]] = []
+    for concerns in complete:
+        by_id: dict[int, str] = {}
+        for concern in concerns:
+            by_id.setdefault(ids[concern.key], concern.how)
+        tied.append(by_id)
+    return tied
 
 
 def _reason(error: Exception) -> str:

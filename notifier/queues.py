@@ -1,5 +1,7 @@
 """The bell: rings Celery tasks by name, after the commit; the database is the truth, so a lost ring costs a minute."""
 
+from typing import Any
+
 import structlog
 from celery import Celery
 from celery.exceptions import CeleryError
@@ -17,35 +19,40 @@ SWEEP_SECONDS = 30.0
 PLAN_SECONDS = 10.0
 
 app = Celery("notifier")
+# Read at first use, so that importing this module never fails for a setting.
+app.config_from_object("notifier.celeryconfig")
 log = structlog.get_logger(__name__)
 
 
-def configure(settings: Settings) -> Celery:
-    """Point the Celery app at the broker of the settings; the same app in every process."""
-    app.conf.update(
-        broker_url=settings.broker_url,
-        broker_connection_retry_on_startup=True,
-        broker_transport_options=_transport_options(settings.broker_url),
-        task_serializer="json",
-        accept_content=["json"],
-        task_ignore_result=True,
-        task_store_errors_even_if_ignored=False,
-        task_default_queue="notifier",
-        task_publish_retry=False,
+def celery_options(settings: Settings) -> dict[str, Any]:
+    """Celery's configuration for these settings."""
+    sweep = {"task": SWEEP, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}}
+    plan = {"task": PLAN_DIGESTS, "schedule": PLAN_SECONDS, "options": {"expires": PLAN_SECONDS}}
+    return {
+        "broker_url": settings.broker_url,
+        "broker_connection_retry_on_startup": True,
+        "broker_transport_options": _transport_options(settings.broker_url),
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        "task_default_queue": "notifier",
+        "task_publish_retry": False,
         # A task may run twice and does its work once, so one whose worker died is simply run again.
-        task_acks_late=True,
-        task_reject_on_worker_lost=True,
-        worker_prefetch_multiplier=1,
-        worker_hijack_root_logger=False,
-        worker_enable_remote_control=False,
-        worker_send_task_events=False,
-        enable_utc=True,
-        timezone="UTC",
-        beat_schedule={
-            "sweep": {"task": SWEEP, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
-            "plan": {"task": PLAN_DIGESTS, "schedule": PLAN_SECONDS, "options": {"expires": PLAN_SECONDS}},
-        },
-    )
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "worker_prefetch_multiplier": 1,
+        "worker_hijack_root_logger": False,
+        "worker_enable_remote_control": False,
+        "timezone": "UTC",
+        # The database remembers what was planned, so the schedule needs no file of its own.
+        "beat_scheduler": "celery.beat:Scheduler",
+        "beat_schedule": {"sweep": sweep, "plan": plan},
+    }
+
+
+def configure(settings: Settings) -> Celery:
+    """Give the Celery app these settings rather than those of the environment."""
+    app.config_from_object(celery_options(settings), force=True)
     return app
 
 

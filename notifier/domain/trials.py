@@ -1,6 +1,7 @@
 """A trial as its facts: what the registry says about a study, cleaned and masked."""
 
 from dataclasses import dataclass
+from datetime import date
 
 FACTS_VERSION = 1
 """Rises when our reading of a record improves; held facts are then read anew and nobody is mailed."""
@@ -138,6 +139,11 @@ class TrialFacts:
     def record_url(self) -> str:
         """Where the full official record stands."""
         return f"https://clinicaltrials.gov/study/{self.nct_id}"
+
+
+def day_of(text: str | None) -> date | None:
+    """A registry date as a day; None where there is none, or only a month."""
+    return date.fromisoformat(text) if text and len(text) == len("2026-03-04") else None
 
 
 OPEN_STATUSES = frozenset({"RECRUITING", "ENROLLING_BY_INVITATION", "AVAILABLE"})

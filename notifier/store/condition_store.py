@@ -55,22 +55,28 @@ def suggest_conditions(session: Session, text: str, *, limit: int = SUGGESTIONS)
 def ensure_conditions(session: Session, concerns: Iterable[Concern]) -> dict[str, int]:
     """Make the conditions that are not there yet; the id of each key.
 
-    A name or MeSH id that the vocabulary gives is put on a condition first known from a registrant's listing.
+    A name and MeSH id that the vocabulary gives are put on a condition first known from a registrant's listing.
     """
-    wanted = {concern.key: concern for concern in concerns}
-    held = _ids(session, wanted)
+    wanted: dict[str, Concern] = {}
+    for concern in concerns:
+        if concern.key not in wanted or concern.mesh_id:
+            wanted[concern.key] = concern
+    held = _held(session, wanted)
     fresh = [wanted[key] for key in sorted(wanted.keys() - held.keys())]
     insert_once(session, Condition, [{"key": one.key, "name": one.name, "mesh_id": one.mesh_id} for one in fresh])
-    named = {one.mesh_id: one for one in wanted.values() if one.mesh_id and one.key in held}
-    for concern in named.values():
+    unnamed = [wanted[key] for key, (_, known) in held.items() if known is None and wanted[key].mesh_id]
+    for concern in sorted(unnamed, key=lambda one: one.key):
         adopt = update(Condition).where(Condition.key == concern.key, Condition.mesh_id.is_(None))
         session.execute(adopt.values(mesh_id=concern.mesh_id, name=concern.name))
-    return _ids(session, wanted)
+    made = _held(session, [one.key for one in fresh])
+    return {key: condition_id for key, (condition_id, _) in (held | made).items()}
 
 
 def broader_by_name(session: Session, listed: Iterable[Concern]) -> list[Concern]:
     """Known conditions that the listed ones are kinds of by their wording: for records without derived terms."""
     candidates = {tail for concern in listed for tail in tails(concern.key)}
+    if not candidates:
+        return []
     known = session.scalars(select(Condition).where(Condition.key.in_(candidates), Condition.mesh_id.is_not(None)))
     return [Concern(key=one.key, name=one.name, how="broader", mesh_id=one.mesh_id) for one in known]
 
@@ -89,7 +95,6 @@ def set_trial_conditions(session: Session, *, trial_id: int, seq: int, concerns:
     for condition_id in held.keys() - concerns.keys():
         held[condition_id].until_seq = max(seq, held[condition_id].since_seq + 1)
     begun = sorted(concerns.keys() - held.keys())
-    session.flush()
     rows = [{"trial_id": trial_id, "condition_id": one, "how": concerns[one], "since_seq": seq} for one in begun]
     insert_once(session, TrialCondition, rows)
     _count(session, begun, 1)
@@ -102,6 +107,7 @@ def _count(session: Session, condition_ids: Sequence[int], by: int) -> None:
         session.execute(counted.values(trial_count=Condition.trial_count + by))
 
 
-def _ids(session: Session, keys: Iterable[str]) -> dict[str, int]:
-    rows = session.execute(select(Condition.key, Condition.id).where(Condition.key.in_(list(keys))))
-    return {row.key: row.id for row in rows}
+def _held(session: Session, keys: Iterable[str]) -> dict[str, tuple[int, str | None]]:
+    """The id and MeSH id of each condition that is there."""
+    chosen = select(Condition.key, Condition.id, Condition.mesh_id).where(Condition.key.in_(list(keys)))
+    return {row.key: (row.id, row.mesh_id) for row in session.execute(chosen)}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, union, update
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select, union, update
 from sqlalchemy.orm import Session
 
 from notifier.domain.changes import Weight
@@ -36,12 +36,12 @@ def mark_matched(session: Session, change_ids: Sequence[int], *, now: datetime) 
     session.execute(update(Change).where(Change.id.in_(change_ids)).values(matched_at=now))
 
 
-def _by_trial(change_ids: Sequence[int], now: datetime) -> Select[Any]:
+def _by_trial(change_ids: Sequence[int], now: datetime) -> Any:
     joined = _selected(now).join(Subscription, Subscription.trial_id == Change.trial_id)
     return joined.where(Change.id.in_(change_ids), _is_open_for_change(), Change.weight > Weight.HOUSEKEEPING)
 
 
-def _by_condition(change_ids: Sequence[int], now: datetime) -> Select[Any]:
+def _by_condition(change_ids: Sequence[int], now: datetime) -> Any:
     """By condition, where the trial concerned it before or after the Change; DISTINCT comes with the union."""
     held = and_(
         TrialCondition.trial_id == Change.trial_id,
@@ -62,7 +62,7 @@ def _by_condition(change_ids: Sequence[int], now: datetime) -> Select[Any]:
     return joined.where(Change.id.in_(change_ids), _is_open_for_change(), or_(first, later))
 
 
-def _selected(now: datetime) -> Select[Any]:
+def _selected(now: datetime) -> Any:
     moment = literal(now, Match.created_at.type)
     return select(
         Change.id.label("change_id"),

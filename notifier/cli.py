@@ -1,0 +1,290 @@
+"""The ``notifier`` command: what an operator types, parsed, passed to a verb, and answered in plain sentences."""
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+import uvicorn
+from celery.bin.celery import celery as celery_program
+from rich.console import Console
+
+from notifier import __version__, embedded, queues, worker
+from notifier.checkup import check_up
+from notifier.config import Settings, load_settings
+from notifier.domain.schedules import read_cadence
+from notifier.domain.wishes import EVERYTHING, Wish
+from notifier.errors import ConfigurationError, NotifierError, UnknownCondition
+from notifier.ingesting import ingest_records
+from notifier.installation import Installation, open_installation
+from notifier.loading import records_of, show_progress
+from notifier.logs import set_up_logs
+from notifier.previewing import preview_reader, preview_sample, preview_trial
+from notifier.rounds import deliver, make_news, open_service
+from notifier.store import condition_store, migrating, status_store
+from notifier.store.addresses import read_address
+from notifier.store.database import open_database
+from notifier.subscribing import subscribe_directly
+from notifier.web.app import create_app
+from notifier.web.serving import web_config
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+conditions = typer.Typer(no_args_is_help=True, help="The conditions that studies held here are about.")
+app.add_typer(conditions, name="conditions")
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+
+
+def main() -> NoReturn:
+    """Run the command; a wrong setting, address or number is one sentence and exit code 2, never a traceback."""
+    try:
+        app()
+    except NotifierError as error:
+        err.print(f"[bold red]notifier:[/] {error}", markup=True)
+        if isinstance(error, UnknownCondition) and error.suggestions:
+            err.print("Did you mean: " + ", ".join(error.suggestions) + "?", markup=False)
+        sys.exit(2)
+    sys.exit(0)
+
+
+@app.callback(invoke_without_command=True)
+def _options(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(f"notifier {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def up() -> None:
+    """Everything in one process: pages, worker, schedule and a mailbox to look into."""
+    settings = _settings()
+    if not settings.is_embedded:
+        raise ConfigurationError("notifier up is for SQLite. With PostgreSQL, run: notifier web, worker and beat.")
+    embedded.serve(settings, announce=_announce)
+    err.print("Stopped. Everything is kept; start again to go on.")
+
+
+@app.command()
+def web() -> None:
+    """The pages and the API, in a process of their own."""
+    installation = _installation()
+    queues.configure(installation.settings)
+    uvicorn.Server(web_config(create_app(installation), installation.settings)).run()
+
+
+@app.command("worker")
+def run_worker(
+    concurrency: Annotated[int, typer.Option(min=1, help="Processes that work at the same time.")] = 2,
+) -> None:
+    """A Celery worker, in a process of its own."""
+    settings = _settings()
+    _installation(settings).close()
+    worker.use_settings(settings)
+    _run_celery("worker", f"--concurrency={concurrency}", "--loglevel", settings.log_level)
+
+
+@app.command()
+def beat() -> None:
+    """Celery's schedule, in a process of its own; two of them do no harm."""
+    settings = _settings()
+    queues.configure(settings)
+    _run_celery("beat", "--loglevel", settings.log_level)
+
+
+@app.command()
+def migrate() -> None:
+    """The database to the newest schema."""
+    settings = _settings()
+    settings_folder = Path(settings.database_url.removeprefix("sqlite:///")).parent if settings.is_embedded else None
+    if settings_folder:
+        settings_folder.mkdir(parents=True, exist_ok=True)
+    database = open_database(settings.database_url)
+    changed = migrating.migrate(database)
+    database.close()
+    err.print("The database is at the newest schema now." if changed else "The database was at the newest schema.")
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[str], typer.Argument(help="Files or folders of records, or - for standard input.")],
+    baseline: Annotated[bool, typer.Option("--baseline", help="Load without making news of it.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take ClinicalTrials.gov API v2 records in: JSON, NDJSON, a folder, a zip, a .gz of those."""
+    with _opened() as installation, show_progress(err, paths) as progress:
+        report = ingest_records(
+            database=installation.database,
+            keys=installation.keys,
+            records=records_of(paths),
+            now=_now(),
+            baseline=baseline,
+            on_progress=progress,
+        )
+    for problem in report.problems:
+        err.print(f"rejected {problem.place}: {problem.reason}", markup=False)
+    _answer(report.as_dict(), as_json=as_json)
+    if report.counts["rejected"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def subscribe(
+    email: Annotated[str, typer.Argument(help="Who wants to hear.")],
+    trial: Annotated[str | None, typer.Option(help="A study, such as NCT01234567.")] = None,
+    condition: Annotated[str | None, typer.Option(help="A condition, such as stroke.")] = None,
+    wants: Annotated[str, typer.Option(help="For a condition: openings or everything.")] = EVERYTHING,
+    cadence: Annotated[str, typer.Option(help="instant, daily or weekly.")] = "daily",
+    hour: Annotated[int, typer.Option(help="Hour of the day, 0 to 23.")] = 8,
+    weekday: Annotated[int, typer.Option(help="Day of the week, 0 (Monday) to 6; weekly only.")] = 0,
+    timezone: Annotated[str, typer.Option(help="Such as Europe/Berlin.")] = "UTC",
+    site: Annotated[str, typer.Option(help="Where consent was given.")] = "",
+    accept_unknown: Annotated[bool, typer.Option(help="Follow the words even if no study names them yet.")] = False,
+) -> None:
+    """Subscribe somebody for whose consent you vouch; no confirmation is asked."""
+    wish = Wish(
+        trial=trial,
+        condition=condition,
+        wants=wants,
+        cadence=read_cadence(cadence=cadence, hour=hour, weekday=weekday, time_zone=timezone),
+        site=site,
+        accept_unknown=accept_unknown,
+    )
+    address = read_address(email)
+    with _opened() as installation, installation.database.writing() as session:
+        subscribe_directly(session, keys=installation.keys, address=address, wish=wish, how="operator", now=_now())
+    err.print("Subscribed.")
+
+
+@app.command()
+def tick(
+    now: Annotated[datetime | None, typer.Option(help="Act as if it were this moment (UTC unless it says so).")] = None,
+    send: Annotated[bool, typer.Option("--deliver/--no-deliver", help="Send what is due, or only plan it.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Do all work that is due, here and now, and print what was done."""
+    clock = _clock(now)
+    with _opened() as installation:
+        matched, planned = make_news(installation, now=clock())
+        done = {"matched": matched, "planned": planned, "sent": 0, "deferred": 0, "failed": 0}
+        if send:
+            service = open_service(installation)
+            delivered = deliver(service, now=clock)
+            service.deliverer.close()
+            done |= {"sent": delivered.sent, "deferred": delivered.deferred, "failed": delivered.failed}
+            if delivered.stopped:
+                err.print(f"Stopped early: {delivered.stopped}", markup=False)
+    _answer(done, as_json=as_json)
+
+
+@app.command()
+def preview(
+    email: Annotated[str | None, typer.Argument(help="A subscriber: the digest they would get now.")] = None,
+    trial: Annotated[str | None, typer.Option(help="A study: the digest its last change would make.")] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="A made-up digest; needs no data.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the HTML here; the text goes beside it.")] = None,
+    browser: Annotated[bool, typer.Option("--browser", help="Open it in the browser.")] = False,
+) -> None:
+    """The mail as it would be; nothing is sent or marked."""
+    if sample:
+        mail = preview_sample()
+    elif trial or email:
+        with _opened() as installation:
+            mail = (
+                preview_trial(installation, trial) if trial else preview_reader(installation, read_address(email or ""))
+            )
+    else:
+        raise ConfigurationError("Say whose mail: notifier preview EMAIL, or --trial NCT01234567, or --sample.")
+    file = out or Path("preview.html")
+    file.write_text(mail.html, encoding="utf-8")
+    file.with_suffix(".txt").write_text(mail.text, encoding="utf-8")
+    err.print(f"Subject: {mail.subject}\nWritten to {file} and {file.with_suffix('.txt')}", markup=False)
+    if browser:
+        typer.launch(file.resolve().as_uri())
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """How many of everything, and what waits."""
+    with _opened() as installation, installation.database.reading() as session:
+        _answer(status_store.count_all(session, now=_now()), as_json=as_json)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Check settings, database, broker and mail server, and say what to do."""
+    findings = check_up(_settings(), now=_now())
+    if as_json:
+        typer.echo(json.dumps({one.part: {"ok": one.ok, "message": one.message} for one in findings}))
+    else:
+        for one in findings:
+            err.print(f"{'[green]ok[/]   ' if one.ok else '[red]wrong[/]'} {one.part}: {one.message}")
+    if not all(one.ok for one in findings):
+        raise typer.Exit(2)
+
+
+@conditions.command("search")
+def search_conditions(text: str, as_json: AsJson = False) -> None:
+    """Conditions that studies held here are about, whose names come near."""
+    with _opened() as installation, installation.database.reading() as session:
+        found = {one.name: one.trial_count for one in condition_store.suggest_conditions(session, text)}
+    if not found:
+        err.print("Nothing near. Studies name conditions as they are ingested.")
+    _answer(found, as_json=as_json)
+
+
+def _settings() -> Settings:
+    settings = load_settings()
+    set_up_logs(level=settings.log_level, as_json=not sys.stderr.isatty())
+    return settings
+
+
+def _installation(settings: Settings | None = None) -> Installation:
+    return open_installation(settings or _settings(), now=_now())
+
+
+@contextmanager
+def _opened() -> "Any":
+    installation = _installation(embedded.with_remembered_ports(_settings()))
+    try:
+        yield installation
+    finally:
+        installation.close()
+
+
+def _run_celery(*arguments: str) -> None:
+    celery_program.main(["--app", "notifier.worker", *arguments], prog_name="notifier", standalone_mode=False)
+
+
+def _announce(settings: Settings) -> None:
+    err.print(
+        f"\n  Pages     {settings.base_url}/\n"
+        f"  Mailbox   {settings.base_url}/mailbox\n"
+        f"  API       {settings.base_url}/api/docs\n\n"
+        "  A sample study has just changed: its digest is on its way to the mailbox.\n"
+        "  Ctrl-C stops everything.\n",
+        markup=False,
+    )
+
+
+def _answer(counts: dict[str, int], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(counts))
+        return
+    for name, count in counts.items():
+        typer.echo(f"{count:>10,}  {name.replace('_', ' ')}")
+
+
+def _clock(moment: datetime | None) -> Callable[[], datetime]:
+    if moment is None:
+        return _now
+    fixed = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return lambda: fixed
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

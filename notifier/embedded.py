@@ -1,0 +1,199 @@
+"""Everything in one process: web, worker, schedule and a mailbox, on SQLite and Celery's in-memory broker."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+
+import structlog
+import uvicorn
+from celery.beat import EmbeddedService
+from celery.worker import WorkController, state
+
+from notifier import queues, worker
+from notifier.config import Settings
+from notifier.domain.schedules import Cadence
+from notifier.domain.wishes import EVERYTHING, Wish
+from notifier.emails.mailbox import Mailbox, serve_mailbox
+from notifier.errors import ConfigurationError
+from notifier.ingesting import ingest_records
+from notifier.installation import Installation, open_installation, remembered, with_embedded_keys
+from notifier.registries.record_files import FoundRecord
+from notifier.store import trial_store
+from notifier.store.addresses import read_address
+from notifier.subscribing import subscribe_directly
+from notifier.web.app import create_app
+from notifier.web.serving import web_config
+
+PORTS = "ports.json"
+STOP_SECONDS = 20
+
+SAMPLE_READERS = (
+    ("ada@example.org", Wish(trial="NCT90000001", cadence=Cadence(cadence="instant"))),
+    ("ben@example.org", Wish(condition="Stroke", wants=EVERYTHING, cadence=Cadence(cadence="instant"))),
+)
+
+Announce = Callable[[Settings], None]
+
+log = structlog.get_logger(__name__)
+
+
+def serve(settings: Settings, *, announce: Announce) -> None:
+    """Run until interrupted; everything that was started is stopped.
+
+    Args:
+        settings: of the embedded default; what is not set is chosen once and remembered in the data folder.
+        announce: called with the settings as they came out, once the pages answer.
+
+    Raises:
+        ConfigurationError: a setting cannot be used, or another instance runs in this folder.
+    """
+    settings = settle(settings)
+    with ExitStack() as running:
+        mailbox = running.enter_context(_mailbox(settings)) if _is_own_mailbox(settings) else None
+        installation = open_installation(settings, now=_now())
+        running.callback(installation.close)
+        fresh = load_samples(installation)
+        worker.use_settings(settings)
+        running.enter_context(_celery())
+        if fresh:
+            queues.ring(queues.MATCH_CHANGES)
+        queues.ring(queues.SWEEP)
+        _serve_web(installation, mailbox, announce=announce)
+
+
+def settle(settings: Settings) -> Settings:
+    """The settings with keys and ports that were chosen once, so that links in the mailbox go on working."""
+    remembered(settings.data_dir, PORTS, _choose_ports)
+    settled = with_remembered_ports(with_embedded_keys(settings))
+    _refuse_taken(settled.bind, settled.port)
+    if _is_own_mailbox(settled):
+        _refuse_taken("127.0.0.1", settled.mail_server.port)
+    return settled
+
+
+def with_remembered_ports(settings: Settings) -> Settings:
+    """The settings with the addresses that an embedded instance in this folder answers on, where there is one."""
+    if not settings.is_embedded or not (settings.data_dir / PORTS).exists():
+        return settings
+    ports = remembered(settings.data_dir, PORTS, _choose_ports)
+    port = settings.port or int(ports["web"])
+    update: dict[str, object] = {"port": port}
+    if not settings.base_url:
+        update["base_url"] = f"http://127.0.0.1:{port}"
+    if not settings.smtp_url:
+        update["smtp_url"] = _own_mailbox(ports)
+    return settings.model_copy(update=update)
+
+
+def load_samples(installation: Installation) -> bool:
+    """On an empty database: sample studies, two readers, then the studies' next version; whether it was empty."""
+    database, keys = installation.database, installation.keys
+    with database.reading() as session:
+        if not trial_store.is_empty(session):
+            return False
+    ingest_records(database=database, keys=keys, records=_samples("before.json"), now=_now(), baseline=True)
+    with database.writing() as session:
+        for address, wish in SAMPLE_READERS:
+            subscribe_directly(session, keys=keys, address=read_address(address), wish=wish, how="sample", now=_now())
+    ingest_records(database=database, keys=keys, records=_samples("after.json"), now=_now())
+    return True
+
+
+def _samples(name: str) -> list[FoundRecord]:
+    """Sample records, with dates that are always recent."""
+    text = resources.files("notifier").joinpath("samples", name).read_text("utf-8")
+    today = _now().date()
+    for days in (0, 3, 40, 400):
+        text = text.replace(f"@{days}-days-ago", (today - timedelta(days=days)).isoformat())
+    return [FoundRecord(place=f"samples/{name}", record=record) for record in json.loads(text)]
+
+
+def _serve_web(installation: Installation, mailbox: Mailbox | None, *, announce: Announce) -> None:
+    settings = installation.settings
+    server = uvicorn.Server(web_config(create_app(installation, mailbox=mailbox), settings))
+    waiting = threading.Thread(target=_announce_when_started, args=(server, settings, announce), daemon=True)
+    waiting.start()
+    server.run()
+
+
+def _announce_when_started(server: uvicorn.Server, settings: Settings, announce: Announce) -> None:
+    while not server.started:
+        if server.should_exit:
+            return
+        time.sleep(0.05)
+    announce(settings)
+
+
+@contextmanager
+def _celery() -> Iterator[None]:
+    """Celery's worker and schedule in threads of this process, on its in-memory broker."""
+    controller = WorkController(
+        app=queues.app,
+        pool_cls="threads",
+        concurrency=2,
+        hostname="embedded",
+        without_heartbeat=True,
+        without_mingle=True,
+        without_gossip=True,
+    )
+    beat = EmbeddedService(queues.app, thread=True)
+    working = threading.Thread(target=controller.start, name="worker", daemon=True)
+    working.start()
+    beat.start()
+    try:
+        yield
+    finally:
+        beat.stop()
+        # What Celery's own worker sets on a warm shutdown: tasks under way end, no new one begins.
+        state.should_stop = 0
+        working.join(STOP_SECONDS)
+        state.should_stop = None
+        worker.close()
+
+
+@contextmanager
+def _mailbox(settings: Settings) -> Iterator[Mailbox]:
+    mailbox = Mailbox(settings.data_dir / "mailbox")
+    with serve_mailbox(mailbox, host="127.0.0.1", port=settings.mail_server.port):
+        yield mailbox
+
+
+def _is_own_mailbox(settings: Settings) -> bool:
+    ports = remembered(settings.data_dir, PORTS, _choose_ports)
+    return settings.smtp_url == _own_mailbox(ports)
+
+
+def _own_mailbox(ports: dict[str, str]) -> str:
+    return f"smtp://127.0.0.1:{ports['smtp']}?starttls=never"
+
+
+def _choose_ports() -> dict[str, str]:
+    """Two free ports, held together while they are chosen so that they differ."""
+    with socket.socket() as web, socket.socket() as smtp:
+        for one, wanted in ((web, 8000), (smtp, 2525)):
+            try:
+                one.bind(("127.0.0.1", wanted))
+            except OSError:
+                one.bind(("127.0.0.1", 0))
+        return {"web": str(web.getsockname()[1]), "smtp": str(smtp.getsockname()[1])}
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError:
+            raise ConfigurationError(
+                f"Port {port} is taken: is the service running already in this folder? "
+                f"Stop it, or set NOTIFIER_PORT to another port (links in old mails lead to {port})."
+            ) from None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,82 @@
+"""Previewing: the mail as it would be, with nothing sent and nothing marked."""
+
+from notifier.domain.cards import History, build_card
+from notifier.domain.digests import Digest, Section
+from notifier.domain.reasons import cadence_in_words, heading_for, reason_for
+from notifier.domain.schedules import Cadence
+from notifier.domain.trials import day_of
+from notifier.domain.wishes import EVERYTHING
+from notifier.emails.sample_mails import SAMPLES
+from notifier.emails.templates import RenderedMail, render_digest
+from notifier.errors import InvalidRequest, UnknownTrial
+from notifier.installation import Installation
+from notifier.registries.states import facts_of_state
+from notifier.rounds import make_composer
+from notifier.store import digest_store, subscriber_store, trial_lookup
+from notifier.store.addresses import Address
+
+
+def preview_sample() -> RenderedMail:
+    """A digest of made-up studies; needs no database."""
+    digest = next(mail for mail in SAMPLES.values() if isinstance(mail, Digest))
+    return render_digest(digest)
+
+
+def preview_reader(installation: Installation, address: Address) -> RenderedMail:
+    """The digest this subscriber would get now.
+
+    Raises:
+        InvalidRequest: nobody subscribed with this address, or nothing waits for them.
+    """
+    with installation.database.reading() as session:
+        subscriber = subscriber_store.find_subscriber(session, installation.keys.index(address))
+        if subscriber is None:
+            raise InvalidRequest("Nobody is subscribed with this address.")
+        digest = make_composer(installation).compose_digest(session, subscriber.id)
+    if digest is None:
+        raise InvalidRequest("Nothing waits for this subscriber: there would be no mail.")
+    return render_digest(digest)
+
+
+def preview_trial(installation: Installation, number: str) -> RenderedMail:
+    """The digest that the last Change of a study makes for somebody who follows it.
+
+    Raises:
+        UnknownTrial: no study with this number is held.
+    """
+    with installation.database.reading() as session:
+        trial = trial_lookup.find_trial(session, number)
+        if trial is None:
+            raise UnknownTrial("This study is not among those held here.")
+        points = [(trial.id, trial.seq - 1), (trial.id, trial.seq)]
+        states = digest_store.find_states(session, points)
+    facts = {seq: facts_of_state(body, facts_version=version) for (_, seq), (body, version) in states.items()}
+    after = facts[trial.seq]
+    history = History(
+        first_seen=trial.first_seen_at.date(), last_updated=day_of(trial.last_update_posted), updates=trial.seq - 1
+    )
+    links = installation.links
+    card = build_card(
+        before=facts.get(trial.seq - 1), after=after, history=history, page_url=links.study(number), language="en"
+    )
+    section = Section(
+        heading=heading_for(None),
+        reason=reason_for(None, number=trial.number, wants=EVERYTHING),
+        end_url=links.end_one(0),
+        cards=(card,),
+    )
+    return render_digest(
+        Digest(
+            language="en",
+            sections=(section,),
+            changed=int(card.kind == "changed"),
+            new=int(card.kind == "new"),
+            as_of=day_of(after.data_version),
+            cadence=cadence_in_words(Cadence(cadence="instant")),
+            preferences_url=links.home(),
+            unsubscribe_url=links.end_all(0),
+            one_click_url=links.end_all(0),
+            postal_address=installation.settings.postal_address,
+            site_name=installation.settings.site_name,
+        )
+    )

@@ -1,0 +1,73 @@
+"""One round of all the work that is due: what ``tick`` does once, and workers do again and again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from notifier.composing import Composer, Sender
+from notifier.delivering import Delivered, Deliverer
+from notifier.ingesting import reread_trials
+from notifier.installation import Installation
+from notifier.matching import match_changes
+from notifier.planning import plan_digests
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """An installation with what makes and sends its mails; one for each process that works."""
+
+    installation: Installation
+    composer: Composer
+    deliverer: Deliverer
+
+    def close(self) -> None:
+        """End connections and let go of the database."""
+        self.deliverer.close()
+        self.installation.close()
+
+
+def open_service(installation: Installation) -> Service:
+    """What makes and sends mails, by the installation's settings.
+
+    Raises:
+        ConfigurationError: there is no mail server to hand mail to.
+    """
+    settings = installation.settings
+    composer = make_composer(installation)
+    deliverer = Deliverer(
+        database=installation.database,
+        mail_server=settings.mail_server,
+        sender=settings.envelope_from,
+        composer=composer,
+    )
+    return Service(installation, composer, deliverer)
+
+
+def make_composer(installation: Installation) -> Composer:
+    """What makes mails, without what sends them."""
+    settings = installation.settings
+    sender = Sender(
+        mail_from=settings.mail_from,
+        host=installation.host,
+        # Not the secrets: a retry must bear the same Message-ID after they were rotated.
+        seed=installation.keys.check().hex(),
+        site_name=settings.site_name,
+        postal_address=settings.postal_address,
+    )
+    return Composer(keys=installation.keys, links=installation.links, sender=sender)
+
+
+def make_news(installation: Installation, *, now: datetime) -> tuple[int, int]:
+    """Match what is unmatched and plan what is due; how many Matches and Deliveries that made."""
+    reread_trials(database=installation.database, now=now)
+    matched = match_changes(database=installation.database, now=now)
+    planned = plan_digests(database=installation.database, now=now)
+    return matched, planned
+
+
+def deliver(service: Service, *, now: Clock, limit: int | None = None) -> Delivered:
+    """Take back what lost workers left, then send what is due."""
+    service.deliverer.sweep(now=now)
+    return service.deliverer.deliver_due(now=now, limit=limit)

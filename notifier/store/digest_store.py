@@ -1,0 +1,158 @@
+"""What a digest is composed from: readers, the news that waits for them, how far they were told, and the states."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import or_, select, tuple_
+from sqlalchemy.orm import Session
+
+from notifier.domain.schedules import Cadence
+from notifier.store.models import (
+    Change,
+    Condition,
+    Delivery,
+    DeliverySpan,
+    Match,
+    Schedule,
+    Subscriber,
+    Subscription,
+    Told,
+    Trial,
+    TrialState,
+)
+
+_UNRESOLVED = ("waiting", "leased", "deferred", "in_data")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """A subscriber as a digest needs them; the address still sealed."""
+
+    id: int
+    sealed: bytes
+    language: str
+    revision: int
+    cadence: Cadence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """One waiting Match with the open subscription it came through."""
+
+    match_id: int
+    subscriber_id: int
+    delivery_id: int | None
+    trial_id: int
+    number: str
+    seq: int
+    subscription_id: int
+    condition: str | None
+    wants: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialNow:
+    """Where a trial's history stands."""
+
+    seq: int
+    first_seen_at: datetime
+
+
+def list_readers(session: Session, subscriber_ids: Collection[int]) -> dict[int, Reader]:
+    """The subscribers with these ids."""
+    chosen = select(Subscriber, Schedule).join(Schedule, Schedule.id == Subscriber.schedule_id)
+    rows = session.execute(chosen.where(Subscriber.id.in_(subscriber_ids)))
+    return {subscriber.id: _reader(subscriber, schedule) for subscriber, schedule in rows}
+
+
+def list_news(
+    session: Session, *, subscriber_ids: Collection[int], frozen_ids: Collection[int]
+) -> dict[int, list[News]]:
+    """By subscriber: what waits freely, and what these frozen Deliveries carry, through open subscriptions."""
+    chosen = (
+        select(Match, Trial.number, Subscription.wants, Condition.name)
+        .join(Subscription, Subscription.id == Match.subscription_id)
+        .join(Trial, Trial.id == Match.trial_id)
+        .outerjoin(Condition, Condition.id == Subscription.condition_id)
+        .where(
+            Match.subscriber_id.in_(subscriber_ids),
+            Match.ended_at.is_(None),
+            Subscription.ended_at.is_(None),
+            or_(Match.delivery_id.is_(None), Match.delivery_id.in_(frozen_ids)),
+        )
+        .order_by(Match.id)
+    )
+    found: dict[int, list[News]] = {}
+    for match, number, wants, condition in session.execute(chosen):
+        found.setdefault(match.subscriber_id, []).append(_news(match, number, wants, condition))
+    return found
+
+
+def list_told(session: Session, pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """How far each subscriber has been told about each trial, by (subscriber, trial)."""
+    chosen = select(Told).where(tuple_(Told.subscriber_id, Told.trial_id).in_(list(pairs)))
+    return {(told.subscriber_id, told.trial_id): told.seq for told in session.scalars(chosen)}
+
+
+def list_blocked(session: Session, subscriber_ids: Collection[int]) -> dict[int, set[tuple[int, int]]]:
+    """By subscriber: (trial, delivery) of mails that may or may not have arrived; later news on those trials waits."""
+    chosen = (
+        select(Delivery.subscriber_id, DeliverySpan.trial_id, Delivery.id)
+        .join(DeliverySpan, DeliverySpan.delivery_id == Delivery.id)
+        .where(Delivery.subscriber_id.in_(subscriber_ids), Delivery.state.in_(_UNRESOLVED))
+    )
+    found: dict[int, set[tuple[int, int]]] = {}
+    for subscriber_id, trial_id, delivery_id in session.execute(chosen):
+        found.setdefault(subscriber_id or 0, set()).add((trial_id, delivery_id))
+    return found
+
+
+def list_spans(session: Session, delivery_ids: Collection[int]) -> dict[int, dict[int, tuple[int, int]]]:
+    """By frozen Delivery and trial: the span it tells."""
+    found: dict[int, dict[int, tuple[int, int]]] = {}
+    for span in session.scalars(select(DeliverySpan).where(DeliverySpan.delivery_id.in_(delivery_ids))):
+        found.setdefault(span.delivery_id, {})[span.trial_id] = (span.from_seq, span.to_seq)
+    return found
+
+
+def list_trials(session: Session, trial_ids: Collection[int]) -> dict[int, TrialNow]:
+    """Where the histories of these trials stand."""
+    chosen = select(Trial.id, Trial.seq, Trial.first_seen_at).where(Trial.id.in_(trial_ids))
+    return {row.id: TrialNow(seq=row.seq, first_seen_at=row.first_seen_at) for row in session.execute(chosen)}
+
+
+def find_states(session: Session, points: Sequence[tuple[int, int]]) -> dict[tuple[int, int], tuple[bytes, int]]:
+    """The packed state and its facts version at each (trial, seq)."""
+    chosen = (
+        select(Change.trial_id, Change.seq, TrialState.body, TrialState.facts_version)
+        .join(TrialState, TrialState.id == Change.to_state_id)
+        .where(tuple_(Change.trial_id, Change.seq).in_(points))
+    )
+    return {(row.trial_id, row.seq): (row.body, row.facts_version) for row in session.execute(chosen)}
+
+
+def _reader(subscriber: Subscriber, schedule: Schedule) -> Reader:
+    return Reader(
+        id=subscriber.id,
+        sealed=subscriber.address_sealed,
+        language=subscriber.language,
+        revision=subscriber.revision,
+        cadence=Cadence(
+            cadence=schedule.cadence, hour=schedule.hour, weekday=schedule.weekday, time_zone=schedule.time_zone
+        ),
+    )
+
+
+def _news(match: Match, number: str, wants: str, condition: str | None) -> News:
+    return News(
+        match_id=match.id,
+        subscriber_id=match.subscriber_id,
+        delivery_id=match.delivery_id,
+        trial_id=match.trial_id,
+        number=number,
+        seq=match.seq,
+        subscription_id=match.subscription_id,
+        condition=condition,
+        wants=wants,
+    )

@@ -1,0 +1,71 @@
+"""Viewing: a study as its page and the API show it, with what changed and when."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy.orm import Session
+
+from notifier.domain.cards import History, build_card
+from notifier.domain.changes import FIRST_SEEN, FieldChange
+from notifier.domain.digests import Card, ChangeLine
+from notifier.domain.trials import TrialFacts, day_of
+from notifier.domain.wording import words
+from notifier.errors import UnknownTrial
+from notifier.registries.states import facts_of_state
+from notifier.store import trial_lookup, trial_store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineEntry:
+    """One Change: its number, when we saw it, and what it was; newest fields first by weight."""
+
+    seq: int
+    day: date
+    fields: tuple[FieldChange, ...]
+    lines: tuple[ChangeLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyView:
+    """A study with its history. ``conditions`` are (name, how), how being derived, listed or broader."""
+
+    facts: TrialFacts
+    first_seen: date
+    last_updated: str | None
+    updates: int
+    conditions: tuple[tuple[str, str], ...]
+    timeline: tuple[TimelineEntry, ...]
+    card: Card
+
+
+def view_study(session: Session, number: str, *, language: str = "en", page_url: str = "") -> StudyView:
+    """A study by its number or an alias of it.
+
+    Raises:
+        UnknownTrial: no study with this number is held.
+    """
+    trial = trial_lookup.find_trial(session, number)
+    if trial is None or trial.state_id is None:
+        raise UnknownTrial("This study is not among those listed here. Check the number: it looks like NCT01234567.")
+    body, facts_version = trial_store.list_bodies(session, [trial.state_id])[trial.state_id]
+    facts = facts_of_state(body, facts_version=facts_version)
+    first_seen, updates = trial.first_seen_at.date(), trial.seq - 1
+    history = History(first_seen=first_seen, last_updated=day_of(trial.last_update_posted), updates=updates)
+    changes = trial_lookup.list_changes(session, trial.id)
+    return StudyView(
+        facts=facts,
+        first_seen=first_seen,
+        last_updated=trial.last_update_posted,
+        updates=updates,
+        conditions=tuple((one.name, how) for one, how in trial_lookup.list_trial_conditions(session, trial.id)),
+        timeline=tuple(
+            _entry(change.seq, change.observed_at.date(), change.fields, language=language) for change in changes
+        ),
+        card=build_card(before=None, after=facts, history=history, page_url=page_url, language=language),
+    )
+
+
+def _entry(seq: int, day: date, body: bytes, *, language: str) -> TimelineEntry:
+    fields = trial_store.read_fields(body)
+    lines = tuple(words(field, language=language) for field in fields if field.field != FIRST_SEEN)
+    return TimelineEntry(seq=seq, day=day, fields=fields, lines=lines)

@@ -1,0 +1,125 @@
+"""The Celery worker: tasks parse, call a verb and ring the next bell; only ids and records travel."""
+
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from celery.signals import setup_logging, worker_process_shutdown, worker_shutdown
+
+from notifier import queues
+from notifier.config import Settings, load_settings
+from notifier.ingesting import ingest_records, reread_trials
+from notifier.installation import open_installation
+from notifier.logs import set_up_logs
+from notifier.matching import match_changes as match
+from notifier.planning import plan_digests as plan
+from notifier.registries.record_files import FoundRecord
+from notifier.rounds import Service, open_service
+
+app = queues.app
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 512
+"""Deliveries one task sends before it rings for the next: a worker that is told to stop stops soon."""
+
+
+class _Held:
+    """The service of this process: opened at the first task, after the fork, so that no connection is inherited."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._settings: Settings | None = None
+        self._service: Service | None = None
+
+    def use(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def service(self) -> Service:
+        with self._lock:
+            if self._service is None:
+                settings = self._settings or load_settings()
+                self._service = open_service(open_installation(settings, now=_now()))
+            return self._service
+
+    def close(self) -> None:
+        with self._lock:
+            if self._service is not None:
+                self._service.close()
+                self._service = None
+
+
+_held = _Held()
+
+
+def use_settings(settings: Settings) -> None:
+    """Work with these settings rather than those of the environment."""
+    _held.use(settings)
+    queues.configure(settings)
+
+
+def close() -> None:
+    """Let go of the service of this process."""
+    _held.close()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@app.task(name=queues.INGEST_RECORD)
+def ingest_record(record: dict[str, Any]) -> dict[str, int]:
+    """Take one record in. Best effort: whoever needs to know that it is on disk posts it over HTTP."""
+    installation = _held.service().installation
+    found = FoundRecord(place="task", record=record)
+    report = ingest_records(database=installation.database, keys=installation.keys, records=[found], now=_now())
+    for problem in report.problems:
+        log.warning("record.rejected", reason=problem.reason)
+    queues.ring(queues.MATCH_CHANGES)
+    return report.as_dict()
+
+
+@app.task(name=queues.MATCH_CHANGES)
+def match_changes() -> None:
+    """Match what is unmatched; what that makes for instant readers is planned at once."""
+    if match(database=_held.service().installation.database, now=_now()):
+        queues.ring(queues.PLAN_DIGESTS)
+
+
+@app.task(name=queues.PLAN_DIGESTS)
+def plan_digests() -> None:
+    """Plan the schedules that are due."""
+    if plan(database=_held.service().installation.database, now=_now()):
+        queues.ring(queues.SEND_DELIVERIES)
+
+
+@app.task(name=queues.SEND_DELIVERIES)
+def send_deliveries() -> None:
+    """Send what is due, a few hundred at a time."""
+    delivered = _held.service().deliverer.deliver_due(now=_now, limit=AT_ONCE)
+    tried = delivered.sent + delivered.deferred + delivered.failed + delivered.cancelled + delivered.unknown
+    if tried and not delivered.stopped:
+        queues.ring(queues.SEND_DELIVERIES)
+
+
+@app.task(name=queues.SWEEP)
+def sweep() -> None:
+    """Find what waits too long, wherever it was lost, and ring again."""
+    service = _held.service()
+    service.deliverer.sweep(now=_now)
+    reread_trials(database=service.installation.database, now=_now())
+    for task in (queues.MATCH_CHANGES, queues.PLAN_DIGESTS, queues.SEND_DELIVERIES):
+        queues.ring(task)
+
+
+@setup_logging.connect
+def _set_up_logging(**_: object) -> None:
+    """Keep Celery from setting up its own; whoever starts the worker has set up ours, except the celery program."""
+    if not structlog.is_configured():
+        set_up_logs(level=load_settings().log_level)
+
+
+@worker_process_shutdown.connect
+@worker_shutdown.connect
+def _close(**_: object) -> None:
+    close()
