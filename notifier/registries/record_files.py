@@ -28,6 +28,7 @@ _NOT_DATA = frozenset({".csv", ".htm", ".html", ".log", ".md", ".pdf", ".png", "
 _NOT_DATA_NAMES = ("readme", "license", "licence", "notice", "thumbs.db", "desktop.ini")
 _BOM = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
+_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError)
 
 
@@ -109,6 +110,9 @@ def _in_file(path: Path, place: str) -> Iterator[Found]:
         if zipfile.is_zipfile(path):
             yield from _in_zip(path, place)
             return
+        if path.suffix.lower() == ".zip":
+            yield BadRecord(place=place, reason="is not a whole zip archive")
+            return
         with path.open("rb") as stream:
             yield from iter_stream(stream, place)
     except _UNREADABLE as error:
@@ -158,12 +162,12 @@ def _in_plain(stream: io.BufferedIOBase, place: str) -> Iterator[Found]:
 def _in_document(body: bytes, place: str) -> Iterator[Found]:
     try:
         document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _NOT_JSON as error:
         lines = body.splitlines()
         if any(_is_json(line) for line in lines if line.lstrip().startswith(b"{")):
             yield from _in_lines(lines, place)
         else:
-            yield BadRecord(place=place, reason=_not_json(error))
+            yield BadRecord(place=place, reason=_why_not_json(error))
         return
     yield from _unpacked(document, place)
 
@@ -178,8 +182,8 @@ def _in_lines(lines: Iterable[bytes], place: str) -> Iterator[Found]:
 def _in_line(line: bytes, place: str) -> Iterator[Found]:
     try:
         document = msgspec.json.decode(line)
-    except (msgspec.DecodeError, RecursionError) as error:
-        yield BadRecord(place=place, reason=_not_json(error))
+    except _NOT_JSON as error:
+        yield BadRecord(place=place, reason=_why_not_json(error))
         return
     yield from _unpacked(document, place)
 
@@ -222,7 +226,7 @@ def _is_too_deep(level: list[Any]) -> bool:
 def _is_json(line: bytes) -> bool:
     try:
         msgspec.json.decode(line)
-    except (msgspec.DecodeError, RecursionError):
+    except _NOT_JSON:
         return False
     return True
 
@@ -242,7 +246,7 @@ def _unknown_form(place: str) -> BadRecord:
     return BadRecord(place=place, reason="not a form we read: expected .json, .ndjson, .jsonl, .gz or .zip")
 
 
-def _not_json(error: Exception) -> str:
+def _why_not_json(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "is nested too deeply"
     return f"is not whole JSON: {_sentence(error)}"

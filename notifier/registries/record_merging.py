@@ -57,7 +57,7 @@ def _joined(held: Json, new: Json) -> Json:
 
 
 def _joined_value(held: object, new: object) -> object:
-    if new is None or new == {}:
+    if new is None or new in ({}, [], ""):
         return held
     if isinstance(held, dict) and isinstance(new, dict):
         return _joined(held, new)
