@@ -1,4 +1,4 @@
-"""Rows for tests of delivering: readers, trials, changes, matches, deliveries; and a composer that needs nothing else."""
+"""Rows for tests of delivering: readers, trials, changes, matches, deliveries; and a small composer."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

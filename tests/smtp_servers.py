@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import Message
+from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
@@ -60,8 +61,7 @@ class Mailbox:
             return self.on_mail
         taken = getattr(session, "mails_taken", 0)
         if taken == self.mails_per_connection:
-            server.transport.abort()
-            await asyncio.sleep(60)
+            await _drop(server)
         envelope.mail_from = address
         return "250 OK"
 
@@ -79,28 +79,34 @@ class Mailbox:
         reply = self.on_message.get(recipient) or self.on_message.get("", "250 2.0.0 OK queued")
         if reply.startswith("250"):
             self.accepted.append((recipient, envelope.original_content or b""))
-            session.mails_taken = getattr(session, "mails_taken", 0) + 1
+            vars(session)["mails_taken"] = getattr(session, "mails_taken", 0) + 1
         await self._misbehave("message", server)
         return reply
 
     async def _misbehave(self, step: str, server: SMTP) -> None:
         if self.drop_at == step:
-            server.transport.abort()
-            await asyncio.sleep(60)
+            await _drop(server)
         if self.hang_at == step:
             await asyncio.sleep(60)
 
 
+async def _drop(server: SMTP) -> None:
+    assert isinstance(server.transport, asyncio.Transport)
+    server.transport.abort()
+    # The loss of the connection ends this.
+    await asyncio.sleep(60)
+
+
 @contextmanager
 def mailbox(*, tls: ssl.SSLContext | None = None, login: tuple[str, str] | None = None) -> Iterator[Mailbox]:
-    """A server on a free port; with ``tls`` it offers STARTTLS, with ``login`` it asks for that name and password."""
+    """A server on a free port; with ``tls`` it offers STARTTLS, with ``login`` it (over TLS) asks for them."""
     box = Mailbox(port=free_port())
 
     def authenticate(_server: object, _session: object, _envelope: object, _mechanism: str, data: object) -> AuthResult:
         given = (getattr(data, "login", b"").decode(), getattr(data, "password", b"").decode())
         return AuthResult(success=given == login, handled=False)
 
-    options = {"authenticator": authenticate, "auth_required": True, "auth_require_tls": False} if login else {}
+    options: dict[str, Any] = {"authenticator": authenticate, "auth_required": True} if login else {}
     controller = Controller(box, hostname="127.0.0.1", port=box.port, tls_context=tls, **options)
     controller.start()
     try:

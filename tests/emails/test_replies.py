@@ -1,0 +1,92 @@
+"""What a mail server's answers mean, and that no address stays in what is kept of them."""
+
+import aiosmtplib
+import pytest
+
+from notifier.domain.deliveries import Answer
+from notifier.emails.replies import JUDGES, LONGEST_REPLY, judge_error, judge_reply, mask_reply
+
+
+def _all_kinds(kind: type[BaseException]) -> set[type[BaseException]]:
+    return {kind}.union(*(_all_kinds(child) for child in kind.__subclasses__()))
+
+
+def test_every_error_of_the_library_is_sorted() -> None:
+    assert _all_kinds(aiosmtplib.SMTPException) == set(JUDGES)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "answer"),
+    [
+        (250, "2.0.0 Ok: queued as 4F2", Answer.ACCEPTED),
+        (250, "", Answer.ACCEPTED),
+        (421, "4.3.2 Service shutting down", Answer.LATER),
+        (450, "4.2.0 Greylisted", Answer.LATER),
+        (451, "Temporary local problem", Answer.LATER),
+        (452, "4.3.1 Insufficient system storage", Answer.LATER),
+        (550, "5.1.1 User unknown", Answer.NEVER),
+        (550, "No such user", Answer.NEVER),
+        (551, "User not local", Answer.NEVER),
+        (552, "5.3.4 Message too big", Answer.NEVER),
+        (554, "5.7.1 Rejected as spam", Answer.NEVER),
+        (550, "4.7.1 Come back later", Answer.LATER),
+        (450, "5.1.1 User unknown", Answer.NEVER),
+        (552, "5.2.2 Mailbox full", Answer.LATER),
+        (552, "Mailbox full", Answer.LATER),
+        (550, "Greylisted, try again later", Answer.LATER),
+        (554, "5.7.1 <ada@example.org>: Relay access denied", Answer.OURS),
+        (530, "5.7.0 Must issue a STARTTLS command first", Answer.OURS),
+        (535, "5.7.8 Authentication credentials invalid", Answer.OURS),
+        (550, "5.1.8 Sender address rejected: domain not found", Answer.OURS),
+    ],
+)
+def test_a_reply_is_sorted(code: int, text: str, answer: Answer) -> None:
+    assert judge_reply(code, text).answer is answer
+
+
+@pytest.mark.parametrize(
+    ("error", "answer"),
+    [
+        (aiosmtplib.SMTPRecipientRefused(550, "5.1.1 unknown", "ada@example.org"), Answer.NEVER),
+        (aiosmtplib.SMTPRecipientsRefused([aiosmtplib.SMTPRecipientRefused(450, "wait", "a@b.c")]), Answer.LATER),
+        (aiosmtplib.SMTPDataError(452, "4.3.1 full"), Answer.LATER),
+        (aiosmtplib.SMTPSenderRefused(550, "no", "me@example.org"), Answer.OURS),
+        (aiosmtplib.SMTPAuthenticationError(535, "no"), Answer.OURS),
+        (aiosmtplib.SMTPConnectError("refused"), Answer.OURS),
+        (aiosmtplib.SMTPServerDisconnected("gone"), Answer.LATER),
+        (aiosmtplib.SMTPReadTimeoutError("slow"), Answer.LATER),
+        (aiosmtplib.SMTPResponseException(-1, "Malformed SMTP response line: ada@example.org"), Answer.LATER),
+        (aiosmtplib.SMTPNotSupported("SMTPUTF8"), Answer.NEVER),
+        (aiosmtplib.SMTPException("STARTTLS extension not supported"), Answer.OURS),
+    ],
+)
+def test_an_error_is_sorted_and_names_nobody(error: aiosmtplib.SMTPException, answer: Answer) -> None:
+    verdict = judge_error(error, recipient="ada@example.org")
+
+    assert verdict.answer is answer
+    assert "@" not in f"{verdict.reason} {verdict.reply}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "550 5.1.1 <Ada.Byron@example.org>: Recipient address rejected",
+        "550 ada.byron@EXAMPLE.org unknown; see https://example.org/?to=ada.byron%40example.org",
+        "550 user ADA.BYRON is unknown here",
+        "550 SRS0=x=y=example.org=ada.byron=40example.org@relay.example bounced",
+        '550 "ada.byron"@example.org no',
+    ],
+)
+def test_a_reply_is_kept_without_the_address(text: str) -> None:
+    masked = mask_reply(text, recipient="ada.byron@example.org").lower()
+
+    assert masked.startswith("550 ")
+    assert "ada" not in masked
+    assert "@" not in masked
+
+
+def test_a_reply_is_kept_short_and_in_one_line() -> None:
+    masked = mask_reply("550 first line\nsecond line " + "x" * 300)
+
+    assert masked.startswith("550 first line second line x")
+    assert len(masked) == LONGEST_REPLY

@@ -1,0 +1,198 @@
+"""Handing mails over to real servers: connections kept, answers sorted, lost connections told apart by when."""
+
+import asyncio
+import ssl
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import trustme
+
+from notifier.config import MailServer
+from notifier.domain.deliveries import Composed, Verdict
+from notifier.emails.smtp import Relay, Timeouts, dot_stuffed
+from tests.servers import free_port
+from tests.smtp_servers import Mailbox, mailbox
+
+SHORT = Timeouts(connect=2, command=0.3, message=0.3)
+MESSAGE = b"Subject: Study updates\r\n\r\nHello\r\n.a dot\r\n"
+
+
+@pytest.fixture
+def box() -> Iterator[Mailbox]:
+    with mailbox() as box:
+        yield box
+
+
+def _mails(*names: str, message: bytes = MESSAGE) -> list[Composed]:
+    return [
+        Composed(
+            delivery_id=number,
+            recipient=f"{name}@example.org",
+            message=message,
+            message_id=f"<{number}@test>",
+            dated_at=datetime(2026, 3, 2, tzinfo=UTC),
+            language="en",
+        )
+        for number, name in enumerate(names, 1)
+    ]
+
+
+def _send(server: MailServer, *groups: Sequence[Composed], connections: int = 1) -> list[Verdict]:
+    async def send() -> list[Verdict]:
+        relay = Relay(server, sender="updates@example.org", connections=connections, timeouts=SHORT)
+        verdicts = [await relay.send(group) for group in groups]
+        await relay.close()
+        return [group[id_] for group in verdicts for id_ in sorted(group)]
+
+    return asyncio.run(send())
+
+
+def _answers(verdicts: Sequence[Verdict]) -> list[str]:
+    return [verdict.answer.value for verdict in verdicts]
+
+
+def test_a_mail_arrives_as_it_was_written(box: Mailbox) -> None:
+    assert _answers(_send(box.server, _mails("ada"))) == ["accepted"]
+    assert box.accepted == [("ada@example.org", MESSAGE)]
+
+
+def test_one_connection_serves_group_after_group(box: Mailbox) -> None:
+    verdicts = _send(box.server, _mails("ada", "bob"), _mails("cyd", "dan"))
+
+    assert _answers(verdicts) == ["accepted"] * 4
+    assert box.connections == 1
+
+
+def test_several_connections_share_a_group(box: Mailbox) -> None:
+    verdicts = _send(box.server, _mails(*"abcdefgh"), connections=3)
+
+    assert _answers(verdicts) == ["accepted"] * 8
+    assert box.connections == 3
+
+
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [("450 4.2.0 wait", "later"), ("550 5.1.1 unknown", "never"), ("554 5.7.1 Relay access denied", "ours")],
+)
+def test_a_refused_recipient_is_sorted(box: Mailbox, reply: str, answer: str) -> None:
+    box.on_rcpt["ada@example.org"] = reply
+
+    assert _answers(_send(box.server, _mails("ada"))) == [answer]
+
+
+def test_a_refused_recipient_costs_the_next_one_nothing(box: Mailbox) -> None:
+    box.on_rcpt["ada@example.org"] = "550 5.1.1 unknown"
+    box.on_message["bob@example.org"] = "552 5.3.4 too big"
+
+    assert _answers(_send(box.server, _mails("ada", "bob", "cyd"))) == ["never", "never", "accepted"]
+    assert box.connections == 1
+
+
+def test_a_refused_sender_stops_the_group(box: Mailbox) -> None:
+    box.on_mail = "550 5.1.8 we do not know you"
+
+    verdicts = _send(box.server, _mails("ada", "bob", "cyd"))
+
+    assert _answers(verdicts) == ["ours"] * 3
+    assert [verdict.reply is None for verdict in verdicts] == [False, True, True]
+
+
+def test_a_connection_dropped_before_the_message_means_later(box: Mailbox) -> None:
+    box.drop_at = "rcpt"
+
+    assert _answers(_send(box.server, _mails("ada"))) == ["later"]
+
+
+def test_a_connection_dropped_after_the_message_is_ambiguous(box: Mailbox) -> None:
+    box.drop_at = "message"
+
+    assert _answers(_send(box.server, _mails("ada"))) == ["ambiguous"]
+
+
+@pytest.mark.parametrize(("step", "answer"), [("mail", "later"), ("rcpt", "later"), ("message", "ambiguous")])
+def test_a_server_that_hangs_is_left(box: Mailbox, step: str, answer: str) -> None:
+    box.hang_at = step
+
+    assert _answers(_send(box.server, _mails("ada"))) == [answer]
+
+
+def test_a_server_that_hangs_up_now_and_then_gets_everything(box: Mailbox) -> None:
+    box.mails_per_connection = 2
+
+    assert _answers(_send(box.server, _mails(*"abcdef"))) == ["accepted"] * 6
+    assert box.connections == 3
+
+
+def test_no_server_is_nobodys_fault() -> None:
+    verdicts = _send(MailServer(host="127.0.0.1", port=free_port(), tls="none"), _mails("ada", "bob"))
+
+    assert _answers(verdicts) == ["ours", "ours"]
+    assert verdicts[0].reason == "the mail server cannot be reached"
+
+
+def test_an_address_that_smtp_cannot_write_is_refused(box: Mailbox) -> None:
+    ada, bob = _mails("ada", "bob")
+
+    verdicts = _send(box.server, [replace(ada, recipient="adä@example.org"), bob])
+
+    assert _answers(verdicts) == ["never", "accepted"]
+
+
+@pytest.fixture
+def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """A certificate authority that this machine trusts."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    return authority
+
+
+def _server_context(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+@pytest.mark.parametrize(("password", "answer"), [("secret", "accepted"), ("guess", "ours")])
+def test_a_wrong_password_is_our_fault(authority: trustme.CA, password: str, answer: str) -> None:
+    with mailbox(tls=_server_context(authority), login=("name", "secret")) as box:
+        verdicts = _send(replace(box.server, tls="required", username="name", password=password), _mails("ada"))
+
+    assert _answers(verdicts) == [answer]
+    assert answer == "accepted" or "NOTIFIER_SMTP_URL" in str(verdicts[0].reason)
+
+
+def test_starttls_protects_the_connection(authority: trustme.CA) -> None:
+    with mailbox(tls=_server_context(authority)) as box:
+        verdicts = _send(replace(box.server, tls="required"), _mails("ada", "bob"))
+
+    assert _answers(verdicts) == ["accepted"] * 2
+
+
+@pytest.mark.usefixtures("authority")
+def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
+    with mailbox(tls=_server_context(trustme.CA())) as box:
+        assert _answers(_send(replace(box.server, tls="required"), _mails("ada"))) == ["ours"]
+        assert _answers(_send(replace(box.server, tls="offered"), _mails("ada"))) == ["accepted"]
+
+
+def test_a_server_without_starttls_gets_nothing_where_it_is_required(box: Mailbox) -> None:
+    assert _answers(_send(replace(box.server, tls="required"), _mails("ada"))) == ["ours"]
+    assert box.accepted == []
+
+
+@pytest.mark.parametrize(
+    ("message", "wire"),
+    [
+        (b"a\r\n.b\r\n", b"a\r\n..b\r\n.\r\n"),
+        (b".a\r\n", b"..a\r\n.\r\n"),
+        (b"a", b"a\r\n.\r\n"),
+        (b"a\n.\nMAIL FROM:<x>\r\n", b"a\r\n..\r\nMAIL FROM:<x>\r\n.\r\n"),
+        (b"a\r.\rb\r\n", b"a\r\n..\r\nb\r\n.\r\n"),
+    ],
+)
+def test_no_message_ends_early(message: bytes, wire: bytes) -> None:
+    assert dot_stuffed(message) == wire
