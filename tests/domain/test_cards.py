@@ -1,0 +1,146 @@
+"""What stands on the card of a study."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from notifier.domain.cards import MOST_LINES, History, build_card, history_words
+from notifier.domain.conditions import concerns_of
+from notifier.domain.digests import Card, MaskedContact
+from notifier.domain.masking import EMAIL_MARK, PHONE_MARK
+from notifier.domain.trials import Contact, Site, TrialFacts
+from tests.records import own_facts
+
+HISTORY = History(first_seen=date(2026, 3, 3))
+BASE = TrialFacts(nct_id="NCT00000001", brief_title="A study", status="RECRUITING")
+
+
+def card_of(before: TrialFacts | None, after: TrialFacts, history: History = HISTORY) -> Card:
+    return build_card(before=before, after=after, history=history, page_url="https://x.example", language="en")
+
+
+def facts_on(card: Card) -> dict[str, str]:
+    return {fact.label: fact.value for fact in card.facts}
+
+
+def test_the_stroke_study_opens_in_beijing() -> None:
+    history = History(first_seen=date(2026, 6, 5), last_updated=date(2026, 7, 10), updates=1)
+
+    card = card_of(own_facts("NCT07635758.first"), own_facts("NCT07635758.second"), history)
+
+    assert (card.kind, card.tone, card.headline) == ("changed", "open", "This study is now looking for people")
+    assert facts_on(card)["Conditions"] == "ACUTE ISCHEMIC STROKE"
+    assert card.where == ("Example Capital Hospital, Beijing, China: Recruiting",)
+    assert card.contacts == (MaskedContact(role="Contact", phone=PHONE_MARK, email=EMAIL_MARK),)
+    assert card.history == "First seen 5 June 2026 · Updated 1 time · Last updated 10 July 2026"
+
+
+def test_the_stroke_study_concerns_stroke_in_three_ways() -> None:
+    concerns = {concern.name: concern.how for concern in concerns_of(own_facts("NCT07635758.second"))}
+
+    assert concerns["Ischemic Stroke"] == "derived"
+    assert concerns["ACUTE ISCHEMIC STROKE"] == "listed"
+    assert concerns["Stroke"] == "broader"
+
+
+def test_the_observational_study_has_no_phase_and_no_counter() -> None:
+    card = card_of(None, own_facts("NCT07400458"))
+
+    assert (card.kind, card.headline) == ("new", "A new study that is looking for people")
+    assert facts_on(card)["Study type"] == "Observational"
+    assert card.contacts == (MaskedContact(role="Contact", phone=PHONE_MARK, email=None),)
+    assert card.history == "First seen 3 March 2026"
+    assert card.summary is not None
+
+
+def test_the_completed_study_shows_its_phases_and_ages() -> None:
+    facts = facts_on(card_of(None, own_facts("NCT04325594")))
+
+    assert facts["Study type"] == "Interventional, Phase 1 and 2"
+    assert facts["Ages"] == "18 years and older"
+    assert facts["Status"] == "Completed: the study has ended as planned"
+    assert facts["Size"] == "24 people (actual)"
+    assert "Sex" not in facts
+
+
+@pytest.mark.parametrize("name", ["stroke", "HIV", "hepatitis", "epilepsy", "porphyria"])
+def test_what_the_completed_study_excludes_is_not_what_it_is_about(name: str) -> None:
+    concerns = [concern.key for concern in concerns_of(own_facts("NCT04325594"))]
+
+    assert [key for key in concerns if name.casefold() in key] == []
+
+
+def test_a_stop_carries_its_reason() -> None:
+    card = card_of(BASE, replace(BASE, status="TERMINATED", why_stopped="Too few people joined"))
+
+    (line,) = card.lines
+    assert (card.headline, card.tone) == ("This study was stopped early", "stop")
+    assert line.note == "The reason given: “Too few people joined”"
+
+
+def test_a_stop_without_a_reason_says_so() -> None:
+    (line,) = card_of(BASE, replace(BASE, status="SUSPENDED")).lines
+
+    assert line.note == "No reason was given."
+
+
+def test_many_sites_of_one_kind_share_a_line() -> None:
+    sites = tuple(
+        Site(facility=f"Clinic {city}", city=city, country="France") for city in ("Paris", "Lyon", "Nice", "Metz")
+    )
+
+    card = card_of(BASE, replace(BASE, sites=sites))
+
+    (line,) = card.lines
+    assert (card.headline, line.label) == ("Places of this study changed", "Places added: 4 places")
+    assert set((line.after or "").split("; ")) == {"Paris, France", "Lyon, France", "Nice, France", "Metz, France"}
+
+
+def test_one_opened_site_is_the_headline() -> None:
+    site = Site(facility="Clinic", city="Paris", country="France", status="NOT_YET_RECRUITING")
+
+    card = card_of(replace(BASE, sites=(site,)), replace(BASE, sites=(replace(site, status="RECRUITING"),)))
+
+    assert (card.headline, card.tone) == ("A place of this study is now looking for people", "site")
+
+
+def test_lines_beyond_the_limit_are_counted() -> None:
+    after = own_facts("NCT04325594")
+
+    card = card_of(replace(BASE, nct_id=after.nct_id), after)
+
+    assert len(card.lines) == MOST_LINES
+    assert card.more > 0
+
+
+def test_light_changes_are_counted_in_the_headline() -> None:
+    assert card_of(BASE, replace(BASE, acronym="NEW")).headline == "One thing changed in this study"
+    assert card_of(BASE, replace(BASE, acronym="NEW", sponsor="S")).headline == "2 things changed in this study"
+
+
+def test_places_where_people_can_join_come_first() -> None:
+    sites = tuple(Site(city=f"Town {number}", status="COMPLETED") for number in range(6))
+
+    card = card_of(None, replace(BASE, sites=(*sites, Site(city="Open", status="RECRUITING"))))
+
+    assert card.where[0] == "Open: Recruiting"
+    assert (len(card.where), card.more_sites) == (5, 2)
+
+
+def test_central_contacts_stand_for_all_and_only_once() -> None:
+    both, phone = Contact(phone=True, email=True), Contact(phone=True)
+    site = Site(city="Graz", contacts=(Contact(email=True),))
+
+    card = card_of(None, replace(BASE, contacts=(both, both, phone, Contact(role="CONTACT")), sites=(site,)))
+
+    assert [(contact.phone, contact.email) for contact in card.contacts] == [
+        (PHONE_MARK, EMAIL_MARK),
+        (PHONE_MARK, None),
+    ]
+
+
+def test_the_counter_counts() -> None:
+    history = History(first_seen=date(2026, 3, 3), last_updated=date(2026, 5, 4), updates=2)
+
+    assert history_words(history, "en") == "First seen 3 March 2026 · Updated 2 times · Last updated 4 May 2026"

@@ -1,0 +1,301 @@
+"""What counts as a change of a study, what does not, and what it weighs."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from notifier.domain.change_table import FIELDS
+from notifier.domain.changes import FIRST_SEEN, Weight
+from notifier.domain.comparing import compare, first_appearance, opens, status_weight
+from notifier.domain.trials import Contact, Enrollment, Outcome, RegistryDate, Site, TrialFacts
+from notifier.domain.wording import words
+from notifier.registries.record_files import FoundRecord, iter_records
+from tests.records import OWN_RECORDS, facts_of, own_facts, own_record, written_differently
+
+STUDIES = Path(__file__).resolve().parents[2].parent / "shared" / "registry" / "studies.zip"
+BERLIN = Site(facility="Charité", city="Berlin", zip="10117", country="Germany", status="RECRUITING")
+BASE = TrialFacts(nct_id="NCT00000001", status="RECRUITING", sites=(BERLIN,))
+
+Edit = Callable[[TrialFacts], TrialFacts]
+EDITS: tuple[Edit, ...] = (
+    lambda facts: replace(facts, status="TERMINATED", why_stopped="Too few people"),
+    lambda facts: replace(facts, status="RECRUITING"),
+    lambda facts: replace(facts, status=None),
+    lambda facts: replace(facts, sites=facts.sites[1:]),
+    lambda facts: replace(facts, sites=(*facts.sites, BERLIN)),
+    lambda facts: replace(facts, sites=tuple(replace(site, status="COMPLETED") for site in facts.sites)),
+    lambda facts: replace(facts, sites=tuple(replace(site, facility="New name") for site in facts.sites)),
+    lambda facts: replace(facts, eligibility="Inclusion Criteria:\n\n* Adults"),
+    lambda facts: replace(facts, minimum_age=None, maximum_age="99 Years"),
+    lambda facts: replace(facts, healthy_volunteers=True),
+    lambda facts: replace(facts, phases=("PHASE3",)),
+    lambda facts: replace(facts, primary_outcomes=(*facts.primary_outcomes, Outcome(measure="Pain"))),
+    lambda facts: replace(facts, secondary_outcomes=()),
+    lambda facts: replace(facts, arms=facts.arms[:1]),
+    lambda facts: replace(facts, interventions=()),
+    lambda facts: replace(facts, enrollment=Enrollment(count=7, kind="ACTUAL")),
+    lambda facts: replace(facts, completion=RegistryDate(value="2030-01", kind="ESTIMATED")),
+    lambda facts: replace(facts, conditions=("Migraine",), keywords=()),
+    lambda facts: replace(facts, sponsor="Someone else", collaborators=("A", "B")),
+    lambda facts: replace(facts, brief_title="Another title", acronym="NEW"),
+    lambda facts: replace(facts, brief_summary="Something else.", detailed_description=None),
+    lambda facts: replace(facts, has_results=True, results_first_posted="2026-01-01"),
+    lambda facts: replace(facts, contacts=(Contact(phone=True),), contacts_fingerprint="f1"),
+    lambda facts: replace(facts, contacts=(), contacts_fingerprint="f2"),
+    lambda facts: replace(facts, study_type="NEW_TYPE", masking="NEW_MASKING", allocation="NEW", sex="FEMALE"),
+    lambda facts: replace(facts, secondary_ids=("X",), aliases=("NCT00000002",), org_study_id="Y"),
+)
+
+
+@cache
+def records() -> tuple[dict[str, Any], ...]:
+    """Our own records, and every twentieth real one where they are here."""
+    own = tuple(own_record(name) for name in OWN_RECORDS)
+    real = (
+        [found.record for found in iter_records(STUDIES) if isinstance(found, FoundRecord)] if STUDIES.exists() else []
+    )
+    return own + tuple(real[::20])
+
+
+some_record = st.integers(min_value=0, max_value=999).map(lambda number: records()[number % len(records())])
+some_edits = st.lists(st.sampled_from(range(len(EDITS))), min_size=1, max_size=5)
+
+
+def edited(facts: TrialFacts, numbers: list[int]) -> TrialFacts:
+    for number in numbers:
+        facts = EDITS[number](facts)
+    return facts
+
+
+@settings(max_examples=60, deadline=None)
+@given(some_record, st.integers())
+def test_a_record_written_differently_is_no_change(record: dict[str, Any], seed: int) -> None:
+    assert compare(facts_of(record), facts_of(written_differently(record, seed))) == ()
+
+
+@settings(max_examples=150, deadline=None)
+@given(some_record, some_edits)
+def test_a_change_is_seen_from_both_sides(record: dict[str, Any], numbers: list[int]) -> None:
+    before = facts_of(record)
+    after = edited(before, numbers)
+
+    assert bool(compare(before, after)) == bool(compare(after, before))
+    assert compare(before, before) == ()
+
+
+@settings(max_examples=150, deadline=None)
+@given(some_record, some_edits)
+def test_every_change_has_a_path_a_weight_and_words(record: dict[str, Any], numbers: list[int]) -> None:
+    before = facts_of(record)
+
+    for change in compare(before, edited(before, numbers)):
+        line = words(change)
+        assert change.path == FIELDS[change.field].path
+        assert change.before != change.after
+        assert line.label
+        assert line.badge
+        assert line.before or line.after or line.note
+
+
+@settings(max_examples=100, deadline=None)
+@given(some_record, some_edits, st.integers())
+def test_changes_do_not_depend_on_the_order_of_lists(record: dict[str, Any], numbers: list[int], seed: int) -> None:
+    before, shuffled = facts_of(record), facts_of(written_differently(record, seed))
+    after = edited(before, numbers)
+
+    fields = [(change.field, change.weight) for change in compare(before, after)]
+
+    assert [(change.field, change.weight) for change in compare(shuffled, after)] == fields
+
+
+def test_the_heaviest_change_comes_first() -> None:
+    changes = compare(BASE, replace(BASE, status="SUSPENDED", brief_title="New", minimum_age="18 Years", sites=()))
+
+    assert [change.weight for change in changes] == sorted((change.weight for change in changes), reverse=True)
+    assert changes[0].field == "status"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "weight"),
+    [
+        ("RECRUITING", "TERMINATED", Weight.SAFETY_STOP),
+        ("NOT_YET_RECRUITING", "WITHDRAWN", Weight.SAFETY_STOP),
+        (None, "SUSPENDED", Weight.SAFETY_STOP),
+        ("SUSPENDED", "RECRUITING", Weight.RECRUITING),
+        ("COMPLETED", "RECRUITING", Weight.RECRUITING),
+        ("RECRUITING", "ACTIVE_NOT_RECRUITING", Weight.RECRUITING),
+        ("RECRUITING", "UNKNOWN", Weight.RECRUITING),
+        ("NOT_YET_RECRUITING", "UNKNOWN", Weight.SIZE_AND_DATES),
+        ("ACTIVE_NOT_RECRUITING", "SOMETHING_NEW", Weight.RECRUITING),
+    ],
+)
+def test_a_status_weighs_by_where_it_came_from_and_went(before: str | None, after: str, weight: Weight) -> None:
+    (change,) = compare(replace(BASE, status=before), replace(BASE, status=after))
+
+    assert (change.field, change.before, change.after) == ("status", before, after)
+    assert change.weight == status_weight(before, after) == weight
+
+
+@pytest.mark.parametrize("edit", [
+    {"verified": "2026-05"},
+    {"last_update_posted": "2026-05-05"},
+    {"data_version": "2026-05-05"},
+    {"last_known_status": "RECRUITING"},
+    {"meshes": (), "ancestors": ()},
+    {"first_posted": "2020-01-01"},
+    {"sites": (replace(BERLIN, zip="10115", state="Berlin", latitude=52.5, longitude=13.4),)},
+    {"sites": (replace(BERLIN, facility="CHARITE "),)},
+])  # fmt: skip
+def test_what_a_reader_would_not_see_is_no_change(edit: dict[str, Any]) -> None:
+    assert compare(BASE, replace(BASE, **edit)) == ()
+
+
+def test_white_space_is_no_change() -> None:
+    before = replace(BASE, eligibility="Inclusion:\n\n* one\n* two", brief_title="A title")
+
+    assert compare(before, replace(before, eligibility="Inclusion:\n* one * two", brief_title="A  title")) == ()
+
+
+def test_sites_are_the_same_by_what_they_are() -> None:
+    munich = Site(facility="Klinikum", city="Munich", country="Germany", status="NOT_YET_RECRUITING")
+    before = replace(BASE, sites=(BERLIN, munich))
+
+    (change,) = compare(before, replace(BASE, sites=(replace(munich, status="RECRUITING"), BERLIN)))
+
+    assert (change.field, change.key) == ("site_status", "Klinikum, Munich, Germany")
+    assert (change.before, change.after, change.weight) == ("NOT_YET_RECRUITING", "RECRUITING", Weight.SITE)
+
+
+def test_sites_of_one_name_are_counted() -> None:
+    twice = replace(BASE, sites=(BERLIN, BERLIN))
+
+    (change,) = compare(BASE, twice)
+
+    assert (change.field, change.before) == ("site", None)
+    assert compare(twice, replace(twice, sites=(BERLIN, replace(BERLIN, zip="1")))) == ()
+
+
+def test_a_site_in_another_city_is_another_site() -> None:
+    hamburg = replace(BERLIN, city="Hamburg")
+
+    changes = compare(BASE, replace(BASE, sites=(hamburg,)))
+
+    assert [(change.field, change.after is None) for change in changes] == [("site", True), ("site", False)]
+
+
+def test_an_edited_name_of_a_site_is_told_as_such() -> None:
+    edited_site = replace(BERLIN, facility="Charité Campus Mitte, Neurology")
+    before = replace(BASE, sites=(replace(BERLIN, facility="Charité Campus Mitte"),))
+
+    (change,) = compare(before, replace(BASE, sites=(edited_site,)))
+
+    assert (change.field, change.before, change.weight) == ("site_name", "Charité Campus Mitte", Weight.WORDING)
+
+
+def test_numbered_sites_are_not_taken_for_each_other() -> None:
+    before = replace(BASE, sites=(replace(BERLIN, facility="Research Site 101"),))
+
+    changes = compare(before, replace(BASE, sites=(replace(BERLIN, facility="Research Site 102"),)))
+
+    assert [change.field for change in changes] == ["site", "site"]
+
+
+@pytest.mark.parametrize("city", ["Cologne", "Koeln"])
+def test_a_city_spelled_anew_is_no_news(city: str) -> None:
+    cologne = Site(facility="Uniklinik", city="Köln", country="Germany", latitude=50.93, longitude=6.95)
+
+    assert compare(replace(BASE, sites=(cologne,)), replace(BASE, sites=(replace(cologne, city=city),))) == ()
+
+
+def test_a_country_the_registry_renamed_is_no_news() -> None:
+    seoul = Site(facility="Clinic", city="Seoul", country="Korea, Republic of", status="RECRUITING")
+
+    assert compare(replace(BASE, sites=(seoul,)), replace(BASE, sites=(replace(seoul, country="South Korea"),))) == ()
+
+
+def test_another_new_name_of_a_country_is_one_light_change_a_site() -> None:
+    (change,) = compare(BASE, replace(BASE, sites=(replace(BERLIN, country="Deutschland"),)))
+
+    assert (change.field, change.weight) == ("site_country", Weight.WORDING)
+
+
+def test_sites_lose_their_status_with_the_study_and_that_is_no_news() -> None:
+    after = replace(BASE, status="COMPLETED", sites=(replace(BERLIN, status=None),))
+
+    assert [change.field for change in compare(BASE, after)] == ["status"]
+    assert [change.field for change in compare(BASE, replace(after, status="RECRUITING"))] == ["site_status"]
+
+
+def test_contacts_are_told_without_details() -> None:
+    before = replace(BASE, contacts=(Contact(phone=True),), contacts_fingerprint="a")
+
+    (change,) = compare(before, replace(before, contacts_fingerprint="b"))
+
+    assert (change.field, change.before, change.after) == ("contacts", "given", "updated")
+    assert change.weight == Weight.CONTACTS
+
+
+def test_contacts_that_go_when_recruiting_ends_are_not_told() -> None:
+    before = replace(BASE, contacts=(Contact(phone=True),), contacts_fingerprint="a")
+    after = replace(BASE, contacts=(), contacts_fingerprint="b")
+
+    assert [change.field for change in compare(before, replace(after, status="COMPLETED"))] == ["status"]
+    assert [(change.field, change.after) for change in compare(before, after)] == [("contacts", None)]
+
+
+def test_contacts_that_were_never_spoken_of_are_not_told() -> None:
+    assert compare(BASE, replace(BASE, contacts=(Contact(phone=True),), contacts_fingerprint="a")) == ()
+
+
+def test_a_plan_that_came_true_is_a_change() -> None:
+    before = replace(BASE, enrollment=Enrollment(count=9, kind="ESTIMATED"))
+
+    (change,) = compare(before, replace(before, enrollment=Enrollment(count=9, kind="ACTUAL")))
+
+    assert change.after == {"count": "9", "kind": "ACTUAL"}
+    assert compare(before, replace(before, enrollment=Enrollment(count=9))) == ()
+
+
+def test_outcomes_are_the_same_by_their_measure() -> None:
+    pain, sleep = Outcome(measure="Pain", time_frame="1 week"), Outcome(measure="Sleep")
+    before = replace(BASE, primary_outcomes=(pain, sleep))
+
+    (change,) = compare(before, replace(BASE, primary_outcomes=(sleep, replace(pain, time_frame="2 weeks"))))
+
+    assert (change.field, change.key, change.weight) == ("primary_outcome", "Pain", Weight.MEASURES)
+
+
+def test_results_are_one_change() -> None:
+    (change,) = compare(BASE, replace(BASE, has_results=True, results_first_posted="2026-01-01"))
+
+    assert (change.field, change.path, change.weight) == ("has_results", "hasResults", Weight.RESULTS)
+
+
+def test_the_two_states_of_the_stroke_study_differ_in_what_happened() -> None:
+    changes = compare(own_facts("NCT07635758.first"), own_facts("NCT07635758.second"))
+
+    assert [change.field for change in changes] == ["status", "site_status", "start"]
+    assert opens(changes)
+
+
+def test_opening_is_told_from_other_news() -> None:
+    closed = replace(BASE, sites=(replace(BERLIN, status="NOT_YET_RECRUITING"),))
+
+    assert opens(compare(closed, BASE))
+    assert opens(compare(replace(BASE, sites=()), BASE))
+    assert not opens(compare(BASE, closed))
+    assert not opens(compare(BASE, replace(BASE, status="COMPLETED")))
+    assert not opens(compare(replace(BASE, status="AVAILABLE"), BASE))
+
+
+def test_a_first_appearance_is_one_change() -> None:
+    (change,) = first_appearance(BASE)
+
+    assert (change.field, change.after, change.weight) == (FIRST_SEEN, BASE.nct_id, Weight.RECRUITING)
+    assert first_appearance(replace(BASE, status="COMPLETED"))[0].weight < Weight.RECRUITING
