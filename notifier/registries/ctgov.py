@@ -112,6 +112,8 @@ def order_of(record: Json) -> tuple[str, str]:
 def read_facts(record: Json) -> TrialFacts:
     """What a reduced and masked record says.
 
+    A partial record may speak of some contacts and not of others, so its fingerprint of contacts says nothing.
+
     Raises:
         InvalidRecord: the record carries no registry number. Whatever else is bent or missing is read as what it
             evidently means, or left out.
@@ -123,7 +125,7 @@ def read_facts(record: Json) -> TrialFacts:
         nct_id=nct_id,
         meshes=_terms(derived.get("meshes")),
         ancestors=_terms(derived.get("ancestors")),
-        contacts_fingerprint=line_in(record.get(CONTACTS_FINGERPRINT)),
+        contacts_fingerprint=line_in(record.get(CONTACTS_FINGERPRINT)) if is_complete(record) else None,
         has_results=flag_in(record.get("hasResults")) is True or bool(record.get("resultsSection")),
         data_version=_version(record),
         **_identification(object_in(protocol.get("identificationModule"))),

@@ -43,7 +43,7 @@ def merge_record(held: Json, new: Json) -> Json:
         before, after = object_in(held.get(name)), object_in(new.get(name))
         if before or after:
             merged[name] = {**before, **after} if whole else _joined(before, after)
-    if "contactsLocationsModule" not in object_in(new.get("protocolSection")):
+    if not whole or "contactsLocationsModule" not in object_in(new.get("protocolSection")):
         merged.pop(CONTACTS_FINGERPRINT, None)
         if CONTACTS_FINGERPRINT in held:
             merged[CONTACTS_FINGERPRINT] = held[CONTACTS_FINGERPRINT]

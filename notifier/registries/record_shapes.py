@@ -56,8 +56,9 @@ def prose_in(value: object) -> str | None:
     if not text:
         return None
     lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-    tidy = _AROUND_BREAK.sub("\n", _SPACES.sub(" ", lines))
-    return _BLANK_LINES.sub("\n\n", tidy).strip() or None
+    spaced = lines if lines.replace("\n", "").isprintable() and "  " not in lines else _SPACES.sub(" ", lines)
+    tidy = _AROUND_BREAK.sub("\n", spaced) if " \n" in spaced or "\n " in spaced else spaced
+    return (_BLANK_LINES.sub("\n\n", tidy) if "\n\n\n" in tidy else tidy).strip() or None
 
 
 def lines_in(value: object) -> tuple[str, ...]:

@@ -75,3 +75,13 @@ def test_merging_alters_neither_record() -> None:
 
     assert held == kept(own_record("NCT07635758.first"))
     assert new == partial(statusModule={"overallStatus": "WITHDRAWN"})
+
+
+def test_some_contacts_are_not_taken_for_all_of_them() -> None:
+    held = kept(own_record(NAME))
+    new = kept(partial(contactsLocationsModule={"centralContacts": [{"name": "Somebody", "phone": "555 0100"}]}))
+
+    merged = ctgov.merge_record(held, new)
+
+    assert merged[ctgov.CONTACTS_FINGERPRINT] == held[ctgov.CONTACTS_FINGERPRINT]
+    assert ctgov.read_facts(new).contacts_fingerprint is None
