@@ -12,7 +12,7 @@ from notifier.domain.mail_addresses import find_mail_addresses, may_hold_address
 
 ADDRESS_MARK = "[address]"
 _OWN_HANDLERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "celery", "celery.task", "celery.redirected")
-_CHATTY = ("mail.log", "kombu", "amqp", "asyncio", "httpcore", "httpx")
+_CHATTY = ("alembic", "mail.log", "kombu", "amqp", "asyncio", "httpcore", "httpx")
 _DEEPEST = 6
 
 

@@ -1,0 +1,180 @@
+"""Reads what a browser sends: plain fields, from our own pages only, and the one form to subscribe with."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, TypeAlias
+from urllib.parse import urlsplit
+
+from fastapi import Depends, HTTPException, Request
+
+from notifier.domain.schedules import Cadence, read_cadence
+from notifier.domain.wishes import OPENINGS, Wish
+from notifier.errors import InvalidAddress, InvalidRequest
+from notifier.store.addresses import Address, read_address
+
+MOST_FIELDS = 40
+LONGEST_FIELD = 2_000
+
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f]+")
+_ONE_CLICK = ("List-Unsubscribe", "One-Click")
+
+Fields: TypeAlias = Mapping[str, str]
+Errors: TypeAlias = dict[str, str]
+"""By field, what is wrong and what to do; empty when all is well."""
+
+
+async def _read_fields(request: Request) -> Fields:
+    """The text fields of a posted form.
+
+    Raises:
+        HTTPException: 400 for a body that is no form, 403 for a form that another site's page sent.
+    """
+    sent = await request.form(max_files=0, max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD * 4)
+    fields = {name: _UNSEEN.sub(" ", value)[:LONGEST_FIELD] for name, value in sent.items() if isinstance(value, str)}
+    if not is_one_click(fields) and not _is_own_page(request):
+        raise HTTPException(403, "This form was sent from another site's page. Open the page here and try again.")
+    return fields
+
+
+Form = Annotated[Fields, Depends(_read_fields)]
+"""What a POST endpoint of a page asks for."""
+
+
+def is_one_click(fields: Fields) -> bool:
+    """Whether a mail program asks to end everything: RFC 8058, section 3.1."""
+    name, value = _ONE_CLICK
+    return fields.get(name) == value
+
+
+def _is_own_page(request: Request) -> bool:
+    """Whether a form comes from a page of ours; programs that are no browser send no Origin."""
+    origin = request.headers.get("origin")
+    if origin is None:
+        return True
+    if origin == "null":
+        # Browsers hide the origin of pages with "no-referrer", which ours with a token are. The token is the proof.
+        return "token" in request.path_params or request.headers.get("sec-fetch-site") == "same-origin"
+    return urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscribeForm:
+    """The form as it was filled in, so that it can be shown again.
+
+    ``intents``: it asked on a study's page which of the study and the condition to follow.
+    """
+
+    email: str = ""
+    trial: str = ""
+    condition: str = ""
+    intents: bool = False
+    follow_trial: bool = True
+    follow_condition: bool = False
+    wants: str = OPENINGS
+    cadence: str = "daily"
+    hour: str = "8"
+    weekday: str = "0"
+    time_zone: str = "UTC"
+    consent: bool = False
+    accept_unknown: bool = False
+    filled_by_machine: bool = False
+
+    @property
+    def wanted_trial(self) -> str | None:
+        """The number of the study to follow."""
+        return (self.trial or None) if self.follow_trial or not self.intents else None
+
+    @property
+    def wanted_condition(self) -> str | None:
+        """The name of the condition to follow."""
+        return (self.condition or None) if self.follow_condition or not self.intents else None
+
+
+def read_subscribe_form(fields: Fields) -> SubscribeForm:
+    """The form as it was filled in; nothing is checked yet."""
+
+    def text(name: str, default: str = "") -> str:
+        return fields.get(name, "").strip() or default
+
+    return SubscribeForm(
+        email=text("email"),
+        trial=text("trial"),
+        # A suggestion that was picked stands for what was typed.
+        condition=text("condition_choice") or text("condition"),
+        intents=bool(text("intents")),
+        follow_trial=bool(text("follow_trial")),
+        follow_condition=bool(text("follow_condition")),
+        wants=text("wants", OPENINGS),
+        cadence=text("cadence", "daily"),
+        hour=text("hour", "8"),
+        weekday=text("weekday", "0"),
+        time_zone=text("time_zone", "UTC"),
+        consent=bool(text("consent")),
+        accept_unknown=bool(text("accept_unknown")),
+        # People do not see this field: whoever fills it in is a program that fills in everything.
+        filled_by_machine=bool(text("website")),
+    )
+
+
+def check_form(form: SubscribeForm) -> tuple[Address | None, Wish, Errors]:
+    """What the form asks for, and everything wrong with it that can be told without looking anything up."""
+    errors: Errors = {}
+    address = _checked_address(form, errors)
+    cadence = _checked_cadence(form, errors)
+    if not form.wanted_trial and not form.wanted_condition:
+        errors["intents" if form.intents else "condition"] = "Choose a condition, a study, or both."
+    if form.wants not in ("openings", "everything"):
+        errors["wants"] = "Choose which news you want."
+    if not form.consent:
+        errors["consent"] = "Tick this box if you agree. We cannot write to you without it."
+    wish = Wish(
+        trial=form.wanted_trial,
+        condition=form.wanted_condition,
+        wants=form.wants,
+        cadence=cadence,
+        site="web",
+        accept_unknown=form.accept_unknown,
+    )
+    return address, wish, errors
+
+
+def masked(address: Address) -> str:
+    """The address as its owner will know it again and nobody else: ``m•••@e•••.org``."""
+    local, _, domain = address.text.rpartition("@")
+    name, _, ending = domain.rpartition(".")
+    return f"{local[:1]}•••@{name[:1]}•••.{ending}"
+
+
+def _checked_address(form: SubscribeForm, errors: Errors) -> Address | None:
+    if not form.email:
+        errors["email"] = "Write your e-mail address. It should look like name@example.org."
+        return None
+    try:
+        return read_address(form.email)
+    except InvalidAddress as error:
+        errors["email"] = str(error)
+        return None
+
+
+def _checked_cadence(form: SubscribeForm, errors: Errors) -> Cadence:
+    try:
+        return cadence_of(form.cadence, hour=form.hour, weekday=form.weekday, time_zone=form.time_zone)
+    except InvalidRequest as error:
+        errors["cadence"] = str(error)
+        return Cadence()
+
+
+def cadence_of(cadence: str, *, hour: str, weekday: str, time_zone: str) -> Cadence:
+    """How often, from the texts of a form.
+
+    Raises:
+        InvalidRequest: something there is no such choice of.
+    """
+    if not (_is_number(hour) and _is_number(weekday)):
+        raise InvalidRequest("Choose the hour and the day from the lists.")
+    return read_cadence(cadence=cadence, hour=int(hour), weekday=int(weekday), time_zone=time_zone)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 2

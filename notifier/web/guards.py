@@ -1,0 +1,120 @@
+"""What stands around every request: the size of its body, HEAD as GET without a body, and headers that protect."""
+
+from typing import Any
+
+from fastapi import HTTPException
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LARGEST_FORM = 100_000
+API = "/api/"
+
+_PRIVATE = ("/confirm/", "/unsubscribe/", "/preferences/", "/subscribe", "/mailbox")
+_WITH_TOKEN = ("/confirm/", "/unsubscribe/", "/preferences/")
+_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_EVERYWHERE = {
+    "content-security-policy": _POLICY,
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+
+
+class BodyTooLarge(HTTPException):
+    """Raised while a body is read, so that it ends in the same table as every other error."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(413, f"This is larger than the {limit:,} bytes taken at once. Send it in smaller parts.")
+
+
+class BodyLimit:
+    """Refuses bodies that are too large, by what they declare and by what arrives."""
+
+    def __init__(self, app: ASGIApp, *, api_bytes: int) -> None:
+        self._app = app
+        self._api_bytes = api_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._api_bytes if scope["path"].startswith(API) else min(LARGEST_FORM, self._api_bytes)
+        declared = Headers(scope=scope).get("content-length", "")
+        taken = int(declared) if declared.isdecimal() else 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            if taken > limit:
+                raise BodyTooLarge(limit)
+            message = await receive()
+            if not declared.isdecimal():
+                taken += len(message.get("body", b""))
+            if taken > limit:
+                raise BodyTooLarge(limit)
+            return message
+
+        await self._app(scope, counted, send)
+
+
+class HeadAsGet:
+    """Answers HEAD as GET is answered, without the body; neither changes anything."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def without_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        # In place, so that the layers around see which route answered.
+        scope["method"] = "GET"
+        await self._app(scope, receive, without_body)
+
+
+class SecurityHeaders:
+    """Adds the headers that keep pages out of frames, caches and referrers; an answer's own ones win."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        wanted = _headers_for(scope["path"])
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=_as_scope(message))
+                for name, value in wanted.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+def _as_scope(message: Message) -> dict[str, Any]:
+    message.setdefault("headers", [])
+    return {"headers": message["headers"]}
+
+
+def _headers_for(path: str) -> dict[str, str]:
+    found = dict(_EVERYWHERE)
+    if path.startswith(_PRIVATE):
+        found["cache-control"] = "no-store"
+        found["x-robots-tag"] = "noindex, nofollow"
+    elif not path.startswith("/static/"):
+        found["cache-control"] = "no-cache"
+    if path.startswith(_WITH_TOKEN):
+        found["referrer-policy"] = "no-referrer"
+    return found

@@ -1,0 +1,118 @@
+"""What the links in mails lead to: confirming and leaving; GET asks, only POST does."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from sqlalchemy.orm import Session
+
+from notifier.emails.links import CONFIRM, END_ALL, END_ONE, TokenContent
+from notifier.store import condition_store, trial_lookup
+from notifier.store.models import Subscription
+from notifier.subscribing import confirm_request, end_everything, end_subscription, view_request
+from notifier.web.forms import Fields, Form, is_one_click
+from notifier.web.page_rendering import page
+from notifier.web.surroundings import Here, Surroundings
+
+EVERYTHING = "everything"
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """One subscription as its link may show it: what is followed, and nothing about who does."""
+
+    id: int
+    subscriber_id: int
+    trial_number: str | None
+    name: str
+    wants: str
+    ended: bool
+
+
+@router.get("/confirm/{token}")
+def show_confirmation(request: Request, here: Here, token: str) -> HTMLResponse:
+    """What will happen, and one button."""
+    now = here.now()
+    content = here.installation.links.read(token, purposes=(CONFIRM,), now=now)
+    with here.installation.database.reading() as session:
+        view = view_request(session, content.id, now=now)
+    return page(request, "confirm", view=view, cadence=view.cadence, done=view.already_confirmed)
+
+
+@router.post("/confirm/{token}")
+def confirm(request: Request, here: Here, token: str, _fields: Form) -> HTMLResponse:
+    """Make it true; a second press finds it done."""
+    now = here.now()
+    content = here.installation.links.read(token, purposes=(CONFIRM,), now=now)
+    with here.installation.database.writing() as session:
+        view = view_request(session, content.id, now=now)
+        confirm_request(session, content.id, now=now)
+    return page(request, "confirm", view=view, cadence=view.cadence, done=True)
+
+
+@router.get("/unsubscribe/{token}")
+def ask_to_leave(request: Request, here: Here, token: str) -> HTMLResponse:
+    """Asks once; the link of one subscription offers to end everything as well."""
+    content = _read(here, token)
+    followed = None
+    if content.purpose == END_ONE:
+        with here.installation.database.reading() as session:
+            followed = find_followed(session, content.id)
+    gone = content.purpose == END_ONE and (followed is None or followed.ended)
+    return page(request, "unsubscribe", followed=followed, gone=gone)
+
+
+@router.post("/unsubscribe/{token}")
+def leave(request: Request, here: Here, token: str, fields: Form) -> Response:
+    """Ends what the link promises; a mail program's one click gets a short plain answer."""
+    content = _read(here, token)
+    everything = _end(here, content, fields)
+    if is_one_click(fields):
+        return PlainTextResponse("You are unsubscribed.\n")
+    return page(request, "unsubscribed", everything=everything)
+
+
+def find_followed(session: Session, subscription_id: int) -> Followed | None:
+    """One subscription, if it is still known."""
+    subscription = session.get(Subscription, subscription_id)
+    return describe_followed(session, subscription) if subscription else None
+
+
+def describe_followed(session: Session, subscription: Subscription) -> Followed:
+    """A subscription in words."""
+    number, name = None, ""
+    if subscription.trial_id is not None:
+        trial = trial_lookup.get_trial(session, subscription.trial_id)
+        number, name = trial.number, trial.title
+    elif subscription.condition_id is not None:
+        name = condition_store.get_condition(session, subscription.condition_id).name
+    return Followed(
+        id=subscription.id,
+        subscriber_id=subscription.subscriber_id,
+        trial_number=number,
+        name=name,
+        wants=subscription.wants,
+        ended=subscription.ended_at is not None,
+    )
+
+
+def _read(here: Surroundings, token: str) -> TokenContent:
+    return here.installation.links.read(token, purposes=(END_ALL, END_ONE), now=here.now())
+
+
+def _end(here: Surroundings, content: TokenContent, fields: Fields) -> bool:
+    """Ends one subscription or all; whether it was all. What is gone already stays gone."""
+    reason = "one_click" if is_one_click(fields) else "reader"
+    wants_all = fields.get("what") == EVERYTHING and not is_one_click(fields)
+    with here.installation.database.writing() as session:
+        if content.purpose == END_ALL:
+            end_everything(session, content.id, reason=reason, now=here.now())
+            return True
+        followed = find_followed(session, content.id)
+        if followed is not None and wants_all:
+            end_everything(session, followed.subscriber_id, reason=reason, now=here.now())
+        elif followed is not None:
+            end_subscription(session, content.id, reason=reason, now=here.now())
+    return wants_all

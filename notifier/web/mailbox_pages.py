@@ -1,0 +1,63 @@
+"""The embedded mailbox in the browser: the mails that the service here sent, for whoever runs it on their machine."""
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+
+from notifier.emails.mailbox import KeptMail, Mailbox
+from notifier.web.forms import Form
+from notifier.web.page_rendering import page
+from notifier.web.surroundings import Here, Surroundings
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+# A mail is somebody else's HTML: no script, no form, no request; its links open in the whole window.
+_MAIL_POLICY = (
+    "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation; "
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'self'; frame-ancestors 'self'"
+)
+_MAIL_HEADERS = {"content-security-policy": _MAIL_POLICY, "x-frame-options": "SAMEORIGIN"}
+
+
+@router.get("/mailbox")
+def show_list(request: Request, here: Here) -> HTMLResponse:
+    """The mails, newest first; the page looks again by itself."""
+    mailbox = _mailbox(here)
+    return page(request, "mailbox", mails=mailbox.list_mails(), count=mailbox.count_mails())
+
+
+@router.post("/mailbox/delete")
+def delete_all(here: Here, _fields: Form) -> Response:
+    """Empty the mailbox."""
+    _mailbox(here).delete_all()
+    return RedirectResponse("/mailbox", 303)
+
+
+@router.get("/mailbox/{name}")
+def show_mail(request: Request, here: Here, name: str) -> HTMLResponse:
+    """One mail: as HTML in a frame, as text, its headers."""
+    return page(request, "mailbox_mail", mail=_find(here, name))
+
+
+@router.get("/mailbox/{name}/html")
+def show_html(here: Here, name: str) -> HTMLResponse:
+    """The HTML of a mail, for the frame."""
+    content = _find(here, name).html or ""
+    return HTMLResponse(content.replace("<head>", '<head><base target="_top">', 1), headers=_MAIL_HEADERS)
+
+
+@router.get("/mailbox/{name}/raw")
+def show_raw(here: Here, name: str) -> PlainTextResponse:
+    """The mail byte for byte, as the server accepted it."""
+    return PlainTextResponse(_find(here, name).raw)
+
+
+def _find(here: Surroundings, name: str) -> KeptMail:
+    mail = _mailbox(here).find_mail(name)
+    if mail is None:
+        raise HTTPException(404, "This mail is not in the mailbox any more.")
+    return mail
+
+
+def _mailbox(here: Surroundings) -> Mailbox:
+    assert here.mailbox is not None
+    return here.mailbox

@@ -1,0 +1,105 @@
+"""The first screen, the search, and the page of a study with the one form."""
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import HTMLResponse
+from sqlalchemy.orm import Session
+
+from notifier.domain.trials import OPEN_STATUSES, STOPPED_STATUSES
+from notifier.errors import UnknownTrial
+from notifier.store import condition_store, trial_lookup
+from notifier.viewing import StudyView, view_study
+from notifier.web.forms import SubscribeForm
+from notifier.web.page_rendering import page
+from notifier.web.surroundings import Here
+
+LONGEST_SEARCH = 200
+LONGEST_NUMBER = 32
+SITES_SHOWN = 12
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+@router.get("/")
+def home(request: Request, here: Here, q: str = "") -> HTMLResponse:
+    """What this is, studies to look at, and the form to subscribe with."""
+    words = "".join(sign for sign in q if sign.isprintable())[:LONGEST_SEARCH].strip()
+    with here.installation.database.reading() as session:
+        studies = trial_lookup.search_trials(session, words, limit=20 if words else 6)
+        condition = condition_store.find_condition(session, words) if words else None
+        counts = trial_lookup.count_rows(session)
+    found = [(study.number, study.title, study.status) for study in studies]
+    return page(
+        request,
+        "home",
+        q=words,
+        studies=found,
+        counts=counts,
+        tone=status_tone,
+        form=SubscribeForm(condition=condition.name if condition else ""),
+        errors={},
+    )
+
+
+@router.get("/studies/{nct_id}")
+def study(request: Request, here: Here, nct_id: str) -> HTMLResponse:
+    """A study: what it is, who it is for, where it is, what changed, and the form with two intents."""
+    number = check_number(nct_id)
+    with here.installation.database.reading() as session:
+        view = find_view(session, number, page_url=here.installation.links.study(number.upper()))
+    names = condition_choices(view)
+    form = SubscribeForm(trial=view.facts.nct_id, condition=names[0] if names else "", intents=True)
+    return page(
+        request,
+        "study",
+        view=view,
+        facts=view.facts,
+        names=names,
+        tone=status_tone,
+        shown_sites=SITES_SHOWN,
+        form=form,
+        errors={},
+    )
+
+
+def check_number(text: str) -> str:
+    """A text that could be a study's number.
+
+    Raises:
+        HTTPException: 404 for anything else.
+    """
+    if len(text) > LONGEST_NUMBER or not text.isascii() or not all(sign.isalnum() or sign in "-./" for sign in text):
+        raise no_such_study()
+    return text
+
+
+def find_view(session: Session, number: str, *, page_url: str) -> StudyView:
+    """The study of this number.
+
+    Raises:
+        HTTPException: 404 where none is held.
+    """
+    try:
+        return view_study(session, number, page_url=page_url)
+    except UnknownTrial:
+        raise no_such_study() from None
+
+
+def no_such_study() -> HTTPException:
+    """Says that a study is not held."""
+    return HTTPException(404, "This study is not among those listed here. Check the number: it looks like NCT01234567.")
+
+
+def condition_choices(view: StudyView) -> list[str]:
+    """The conditions one may follow from a study's page, the most fitting first; broader ones last."""
+    ranks = {"derived": 0, "listed": 1, "broader": 2}
+    ordered = sorted(view.conditions, key=lambda one: ranks.get(one[1], 3))
+    return [name for name, _ in ordered]
+
+
+def status_tone(status: str | None) -> str:
+    """The colour of a status."""
+    if status in OPEN_STATUSES:
+        return "open"
+    if status in STOPPED_STATUSES:
+        return "stop"
+    return "plan" if status == "NOT_YET_RECRUITING" else "closed"

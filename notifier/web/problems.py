@@ -1,0 +1,79 @@
+"""What a request is answered with when it cannot be done: a page for people, RFC 9457 problem details for programs."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+
+from notifier.web.guards import API
+from notifier.web.page_rendering import page
+
+MEDIA_TYPE = "application/problem+json"
+
+_WORDS = {
+    400: ("We could not read this", "Something in what was sent is not complete. Go back and try again."),
+    401: ("A key is needed", "This part is for programs with a key."),
+    403: ("This was not sent from here", "Open the page here and try again."),
+    404: ("There is no such page", "The address may be mistyped, or the page has moved."),
+    405: ("This cannot be done here", "The page does not take this kind of request."),
+    413: ("This is too large", "Send less at once."),
+    422: ("Something is missing or wrong", "Go back, look at what you filled in, and try again."),
+    500: (
+        "Something went wrong on our side",
+        "It was noted, and nothing was left half done. Try again later.",
+    ),
+    503: ("We cannot do this just now", "Nothing is lost. Please try again in a minute."),
+}
+
+
+def wants_json(request: Request) -> bool:
+    """Whether whoever asks is a program."""
+    return request.url.path.startswith(API) and not request.url.path.startswith(f"{API}docs")
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    errors: Sequence[dict[str, str]] = (),
+    headers: dict[str, str] | None = None,
+    **more: Any,
+) -> JSONResponse:
+    """Problem details: https://www.rfc-editor.org/rfc/rfc9457; ``errors`` name fields or places, one a member."""
+    content: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        **more,
+    }
+    if errors:
+        content["errors"] = list(errors)
+    return JSONResponse(content, status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def refusal(
+    request: Request,
+    status: int,
+    *,
+    detail: str = "",
+    errors: Sequence[dict[str, str]] = (),
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """The answer in the form that fits who asked."""
+    heading, words = _WORDS.get(status, (HTTPStatus(status).phrase, ""))
+    if wants_json(request):
+        return problem(status, detail or words, errors=errors, headers=headers)
+    answer = page(request, "message", status=status, heading=heading, words=detail or words, failure=None)
+    answer.headers.update(headers or {})
+    return answer
+
+
+def apology(request: Request, failure: str) -> Response:
+    """The answer to what nobody expected; the id leads to the log line, and nothing else is told."""
+    heading, words = _WORDS[500]
+    if wants_json(request):
+        return problem(500, words, failure=failure)
+    return page(request, "message", status=500, heading=heading, words=words, failure=failure)

@@ -1,0 +1,84 @@
+"""The API's reading side: studies, their changes, conditions, for everybody."""
+
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query
+
+from notifier.domain.changes import FieldChange
+from notifier.store import condition_store
+from notifier.viewing import StudyView
+from notifier.web.pages import check_number, find_view
+from notifier.web.schemas import (
+    FieldChanged,
+    KnownCondition,
+    KnownConditions,
+    Problem,
+    Study,
+    StudyChange,
+    StudyChanges,
+    StudyCondition,
+)
+from notifier.web.surroundings import Here, Surroundings
+
+_HIDDEN = frozenset({"contacts_fingerprint"})
+_PROBLEM = {"model": Problem, "content": {"application/problem+json": {}}}
+
+router = APIRouter(prefix="/api/v1", tags=["Studies"])
+
+
+@router.get("/studies/{nct_id}", responses={404: _PROBLEM, 503: _PROBLEM})
+def get_study(here: Here, nct_id: str) -> Study:
+    """One study, by its number or another number that it goes by."""
+    view = _view(here, nct_id)
+    facts: dict[str, Any] = msgspec.to_builtins(view.facts)
+    return Study(
+        nct_id=view.facts.nct_id,
+        title=view.facts.title,
+        status=view.facts.status,
+        first_seen=view.first_seen,
+        last_updated=view.last_updated,
+        updates=view.updates,
+        conditions=[StudyCondition(name=name, how=how) for name, how in view.conditions],
+        facts={name: value for name, value in facts.items() if name not in _HIDDEN},
+        page_url=here.installation.links.study(view.facts.nct_id),
+        record_url=view.facts.record_url,
+    )
+
+
+@router.get("/studies/{nct_id}/changes", responses={404: _PROBLEM, 503: _PROBLEM})
+def list_changes(here: Here, nct_id: str) -> StudyChanges:
+    """The newest changes of one study, newest first."""
+    view = _view(here, nct_id)
+    changes = [
+        StudyChange(seq=entry.seq, day=entry.day, fields=[_field(one) for one in entry.fields])
+        for entry in view.timeline
+    ]
+    return StudyChanges(nct_id=view.facts.nct_id, changes=changes)
+
+
+@router.get("/conditions", tags=["Conditions"], responses={503: _PROBLEM})
+def list_conditions(here: Here, q: Annotated[str, Query(max_length=200)] = "") -> KnownConditions:
+    """Conditions that studies held here concern, whose names come near `q`."""
+    words = "".join(sign for sign in q if sign.isprintable())
+    with here.installation.database.reading() as session:
+        near = condition_store.suggest_conditions(session, words)
+    found = [KnownCondition(name=one.name, mesh_id=one.mesh_id, studies=one.trial_count) for one in near]
+    return KnownConditions(conditions=found)
+
+
+def _view(here: Surroundings, nct_id: str) -> StudyView:
+    number = check_number(nct_id)
+    with here.installation.database.reading() as session:
+        return find_view(session, number, page_url=here.installation.links.study(number.upper()))
+
+
+def _field(one: FieldChange) -> FieldChanged:
+    return FieldChanged(
+        field=one.field,
+        path=one.path,
+        key=one.key,
+        before=one.before,
+        after=one.after,
+        weight=one.weight.name,
+    )

@@ -1,0 +1,127 @@
+"""What the API takes and gives, as its documentation shows it."""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Place = Annotated[str, Field(description="Where in the body, such as `body item 3`.")]
+
+
+class RecordProblem(BaseModel):
+    place: Place
+    reason: Annotated[str, Field(description="What is wrong, with the path in the registry's own words.")]
+
+
+class RecordsReport(BaseModel):
+    """What became of the records; everything counted is on disk."""
+
+    read: int
+    new: int
+    changed: int
+    unchanged: int
+    stale: Annotated[int, Field(description="Older than what is held; changed nothing.")]
+    rejected: int
+    problems: list[RecordProblem]
+
+
+class SubscriptionRequest(BaseModel):
+    """Who wants to hear about what, and how often."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    email: Annotated[str, Field(min_length=3, max_length=320, examples=["reader@example.org"])]
+    trial: Annotated[str | None, Field(max_length=32, pattern=r"^[A-Za-z0-9./-]+$", examples=["NCT04325594"])] = None
+    condition: Annotated[str | None, Field(min_length=2, max_length=200, examples=["Stroke"])] = None
+    wants: Annotated[
+        Literal["openings", "everything"],
+        Field(description="For a condition: new studies and openings, or every change in its studies too."),
+    ] = "openings"
+    cadence: Literal["instant", "daily", "weekly"] = "daily"
+    hour: Annotated[int, Field(ge=0, le=23, description="Local hour; for daily and weekly.")] = 8
+    weekday: Annotated[int, Field(ge=0, le=6, description="0 is Monday; for weekly.")] = 0
+    time_zone: Annotated[str, Field(max_length=64, examples=["Europe/Berlin"])] = "UTC"
+    language: Annotated[str, Field(max_length=16, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
+    site: Annotated[str, Field(max_length=64, description="Which of your sites consent was given on.")] = ""
+    accept_unknown: Annotated[
+        bool, Field(description="Follow the condition's words even if no study held bears this name yet.")
+    ] = False
+    consent: Annotated[
+        Literal["confirm", "vouched"],
+        Field(
+            description="`confirm`: the mailbox's owner is asked by mail. `vouched`: you hold their consent already, "
+            "and they are subscribed at once."
+        ),
+    ] = "confirm"
+
+
+class SubscriptionAnswer(BaseModel):
+    """The same for known and unknown addresses."""
+
+    status: Literal["confirmation_sent", "subscribed"]
+
+
+class StudyCondition(BaseModel):
+    name: str
+    how: Annotated[str, Field(description="`listed` by the registrant, `derived` by the registry, or `broader`.")]
+
+
+class Study(BaseModel):
+    """A study as we hold it, its contacts masked."""
+
+    nct_id: str
+    title: str
+    status: Annotated[str | None, Field(description="The registry's own word.")]
+    first_seen: date
+    last_updated: Annotated[str | None, Field(description="By the registry: `YYYY-MM-DD` or `YYYY-MM`.")]
+    updates: int
+    conditions: list[StudyCondition]
+    facts: Annotated[dict[str, Any], Field(description="Everything we follow about it.")]
+    page_url: str
+    record_url: str
+
+
+class FieldChanged(BaseModel):
+    field: str
+    path: Annotated[str, Field(description="The registry's path.")]
+    key: Annotated[str, Field(description="Which member of a list; empty for single facts.")]
+    before: Any
+    after: Any
+    weight: Annotated[str, Field(description="How much it matters, from HOUSEKEEPING to SAFETY_STOP.")]
+
+
+class StudyChange(BaseModel):
+    seq: Annotated[int, Field(description="The number of the change within its study; 1 is the first appearance.")]
+    day: date
+    fields: list[FieldChanged]
+
+
+class StudyChanges(BaseModel):
+    """The newest changes of a study, newest first."""
+
+    nct_id: str
+    changes: list[StudyChange]
+
+
+class KnownCondition(BaseModel):
+    name: str
+    mesh_id: str | None
+    studies: int
+
+
+class KnownConditions(BaseModel):
+    """Conditions whose names come near, best first."""
+
+    conditions: list[KnownCondition]
+
+
+class Problem(BaseModel):
+    """Problem details, RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: Annotated[list[dict[str, str]] | None, Field(description="By field or place, where there are several.")] = (
+        None
+    )

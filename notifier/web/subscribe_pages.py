@@ -1,0 +1,103 @@
+"""The form to subscribe with: shown, checked, and answered the same for known and unknown addresses."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from notifier import queues
+from notifier.domain.wishes import Wish
+from notifier.errors import InvalidRequest, UnknownCondition
+from notifier.store import condition_store, trial_lookup
+from notifier.store.addresses import Address
+from notifier.subscribing import find_target, request_subscription
+from notifier.viewing import view_study
+from notifier.web.forms import (
+    Errors,
+    Form,
+    SubscribeForm,
+    check_form,
+    masked,
+    read_subscribe_form,
+)
+from notifier.web.page_rendering import page
+from notifier.web.pages import condition_choices
+from notifier.web.surroundings import Here, Surroundings
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+@router.get("/subscribe")
+def show_form(request: Request, here: Here, trial: str = "", condition: str = "") -> HTMLResponse:
+    """The form, filled in as far as the link that led here says."""
+    form = SubscribeForm(trial=_plain(trial), condition=_plain(condition))
+    return _form_page(request, here, form, errors={})
+
+
+@router.post("/subscribe")
+def take_form(request: Request, here: Here, fields: Form) -> HTMLResponse:
+    """Check the form; have one mail sent that asks the mailbox's owner to confirm."""
+    form = read_subscribe_form(fields)
+    address, wish, errors = check_form(form)
+    near: tuple[str, ...] = ()
+    if "intents" not in errors and "condition" not in errors:
+        near = _look_up(here, wish, errors)
+    if errors or address is None:
+        return _form_page(request, here, form, errors=errors, near=near, status=422)
+    if not form.filled_by_machine:
+        _request(here, address, wish)
+    return page(request, "check_mailbox", address=masked(address))
+
+
+def _request(here: Surroundings, address: Address, wish: Wish) -> None:
+    with here.installation.database.writing() as session:
+        request_subscription(
+            session, keys=here.installation.keys, address=address, wish=wish, how="form", now=here.now()
+        )
+    queues.ring(queues.SEND_DELIVERIES)
+
+
+def _look_up(here: Surroundings, wish: Wish, errors: Errors) -> tuple[str, ...]:
+    """Whether what is wished for is held; names of conditions that come near if it is not."""
+    with here.installation.database.reading() as session:
+        try:
+            find_target(session, wish)
+        except UnknownCondition as error:
+            errors["condition"] = str(error)
+            return error.suggestions
+        except InvalidRequest as error:
+            errors[error.field or "condition"] = str(error)
+    return ()
+
+
+def _form_page(
+    request: Request,
+    here: Surroundings,
+    form: SubscribeForm,
+    *,
+    errors: Errors,
+    near: tuple[str, ...] = (),
+    status: int = 200,
+) -> HTMLResponse:
+    title: str | None = None
+    names: list[str] = []
+    with here.installation.database.reading() as session:
+        known = trial_lookup.find_trial(session, form.trial) if form.trial else None
+        if known is not None:
+            title = known.title
+            names = condition_choices(view_study(session, known.number)) if form.intents else []
+    # A name that nobody could follow offers no choice to follow it.
+    may_follow = "condition" in errors and condition_store.is_plausible_name(form.condition)
+    return page(
+        request,
+        "subscribe",
+        status=status,
+        form=form,
+        errors=errors,
+        near=near,
+        names=names,
+        study_title=title,
+        may_follow=may_follow and bool(form.wanted_condition),
+    )
+
+
+def _plain(text: str) -> str:
+    return "".join(sign for sign in text if sign.isprintable())[:200].strip()

@@ -1,0 +1,134 @@
+"""The API's writing side, for programs with a key: records come in, readers are subscribed, counts are asked for."""
+
+import io
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.responses import JSONResponse, Response
+
+from notifier import metrics, queues
+from notifier.domain.schedules import read_cadence
+from notifier.domain.wishes import Wish
+from notifier.ingesting import IngestReport, ingest_records
+from notifier.registries.record_files import iter_stream
+from notifier.store import status_store
+from notifier.store.addresses import read_address
+from notifier.subscribing import request_subscription, subscribe_directly
+from notifier.web.api_access import require_key
+from notifier.web.problems import problem
+from notifier.web.schemas import Problem, RecordsReport, SubscriptionAnswer, SubscriptionRequest
+from notifier.web.surroundings import Here, Surroundings
+
+_PROBLEM = {"model": Problem, "content": {"application/problem+json": {}}}
+_REFUSALS: dict[int | str, dict[str, Any]] = {401: _PROBLEM, 413: _PROBLEM, 422: _PROBLEM, 503: _PROBLEM}
+_RECORDS_BODY = {
+    "requestBody": {
+        "required": True,
+        "description": (
+            "Records of the ClinicalTrials.gov API, version 2: one, a list, a page with `studies`, or one a line."
+        ),
+        "content": {
+            "application/json": {
+                "schema": {
+                    "oneOf": [
+                        {"type": "object", "description": "One record, or a page with `studies`."},
+                        {"type": "array", "items": {"type": "object"}, "description": "Records, in order."},
+                    ]
+                },
+                "example": {
+                    "studies": [
+                        {
+                            "protocolSection": {
+                                "identificationModule": {"nctId": "NCT90000001", "briefTitle": "A made-up study"}
+                            }
+                        }
+                    ]
+                },
+            }
+        },
+    }
+}
+
+router = APIRouter(prefix="/api/v1", dependencies=[Depends(require_key)])
+
+
+async def _read_body(request: Request) -> bytes:
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise HTTPException(415, "Send the records without compression.")
+    return await request.body()
+
+
+@router.post(
+    "/records",
+    tags=["Records"],
+    response_model=RecordsReport,
+    responses={**_REFUSALS, 415: _PROBLEM},
+    openapi_extra=_RECORDS_BODY,
+)
+def add_records(here: Here, body: Annotated[bytes, Depends(_read_body)], *, baseline: bool = False) -> Response:
+    """Take records in. A 200 means that every record counted, but for the rejected ones, is on disk.
+
+    Good records are taken even if others in the same body are bad. If none is good the answer is a 422 that names each
+    place and path. Sending a record again is fine. `baseline` takes them in without telling anybody.
+    """
+    if body[:2] == b"\x1f\x8b":
+        raise HTTPException(415, "Send the records without compression.")
+    report = ingest_records(
+        database=here.installation.database,
+        keys=here.installation.keys,
+        records=iter_stream(io.BytesIO(body), "body"),
+        now=here.now(),
+        baseline=baseline,
+    )
+    counts = report.as_dict()
+    metrics.count_records({name: number for name, number in counts.items() if name != "read"})
+    if counts["new"] or counts["changed"]:
+        queues.ring(queues.MATCH_CHANGES)
+    if counts["rejected"] and counts["rejected"] == counts["read"]:
+        return _all_bad(report)
+    problems = [{"place": one.place, "reason": one.reason} for one in report.problems]
+    return JSONResponse({**counts, "problems": problems})
+
+
+@router.post(
+    "/subscriptions",
+    tags=["Subscriptions"],
+    status_code=202,
+    response_model=SubscriptionAnswer,
+    responses={**_REFUSALS, 201: {"model": SubscriptionAnswer, "description": "Subscribed at once (`vouched`)."}},
+)
+def add_subscription(here: Here, asked: SubscriptionRequest) -> JSONResponse:
+    """Subscribe somebody: with `confirm` once they press the button in a mail (202), with `vouched` at once (201)."""
+    wish = Wish(
+        trial=asked.trial,
+        condition=asked.condition,
+        wants=asked.wants,
+        cadence=read_cadence(cadence=asked.cadence, hour=asked.hour, weekday=asked.weekday, time_zone=asked.time_zone),
+        language=asked.language,
+        site=asked.site,
+        accept_unknown=asked.accept_unknown,
+    )
+    return _subscribe(here, asked, wish)
+
+
+@router.get("/status", tags=["Service"], responses={401: _PROBLEM, 503: _PROBLEM})
+def get_status(here: Here) -> dict[str, int]:
+    """How much is held and how much waits."""
+    with here.installation.database.reading() as session:
+        return status_store.count_all(session, now=here.now())
+
+
+def _subscribe(here: Surroundings, asked: SubscriptionRequest, wish: Wish) -> JSONResponse:
+    address, keys, now = read_address(asked.email), here.installation.keys, here.now()
+    with here.installation.database.writing() as session:
+        if asked.consent == "vouched":
+            subscribe_directly(session, keys=keys, address=address, wish=wish, how="vouched", now=now)
+            return JSONResponse({"status": "subscribed"}, 201)
+        request_subscription(session, keys=keys, address=address, wish=wish, how="api", now=now)
+    queues.ring(queues.SEND_DELIVERIES)
+    return JSONResponse({"status": "confirmation_sent"}, 202)
+
+
+def _all_bad(report: IngestReport) -> JSONResponse:
+    errors = [{"place": one.place, "message": one.reason} for one in report.problems]
+    return problem(422, "None of the records could be read.", errors=errors, counts=report.as_dict())
