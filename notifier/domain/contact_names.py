@@ -17,18 +17,19 @@ _NAME_TOKEN = re.compile(r"[^\W\d_](?:[^\W\d_]|['’.-])*")
 _EASTERN_NAME = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,5}")
 _MOST_TOKENS = 6
 
-_GENERIC = frozenset(
-    "a academic administration administrator affairs agency asst assistant associate call care center central centre chair"
-    " chief clinic clinical clinicaltrials company contact contacts coordinating coordination coordinator coordinators corp"
-    " cro data department dept desk development director division email enquiries enrollment for foundation gcp general"
-    " global gmbh group head health hospital hotline inc info information inquiries institute international investigation"
-    " investigational investigator investigators lab laboratory lead leader limited line ltd manager medical medicine"
-    " monitor network nurse of office officer oncology operations organization patient pharma pharmaceutical"
-    " pharmaceuticals physician pi press principal program project public reference registry regulatory representative"
-    " research responsible school science sciences scientific scientist service services site specialist sponsor staff"
-    " study sub subinvestigator support team the therapeutics to transparency trial trials trialist unit university use"
-    " vaccine vaccines vice".split()
-)
+_GENERIC_WORDS = """
+a academic administration administrator affairs agency asst assistant associate call care center central centre
+chair chief clinic clinical clinicaltrials company contact contacts coordinating coordination coordinator
+coordinators corp cro data department dept desk development director division email enquiries enrollment for
+foundation gcp general global gmbh group head health hospital hotline inc info information inquiries institute
+international investigation investigational investigator investigators lab laboratory lead leader limited line ltd
+manager medical medicine monitor network nurse of office officer oncology operations organization patient pharma
+pharmaceutical pharmaceuticals physician pi press principal program project public reference registry regulatory
+representative research responsible school science sciences scientific scientist service services site specialist
+sponsor staff study sub subinvestigator support team the therapeutics to transparency trial trials trialist unit
+university use vaccine vaccines vice
+"""
+_GENERIC = frozenset(_GENERIC_WORDS.split())
 
 
 def person_names(values: Iterable[str], *, organisations: Iterable[str]) -> frozenset[str]:
@@ -71,7 +72,18 @@ def _starts_a_name(token: str) -> bool:
 
 def recurring_names(names: Iterable[str], text: str) -> frozenset[str]:
     """Those of the names whose last word occurs in the text in any of the usual spellings."""
-    return frozenset(name for name in names if any(word in text for word in _spellings(name.split()[-1])))
+    return frozenset(name for name in names if any(_stands_in(text, word) for word in _spellings(name.split()[-1])))
+
+
+def _stands_in(text: str, word: str) -> bool:
+    """Whether the text holds the word, not just as a part of a longer one."""
+    place = text.find(word)
+    while place >= 0:
+        end = place + len(word)
+        if not (text[place - 1 : place].isalnum() or text[end : end + 1].isalnum()) or _EASTERN_NAME.match(word):
+            return True
+        place = text.find(word, end)
+    return False
 
 
 def find_names(text: str, names: Iterable[str]) -> list[Span]:
@@ -101,7 +113,7 @@ def _pattern(name: str) -> re.Pattern[str]:
     if len(words) == 1:
         return re.compile(re.escape(name))
     first, last, initial = _either(words[0]), _either(words[-1]), re.escape(words[0][0])
-    middle = r"(?:\s+[^\W\d_]\.?|" + "|".join([rf"\s+{_either(word)}\.?" for word in words[1:-1]] or [r"\s+\w\."]) + ")*"
+    middle = "(?:" + "|".join([r"\s+[^\W\d_]\.?", *(rf"\s+{_either(word)}\.?" for word in words[1:-1])]) + ")*"
     titles = rf"(?:\b{_TITLE}\b\.?\s+)"
     person = rf"{titles}*(?:{first}{middle}\s+{last}|{last},?\s+{first}(?:\s+\w\.)?|{initial}\.\s?(?:\w\.\s?)*{last})"
     return re.compile(rf"(?<!\w)(?:{person}|{titles}+{last})(?:,?\s+{_DEGREE}\b\.?)*(?!\w)")

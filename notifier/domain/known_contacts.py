@@ -16,6 +16,11 @@ _NAME_KEYS = ("name", "title")
 _NUMBER_KEYS = ("phone", "phoneExt")
 _ORGANISATION_KEYS = frozenset({"leadSponsor", "collaborators", "facility", "organization"})
 _PEOPLE_KEYS = CONTACT_KEYS | OFFICIAL_KEYS | {INVESTIGATOR_KEY}
+_NESTED = (dict, list)
+# Large, and nobody is named in them.
+_KEYS_WITHOUT_CONTACTS = frozenset(
+    {"derivedSection", "outcomeMeasuresModule", "adverseEventsModule", "baselineCharacteristicsModule", "geoPoint"}
+)
 _READ_KEYS = _PEOPLE_KEYS | _ORGANISATION_KEYS | {"country"}
 
 
@@ -67,11 +72,13 @@ def read_contact_fields(record: Mapping[str, object]) -> ContactFields:
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
-            for key in _READ_KEYS & value.keys():
-                values[key].append(value[key])
-            waiting += [inner for inner in value.values() if isinstance(inner, dict | list)]
+            for key, inner in value.items():
+                if key in _READ_KEYS:
+                    values[key].append(inner)
+                if isinstance(inner, _NESTED) and key not in _KEYS_WITHOUT_CONTACTS:
+                    waiting.append(inner)
         elif isinstance(value, list):
-            waiting += [inner for inner in value if isinstance(inner, dict | list)]
+            waiting += [inner for inner in value if isinstance(inner, _NESTED)]
     organisations = [texts for key in _ORGANISATION_KEYS for texts in _texts(values[key])]
     return ContactFields(
         people=tuple(_people(values[key] for key in _PEOPLE_KEYS)),

@@ -6,14 +6,17 @@ from phonenumbers import SUPPORTED_REGIONS
 
 Span = tuple[int, int]
 
-_GENERIC_ENDINGS = frozenset(
-    "com org net edu gov mil int info biz name pro coop aero museum mobi asia cat eu uk su io ai app dev tech online site"
-    " email cloud global world health healthcare care clinic hospital bio science medical doctor institute university"
-    " foundation international wien berlin hamburg bayern nrw koeln paris bzh london scot wales amsterdam swiss".split()
-)
+_GENERIC_WORDS = """
+com org net edu gov mil int info biz name pro coop aero museum mobi asia cat eu uk su io ai app dev tech online site
+email cloud global world health healthcare care clinic hospital bio science medical doctor institute university
+foundation international wien berlin hamburg bayern nrw koeln paris bzh london scot wales amsterdam swiss
+"""
+_FREE_MAIL_WORDS = "gmail googlemail yahoo hotmail outlook icloud aol gmx 163 126 qq sina foxmail naver daum"
+_NO_NAME_WORDS = "us at is or to and the by via me him her them it of for in on team staff centre center"
+_GENERIC_ENDINGS = frozenset(_GENERIC_WORDS.split())
 _COUNTRY_ENDINGS = frozenset(region.lower() for region in SUPPORTED_REGIONS)
-_FREE_MAIL = frozenset("gmail googlemail yahoo hotmail outlook icloud aol gmx 163 126 qq sina foxmail naver daum".split())
-_NO_NAMES = frozenset("us at is or to and the by via me him her them it of for in on team staff centre center".split())
+_FREE_MAIL = frozenset(_FREE_MAIL_WORDS.split())
+_NO_NAMES = frozenset(_NO_NAME_WORDS.split())
 
 # Signs that stand in a local part besides letters and digits; the backslash is Markdown's escape.
 _LOCAL_SIGNS = "._%+-'’\\&~!#$=^`{|}\u200b\u200c\u200d\ufeff"
@@ -28,30 +31,41 @@ _AT = re.compile(
 _GAP = r"[ \t\u00a0\u200b\ufeff]{0,2}(?:\n[ \t]?)?"
 _SPACE = re.compile(_GAP)
 _LABEL = r"[^\W_](?:[\w\u200b-]|\\[_-]){0,80}"
-_SPELLED_DOT = r"(?:\s{0,2}\\?[\[({]\s?(?:dot|punto|punkt|point|\.)\s?\\?[\])}]\s{0,2}|\s{1,2}(?:dot|punto|DOT|Dot)\s{1,2})"
+_SPELLED_DOT = (
+    r"(?:\s{0,2}\\?[\[({]\s?(?:dot|punto|punkt|point|\.)\s?\\?[\])}]\s{0,2}|\s{1,2}(?:dot|punto|DOT|Dot)\s{1,2})"
+)
 _DOT = rf"(?:\.{{1,3}}|[．。]|{_SPELLED_DOT})"
 _DOMAIN = re.compile(rf"\.?({_LABEL})((?:{_DOT}{_LABEL}){{0,8}})")
 _NEXT_LABEL = re.compile(rf"({_DOT})({_LABEL})")
 _SPELLED = re.compile(_SPELLED_DOT)
 _ENDING = re.compile(r"(?:[^\W\d_]{2,24}|xn--[\w-]{2,30})", re.IGNORECASE)
 _TORN_ENDING = re.compile(
-    r"(?P<before>[ \t]{0,2})[.,．](?P<after>[ \t]{0,2})(?P<ending>(?:(?:edu|ac|co|com|org|gov|go|or|ne)\.)?[a-z]{2,6})\b"
+    r"(?P<before>[ \t]{0,2})[.,．](?P<after>[ \t]{0,2})"
+    r"(?P<ending>(?:(?:edu|ac|co|com|org|gov|go|or|ne)\.)?[a-z]{2,6})\b"
 )
 _MISSING_DOT = re.compile(r"[.,]?\s?(?:com|net|de|fr|co\.\w\w)\b")
 _MAIL_CUE = re.compile(
-    r"(?:e-?\s?mail|mail|mailto|courriel|correo(?: electr[oó]nico)?|e-?post|adresse|邮箱|邮件|電子郵件|メール|이메일|почта|почты)"
+    r"(?:e-?\s?mail|mail|mailto|courriel|correo(?: electr[oó]nico)?|e-?post|adresse"
+    r"|邮箱|邮件|電子郵件|メール|이메일|почта|почты)"
     r"(?:\s(?:address|id|is|to))?[\s:=\-–(<\[：]{0,4}\Z",
     re.IGNORECASE,
 )
 _SPELLED_NAME = re.compile(r"[\w-]{1,40}(?:\s{1,2}dot\s{1,2}|\s?[\[({]\s?dot\s?[\])}]\s?|\s\.\s)\Z", re.IGNORECASE)
 
-_HINTS = ("@", "＠", "﹫", "&#64;", "&commat;", "%40", " dot ", " DOT ", "-at-", "_at_", "-AT-", "_AT_")
-_AT_HINT = re.compile(r"\b(?:at|arroba)\s?[\])}>»]|mail\W{1,3}[\w.-]{1,60} at ", re.IGNORECASE)
+_HINTS = ("＠", "﹫", "dot ", "arroba", "%40")
+_BRACKET_HINT = re.compile(r"at ?[\])}>»_-]")
+_SPOKEN_HINT = re.compile(r"mail\W{1,3}[\w.-]{1,60} at ")
 
 
 def may_hold_address(text: str) -> bool:
     """A cheap look: False means that the text surely holds no address."""
-    return any(hint in text for hint in _HINTS) or _AT_HINT.search(text) is not None
+    if "@" in text or ("&" in text and ("&#64;" in text or "&commat;" in text)):
+        return True
+    lowered = text.lower()
+    for hint in _HINTS:
+        if hint in lowered:
+            return True
+    return bool(_BRACKET_HINT.search(lowered) or ("mail" in lowered and _SPOKEN_HINT.search(lowered)))
 
 
 def find_mail_addresses(text: str) -> list[Span]:
@@ -93,6 +107,8 @@ def _local_start(text: str, at: int, barrier: int) -> tuple[int | None, bool]:
     end = at
     while end > barrier and at - end < 3 and text[end - 1].isspace():
         end -= 1
+    if text[end - 1 : end] == '"' and (opened := text.rfind('"', max(barrier, end - 66), end - 1)) >= 0:
+        return opened, end != at
     start = end
     eastern = end > barrier and text[end - 1] >= _FIRST_EASTERN_SIGN
     while start > barrier and _is_local_sign(text[start - 1], eastern=eastern):

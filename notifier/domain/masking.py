@@ -42,9 +42,13 @@ _Place = dict[str, object] | list[object]
 _Slot = tuple[_Place, str | int, str]
 _Slots = defaultdict[str, list[_Slot]]
 
+_PEOPLE_KEYS = CONTACT_KEYS | OFFICIAL_KEYS
+_FIELDS_OF_A_PERSON = frozenset({"phone", "phoneExt", "email", INVESTIGATOR_KEY})
 _MARKS = {"phone": PHONE_MARK, "email": EMAIL_MARK}
 # Dates, places on the map and codes: nothing to mask, nothing to mistake.
-_PLAIN_KEYS = frozenset({"nctId", "nctIdAliases", "zip", "geoPoint", "date", "versionHolder", "pmid", "meshes", "ancestors"})
+_PLAIN_KEYS = frozenset(
+    {"nctId", "nctIdAliases", "zip", "geoPoint", "date", "versionHolder", "pmid", "meshes", "ancestors"}
+)
 _MEASURED_KEYS = frozenset({"value", "spread", "lowerLimit", "upperLimit"})
 # Registry and grant numbers: no country's national numbers are looked for in them.
 _IDENTIFIER_KEYS = frozenset({"id", "domain"})
@@ -97,8 +101,9 @@ def mask_record(record: Mapping[str, object]) -> dict[str, object]:
 
 def _mask_addresses(text: str, known: KnownContacts) -> str:
     if "@" in text and known.addresses:
-        for address in known.addresses:
-            text = re.sub(re.escape(address), EMAIL_MARK, text, flags=re.IGNORECASE) if address in text.lower() else text
+        lowered = text.lower()
+        for address in (address for address in known.addresses if address in lowered):
+            text = re.sub(re.escape(address), EMAIL_MARK, text, flags=re.IGNORECASE)
     return _replace(text, find_mail_addresses(text), EMAIL_MARK) if may_hold_address(text) else text
 
 
@@ -122,7 +127,7 @@ def _replace(text: str, spans: list[_Span], mark: str) -> str:
 
 def _without_contacts(key: str, value: object, slots: _Slots) -> object:
     """The value without its contacts; notes in `slots` where its texts stand in the copy."""
-    if key in CONTACT_KEYS or key in OFFICIAL_KEYS:
+    if key in _PEOPLE_KEYS:
         return _masked_people(key, value, slots)
     if isinstance(value, dict):
         copy: dict[str, object] = {}
@@ -138,12 +143,13 @@ def _without_contacts(key: str, value: object, slots: _Slots) -> object:
 
 
 def _put_field(copy: dict[str, object], key: str, value: object, slots: _Slots) -> None:
-    if key in _MARKS:
-        copy[key] = _MARKS[key] if value else value
-    elif key == INVESTIGATOR_KEY and isinstance(value, str) and looks_like_person(value):
-        copy[key] = PERSON_MARK
-    elif key != "phoneExt":
+    if key not in _FIELDS_OF_A_PERSON:
         _put(copy, key, key, value, slots)
+    elif key in _MARKS:
+        copy[key] = _MARKS[key] if value else value
+    elif key == INVESTIGATOR_KEY:
+        is_person = isinstance(value, str) and looks_like_person(value)
+        _put(copy, key, key, PERSON_MARK if is_person else value, slots)
 
 
 def _masked_people(key: str, value: object, slots: _Slots) -> object:
@@ -160,15 +166,15 @@ def _masked_people(key: str, value: object, slots: _Slots) -> object:
 
 
 def _put(place: _Place, at: str | int, key: str, value: object, slots: _Slots) -> None:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or key in _PEOPLE_KEYS:
         place[at] = _without_contacts(key, value, slots)  # type: ignore[index]  # a dict has its key, a list its index
-    elif key in CONTACT_KEYS or key in OFFICIAL_KEYS:
-        place[at] = PERSON_MARK if value else value  # type: ignore[index]  # as above
-    else:
-        place[at] = value  # type: ignore[index]  # as above
-        kind = _kind_of(key) if len(value) >= _SHORTEST_DETAIL else None
-        if kind and (kind != "measures" or value.lower() != value.upper()):
-            slots[kind].append((place, at, value))
+        return
+    place[at] = value  # type: ignore[index]  # as above
+    if len(value) < _SHORTEST_DETAIL:
+        return
+    kind = _kind_of(key)
+    if kind and (kind != "measures" or value.lower() != value.upper()):
+        slots[kind].append((place, at, value))
 
 
 @lru_cache(maxsize=1024)
@@ -176,8 +182,13 @@ def _kind_of(key: str) -> str | None:
     """How the texts under a key are masked; None for what is never masked."""
     if key in _PLAIN_KEYS or key.endswith("Date"):
         return None
-    kinds = ((_IDENTIFIER_KEYS, "identifiers"), (_SOURCE_KEYS, "sources"), (_PLACE_KEYS, "places"), (_MEASURED_KEYS, "measures"))
-    return next((kind for keys, kind in kinds if key in keys), "texts")
+    kinds = {
+        "identifiers": _IDENTIFIER_KEYS,
+        "sources": _SOURCE_KEYS,
+        "places": _PLACE_KEYS,
+        "measures": _MEASURED_KEYS,
+    }
+    return next((kind for kind, keys in kinds.items() if key in keys), "texts")
 
 
 def _fill(slots: list[_Slot], known: KnownContacts, mask: Callable[[str, KnownContacts], str]) -> None:
@@ -193,7 +204,7 @@ def _fill(slots: list[_Slot], known: KnownContacts, mask: Callable[[str, KnownCo
 
 def _suspects(texts: list[str], everything: str, known: KnownContacts) -> set[str]:
     ends = list(accumulate(len(text) + len(_BETWEEN_TEXTS) for text in texts))
-    suspects = {texts[bisect_right(ends, place)] for place in suspicious_places(everything)}
+    suspects = {texts[bisect_right(ends, place[0])] for place in suspicious_places(everything)}
     if may_hold_address(everything):
         suspects.update(text for text in texts if may_hold_address(text))
     if known.names:

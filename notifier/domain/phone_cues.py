@@ -36,10 +36,10 @@ _OTHER_NUMBER = re.compile(
 )
 _NUMBERED = re.compile(
     r"(?:\b(?:ids?|identifier|numbers?|no|nr|nos|num|code|ref|reference|trial|study|studies|site|sites|patent|case|file|cat|catalog"
-    r"|catalogue|cas|model|sn|accession|clone|gene|chr|chromosome|permit|certificate|award|contract|project|decision|docket"
+    r"|catalogue|cas|model|sn|accession|clone|gene|chr\w{0,2}|chromosome|permit|certificate|award|contract|project|decision|docket"
     r"|protocol|grant|irb|rec|iec|approval|registration|nct|isrctn|eudract|ctri|ind|version|lot|batch|serial|account|policy"
     r"|insurance|isbn|issn|pmid|pmc|orcid|zip|code postal|postal|plz|meeting|dated|patients?|subjects?|participants?|total"
-    r"|of|least|about|approximately|over|nearly|to|x|by|times)\b|№|#|[<>≤≥=±×*€$£¥^~+§])[\s.:#()\\-]{0,3}\Z",
+    r"|of|least|about|approximately|over|nearly|to|x|by|times)\b|№|#|[<>≤≥=±×*€$£¥^~+§])[\s.:#()\\-]{0,3}(?:(?-i:[A-Z]{1,5})[\s:-]{1,2})?\Z",
     re.IGNORECASE,
 )
 _COMPARED = re.compile(r"[<>≤≥±×€$£¥^§]\s?\Z")
@@ -49,13 +49,15 @@ _CONNECTED = re.compile(
     re.IGNORECASE,
 )
 _UNIT = re.compile(
-    r"\\?\s?(?:[%‰°×^]|(?:(?:mg|kg|g|[µμ]g|mcg|ng|pg|m?l|dl|[µμ]l|iu|ui|u|units?|cells?|copies|copy|cfus?|pfu|vg|vp|bp|kda|da|c?gy|hz|bpm|mm"
+    r"\\?[\s/]{0,2}(?:[%‰°×^]|(?:(?:mg|kg|g|[µμ]g|mcg|ng|pg|m?l|dl|[µμ]l|iu|ui|u|units?|cells?|copies|copy|cfus?|pfu|vg|vp|bp|kda|da|c?gy|hz|bpm|mm"
     r"|cm|nm|m2|km|kcal|kj|mosm|mmol|nmol|pmol|days?|weeks?|wks?|months?|years?|yrs?|hours?|hrs?|h|min|minutes?|sec|seconds?|times"
     r"|patients?|participants?|subjects?|people|persons?|children|women|men|births?|cases?|individuals?|inhabitants|particles|events"
     r"|reads?|genes?|usd|eur|euros?|dollars?|rmb|yuan|steps?|platelets?|spores|viable|counts?|organisms|bacteria|parasites|population"
     r"|deaths?|adults?|infants?|visits?|samples?|x\s?10|am|pm|a\.m|p\.m|est|edt|cet|utc|gmt|mon|monday)\b)|:\d)",
     re.IGNORECASE,
 )
+_ACRONYM = re.compile(r"(?:(?=\w*[A-Z]\w*[A-Z])[A-Za-z]{3,}|\b[A-Z]{2})[ :]{0,2}\Z")
+_HOUR = re.compile(r"\s?(?:(?:a\.?m|p\.?m|h|hrs?|hours?|est|edt|cet|utc|gmt|mon|monday|days?)\b|:\d)", re.IGNORECASE)
 _SHORT_TAIL = re.compile(r"[ \u00a0](?:\d{1,4}|\d{1,2}\s?[-–]\s?\d{1,2})\Z")
 _LONGEST_GAP = {"strong": 45, "abroad": 30, "weak": 32}
 _WINDOW = 70
@@ -95,9 +97,10 @@ def is_connected(between: str) -> bool:
     return len(between) <= 24 and _CONNECTED.match(between) is not None
 
 
-def is_numbered(text: str, start: int) -> bool:
-    """Whether the words right before say that the digits number or count something."""
-    return _NUMBERED.search(text[max(0, start - 32) : start]) is not None
+def is_numbered(text: str, start: int, *, unbroken: bool) -> bool:
+    """Whether the words right before say that the digits number or count something; unbroken digits after `ERC` do too."""
+    before = text[max(0, start - 32) : start]
+    return bool(_NUMBERED.search(before) or (unbroken and _ACRONYM.search(before)))
 
 
 def is_counted(text: str, end: int) -> bool:
@@ -105,7 +108,7 @@ def is_counted(text: str, end: int) -> bool:
     return _UNIT.match(text, end) is not None
 
 
-def without_counted_tail(text: str, start: int, end: int) -> int:
-    """The end of a number, less a last short group that belongs to the next words: `555 0199 9 AM`, `0199 24 hours`."""
-    tail = _SHORT_TAIL.search(text, start, end) if is_counted(text, end) else None
+def without_hours(text: str, start: int, end: int) -> int:
+    """The end of a number, less a last short group that begins an hour: `555 0199 9 AM`, `555 0199 24 hours a day`."""
+    tail = _SHORT_TAIL.search(text, start, end) if _HOUR.match(text, end) else None
     return tail.start() if tail else end

@@ -1,9 +1,11 @@
 """Finds telephone numbers in free text, and leaves doses, dates, registry numbers and other digits alone."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import phonenumbers
 
@@ -16,31 +18,40 @@ PHONE_MARK = "•••-•••-••••"
 _SPACES = r" \t\u00a0\u2000-\u200d\u202f\u2060\u3000\ufeff"
 _DASHES = r"\-‐‑‒–—−－"
 _SEPARATORS = rf"{_SPACES}{_DASHES}./()（）\[\]~～・·•_\\"
-_CANDIDATE = re.compile(rf"(?:\\?[+＋(（\[][{_SPACES}]?){{0,3}}\d(?:[{_SEPARATORS}]{{0,4}}\d){{5,}}")
+_RUN = re.compile(rf"\d(?:[{_SEPARATORS}+＋]{{0,4}}\d){{5,}}")
+# The cheap look is taken at one byte a sign: digits are 0, capitals A, separators a space. What is not Latin counts as a
+# digit, so that nothing is overlooked. Ten times as fast as the search for _RUN.
+_HINT = re.compile(rb"0(?:(?: {0,4}0){5,}|00 {1,2}[0A ]{0,8}AA)")
+_BYTE_CLASSES = bytes(
+    ord("0") if sign.isdecimal() or sign == "?" else ord("A") if "A" <= sign <= "Z" else ord(" ") if separates else ord("x")
+    for sign, separates in ((chr(code), chr(code) in "\t \xa0-./()[]~·\\+") for code in range(256))
+)
+_OPENING = re.compile(rf"(?:\\?[+＋(（\[][{_SPACES}]?){{1,3}}\Z")
 _VANITY = re.compile(
     r"(?<![\w.-])(?:(?:\+?1[-. ])\(?[2-9]\d\d\)?|\(?8(?:00|33|44|55|66|77|88)\)?)[-. ](?=[\dA-Z-]*[A-Z]{2})"
     r"(?=(?:-?[\dA-Z]){7,14}(?![\w]))(?:-?[\dA-Z]){7,14}"
 )
-# Begins with a plain digit, so that the search for it is fast.
-_HINT = re.compile(rf"\d(?:(?:[{_SEPARATORS}]{{0,4}}\d){{5}}|\d\d\)?[-. ][\dA-Z-]{{0,7}}[A-Z]{{2}})")
 _EXTENSION = re.compile(
     r"[\s,;]{0,3}[(\[]?\s?(?:ext(?:ension|n)?s?|x|interno|int|poste|ramal|anexo|durchwahl|dw|nebenstelle|klappe|toestel|linka|wew"
     r"|доб|вн|内線|分机|转|轉|내선|option|press|#)[\s.:#]{0,3}\d{1,6}(?:[/,-]\d{1,6})?(?!\d)",
     re.IGNORECASE,
 )
+_NAMED_EXTENSION = re.compile(r"[\s,;]{0,3}[(\[]?\s?(?:ext|x(?=\d)|durchwahl|ramal|anexo|доб|内線|分机|내선)", re.IGNORECASE)
 _SPLIT = re.compile(rf"\.[{_SPACES}]+|[{_SPACES}]{{3,}}")
+_INNER_PLUS = re.compile(r"(?<=[\d(（ ])[+＋]")
 _LIST_SPLIT = re.compile(rf"[{_SPACES}]?/[{_SPACES}]?|[{_SPACES}][{_DASHES}][{_SPACES}]|[{_SPACES}]{{2,}}")
 
 _DAY = r"(?:\d{1,2}[-./]\d{1,2}[-./](?:19|20)\d\d|(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2})"
 _MONTH_OR_YEAR = r"(?:\d{1,2}[-./](?:19|20)\d\d|(?:19|20)\d\d(?:[-./]\d{1,2})?)"
 _DATE = rf"(?:{_DAY}|{_MONTH_OR_YEAR})"
+_DECIMAL = r"(?:(?:0|[1-9]\d*)\.\d+|\d\d\.\d\d)"
 # What is never a telephone number, however it is introduced.
 _FOREIGN_SHAPE = re.compile(
     rf"{_DAY}|{_DATE}\)?(?:[ ]?[{_DASHES}/ ][ ]?\(?{_DATE})+"
     r"|\d{4}-\d{6}-\d{2}(?:[-/].*)?"  # EudraCT
     r"|\d{4}-5\d{5}-\d{2}(?:-\d{2})?"  # CTIS
     r"|0000-000\d-\d{4}-\d{3,4}"  # ORCID
-    rf"|\d+\.\d+(?:[ ]?[{_DASHES}/][ ]?\d+\.\d+)*"  # decimals and their ranges
+    rf"|{_DECIMAL}(?:[ ]?[{_DASHES}/][ ]?{_DECIMAL})*"  # decimals and their ranges
     r"|\d{1,3}(?:\.\d{1,3}){3}|\d(?:\.\d+){5,}"  # network addresses, object identifiers
     rf"|\d{{1,2}}(?:[/,]\d{{1,2}}){{3,}}|\d(?:[{_SPACES}{_DASHES}/]+\d){{5,}}"  # lists
     rf"|[\d {_DASHES}.]*\d/7(?:[ ]?[{_DASHES}][ ]?\d+ \d/7)?"  # weeks and days of a pregnancy
@@ -51,14 +62,20 @@ _DOUBTFUL_SHAPE = re.compile(
     r"|\d{1,3}(?:[ .]\d{3})*[ .]000"  # thousands
     r"|\d{1,2}(?: \d{3}){2}"
     r"|.*/.*/.*"
-    rf"|(?:19|20)\d\d[{_DASHES}](?:19|20)\d\d\b.*"  # years, and what follows them
+    rf"|\d{{1,3}}(?:[ .]\d{{3}})+[ ]?[{_DASHES}][ ]?\d{{1,3}}(?:[ .]\d{{3}})+"  # ranges of thousands
+    rf"|(?:.*\D)?{_DAY}(?:\D.*)?"
+    rf"|(?:19|20)\d\d[{_DASHES}/](?:(?:19|20)\d\d\b.*|\d{{3,9}})"  # years, and what is numbered by them
     rf"|\d+0[ ]?[{_DASHES}][ ]?\d+0"  # ranges
     r"|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"  # 20230131
     r"|(\d)\1{6,}"
 )
 _NORTH_AMERICAN = re.compile(
-    rf"(?:\+?1[{_DASHES}. ]{{0,2}})?(?:\([2-9]\d\d\)[{_DASHES}. ]{{0,2}}|[2-9]\d\d[{_DASHES}./][ ]?)[2-9]\d\d[ ]?[{_DASHES}. ][ ]?\d{{4}}"
+    rf"(?:(?:\+?1|001)[{_DASHES}. ]{{0,2}})?"
+    rf"(?:\([2-9]\d\d\)[{_DASHES}. ]{{0,2}}[2-9]\d\d[{_DASHES}. ]{{0,2}}\d{{4}}"
+    rf"|[2-9]\d\d[{_DASHES}./][ ]?[2-9]\d\d[ ]?[{_DASHES}. ][ ]?\d{{4}})"
 )
+_YEAR_FIRST = re.compile(r"(?:19|20)\d\d (?!\d{4}\Z)")
+_ABROAD = re.compile(r"00|011")
 _LINK = re.compile(r"://|www\.|doi|(?:^|\D)10\.\d{4}|@", re.IGNORECASE)
 _GLUED_NUMBERING = re.compile(r"[^\W\d_].*[-/#_.]\Z|[^\W_]\Z|[\d,]\Z")
 _GLUED_LETTERS = re.compile(r"[-/_]?[^\W\d_]|,\d")
@@ -69,6 +86,7 @@ _FEWEST_DIGITS = 6
 _MOST_DIGITS = 15
 _MOST_LISTED_DIGITS = 120
 _KNOWN_TAIL = 7
+_LONGEST_EXTENSION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +114,8 @@ class _Candidate:
 
 def digits_of(text: str) -> str:
     """The digits in the text, whatever their script, as ASCII."""
-    return "".join(str(int(sign)) for sign in text if sign.isdecimal())
+    digits = "".join(filter(str.isdecimal, text))
+    return digits if digits.isascii() else "".join(str(int(digit)) for digit in digits)
 
 
 def known_tails(numbers: Sequence[str]) -> frozenset[str]:
@@ -105,9 +124,9 @@ def known_tails(numbers: Sequence[str]) -> frozenset[str]:
     return frozenset(number[-_KNOWN_TAIL:] for number in digits if len(number) >= _KNOWN_TAIL)
 
 
-def suspicious_places(text: str) -> Iterator[int]:
-    """A cheap look: where digits stand that may be a telephone number."""
-    return (found.start() for found in _HINT.finditer(text))
+def suspicious_places(text: str) -> Iterator[Span]:
+    """A cheap look: where digits stand that may be a telephone number; nowhere else is one."""
+    return (found.span() for found in _HINT.finditer(text.encode("latin-1", "replace").translate(_BYTE_CLASSES)))
 
 
 def find_phone_numbers(
@@ -120,13 +139,14 @@ def find_phone_numbers(
     Takes linear time.
     """
     spans: list[Span] = []
-    for start, end in _pieces(text):
+    places = list(suspicious_places(text))
+    for start, end in _pieces(text, places):
         low = spans[-1][1] if spans else 0
         candidate = _Candidate(text, start, end, low, _goes_on(text, start, low if spans else None))
         number = _number_within(candidate, regions, tails) if start >= low else None
         if number:
             spans.append((number[0], _end_with_extension(text, number)))
-    return sorted(_with_vanity_numbers(text, spans))
+    return sorted([*spans, *_vanity_numbers(text, places, spans)])
 
 
 def _goes_on(text: str, start: int, low: int | None) -> bool:
@@ -136,37 +156,42 @@ def _goes_on(text: str, start: int, low: int | None) -> bool:
     return masked >= 0 and phone_cues.is_connected(text[masked + len(PHONE_MARK) : start])
 
 
-def _with_vanity_numbers(text: str, spans: list[Span]) -> list[Span]:
-    taken = iter([*spans, (len(text) + 1, len(text) + 1)])
-    following = next(taken)
-    vanity: list[Span] = []
-    for found in _VANITY.finditer(text):
-        while following[1] <= found.start():
-            following = next(taken)
-        if found.end() <= following[0]:
-            vanity.append(found.span())
-    return spans + vanity
+def _vanity_numbers(text: str, places: Sequence[Span], taken: Sequence[Span]) -> Iterator[Span]:
+    barrier = 0
+    for start, end in places:
+        for found in _VANITY.finditer(text, max(barrier, start - 6), end + 20):
+            barrier = found.end()
+            before = bisect_left(taken, (found.end(), 0)) - 1
+            if before < 0 or taken[before][1] <= found.start():
+                yield found.span()
 
 
-def _pieces(text: str) -> Iterator[Span]:
+def _pieces(text: str, places: Sequence[Span]) -> Iterator[Span]:
     """Runs of digits and the signs between them, cut where one number surely ends and the next begins."""
-    for run in _CANDIDATE.finditer(text):
-        start = run.start()
-        for cut in [*_cuts(run[0]), len(run[0])]:
-            end = run.start() + cut
-            while end > start and not text[end - 1].isdecimal():
-                end -= 1
-            piece = _balanced(text, start, end)
-            if end > start and len(digits_of(text[start:end][:60])) >= _FEWEST_DIGITS:
-                yield piece
-            start = run.start() + cut
-            while start < run.end() and not (text[start].isdecimal() or text[start] in "+＋(（["):
-                start += 1
+    for place in places:
+        for found in _RUN.finditer(text, *place):
+            opening = _OPENING.search(text, max(0, found.start() - 8), found.start())
+            begin = opening.start() if opening else found.start()
+            yield from _pieces_of_run(text, begin, found.end())
+
+
+def _pieces_of_run(text: str, begin: int, end_of_run: int) -> Iterator[Span]:
+    run = text[begin:end_of_run]
+    start = begin
+    for cut in [*_cuts(run), len(run)]:
+        end = begin + cut
+        while end > start and not text[end - 1].isdecimal():
+            end -= 1
+        if end > start and len(digits_of(text[start : min(end, start + 60)])) >= _FEWEST_DIGITS:
+            yield _balanced(text, start, end)
+        start = begin + cut
+        while start < end_of_run and not (text[start].isdecimal() or text[start] in "+＋(（["):
+            start += 1
 
 
 def _cuts(run: str) -> list[int]:
-    inner_plus = [found.start() for found in re.finditer(r"(?<=[\d(（ ])[+＋]", run) if len(digits_of(run[: found.start()])) > 3]
-    cuts = {found.end() for found in _SPLIT.finditer(run)} | set(inner_plus)
+    cuts = {found.end() for found in _SPLIT.finditer(run)}
+    cuts |= {found.start() for found in _INNER_PLUS.finditer(run) if len(digits_of(run[max(0, found.start() - 12) : found.start()])) > 3}
     previous = 0
     for found in _LIST_SPLIT.finditer(run) if len(run) > _MOST_DIGITS else ():
         following = run[found.end() : found.end() + 30]
@@ -184,29 +209,39 @@ def _balanced(text: str, start: int, end: int) -> Span:
 
 
 def _number_within(whole: _Candidate, regions: Sequence[str], tails: AbstractSet[str]) -> Span | None:
-    end = phone_cues.without_counted_tail(whole.text, whole.start, whole.end)
-    candidate = _Candidate(whole.text, whole.start, end, whole.low, whole.is_next)
-    if _is_foreign(candidate):
+    if _is_foreign(whole):
+        return None
+    text, start = whole.text, whole.start
+    if phone_cues.is_counted(text, whole.end) and _is_rising(whole.shown):
+        return None
+    end = phone_cues.without_hours(text, start, whole.end)
+    candidate = replace(whole, end=end) if end < whole.end else whole
+    if end == whole.end and phone_cues.is_counted(text, end):
         return None
     if _is_called_number(candidate, tails):
-        return candidate.start, candidate.end
-    for part in _parts(candidate):
-        if _looks_like_number(part, regions):
-            return part.start, part.end
-    return None
+        return start, end
+    if _YEAR_FIRST.match(candidate.shown) or phone_cues.is_numbered(text, start, unbroken=False):
+        return None
+    part = next((part for part in _parts(candidate) if _looks_like_number(part, regions)), None)
+    return _with_torn_groups(part, candidate) if part else None
+
+
+def _with_torn_groups(part: _Candidate, whole: _Candidate) -> Span:
+    """The part, with a country code left before it or a long group left behind it."""
+    before = digits_of(whole.text[whole.start : part.start])
+    behind = digits_of(whole.text[part.end : whole.end])
+    start = whole.start if before.startswith("0") else part.start
+    return start, whole.end if len(behind) > _LONGEST_EXTENSION else part.end
 
 
 def _is_foreign(candidate: _Candidate) -> bool:
-    """Dates, registry numbers, links, counted things and digits glued to letters are no telephone numbers."""
-    text, start, end = candidate.text, candidate.start, candidate.end
-    if end - start > 3 * _MOST_LISTED_DIGITS or _FOREIGN_SHAPE.fullmatch(candidate.shown):
-        return True
-    glued = _glued_before(text, start)
-    if _LINK.search(glued) and not candidate.has_plus:
-        return True
+    """Dates, registry numbers, links and digits glued to letters are no telephone numbers."""
+    glued = _glued_before(candidate.text, candidate.start)
     if _GLUED_NUMBERING.search(glued) and not phone_cues.ends_in_cue(glued):
         return not (candidate.has_plus and glued[-1] in "-/.,_")
-    return phone_cues.is_counted(text, end)
+    if candidate.end - candidate.start > 3 * _MOST_LISTED_DIGITS or _FOREIGN_SHAPE.fullmatch(candidate.shown):
+        return True
+    return _LINK.search(glued) is not None and not candidate.has_plus
 
 
 def _glued_before(text: str, start: int) -> str:
@@ -226,7 +261,8 @@ def _is_called_number(candidate: _Candidate, tails: AbstractSet[str]) -> bool:
     cue = phone_cues.cue_before(candidate.text, candidate.start, candidate.low)
     if cue == "strong" or (cue and len(digits) > _FEWEST_DIGITS):
         return True
-    if candidate.is_next or phone_cues.cue_behind(candidate.text, candidate.end):
+    behind = phone_cues.cue_behind(candidate.text, candidate.end) or _NAMED_EXTENSION.match(candidate.text, candidate.end)
+    if candidate.is_next or behind:
         return len(digits) > _FEWEST_DIGITS
     return candidate.has_plus and _is_international(candidate)
 
@@ -234,7 +270,7 @@ def _is_called_number(candidate: _Candidate, tails: AbstractSet[str]) -> bool:
 def _is_international(candidate: _Candidate) -> bool:
     """A plus sign and a country code; if a gap stands between them, the whole must be a possible number."""
     digits = candidate.digits
-    if not len(digits) > _FEWEST_DIGITS or digits[0] == "0":
+    if len(digits) < _FEWEST_DIGITS + 1 + (digits[0] == "0"):
         return False
     if re.match(r"[(（\[ ]*[+＋][(（ ]?\d", candidate.text[candidate.start : candidate.start + 8]):
         return True
@@ -261,24 +297,39 @@ def _parts(candidate: _Candidate) -> Iterator[_Candidate]:
 
 def _looks_like_number(candidate: _Candidate, regions: Sequence[str]) -> bool:
     """A number that nothing announces: by its notation, or because a region has it."""
-    digits = candidate.digits
-    if phone_cues.is_numbered(candidate.text, candidate.start) or _GLUED_LETTERS.match(candidate.text, candidate.end):
+    text, shown, digits = candidate.text, candidate.shown, candidate.digits
+    if phone_cues.is_numbered(text, candidate.start, unbroken=shown.isdecimal()) or _GLUED_LETTERS.match(text, candidate.end):
         return False
-    if _NORTH_AMERICAN.fullmatch(candidate.shown):
+    if _NORTH_AMERICAN.fullmatch(shown):
         return True
-    if not _FEWEST_DIGITS + 1 < len(digits) <= _MOST_DIGITS or _DOUBTFUL_SHAPE.fullmatch(candidate.shown):
+    if not _FEWEST_DIGITS + 1 < len(digits) <= _MOST_DIGITS or _DOUBTFUL_SHAPE.fullmatch(shown) or _is_rising(shown):
         return False
-    if digits.startswith("00") and (regions or candidate.shown != digits):
-        return _is_valid(_parsed("+" + digits[2:], None))
-    return any(_is_national(digits, region) for region in regions)
+    abroad = _ABROAD.match(digits) if regions or shown != digits else None
+    if abroad and _is_valid(_parsed("+" + digits[abroad.end() :], None)):
+        return True
+    return any(_is_national(shown, digits, region) for region in regions)
 
 
-def _is_national(digits: str, region: str) -> bool:
-    """Valid as dialled within the region, or with its country code but no plus sign."""
+def _is_rising(shown: str) -> bool:
+    """Whether the groups are a list such as `3-6-12-24-36` or `10 20 30 40`."""
+    groups = re.findall(r"\d+", shown)
+    if len(groups) < 4 or any(len(group) > 3 or group[0] == "0" for group in groups):
+        return False
+    return all(int(one) < int(other) for one, other in pairwise(groups))
+
+
+def _is_national(shown: str, digits: str, region: str) -> bool:
+    """Valid as dialled within the region; or with its country code but no plus sign, which allows for a slip of a digit."""
     if _is_valid(_parsed(digits, region)):
         return True
     code = str(phonenumbers.country_code_for_region(region))
-    return digits.startswith(code) and _is_valid(_parsed("+" + digits, None))
+    if digits.startswith("00" + code):
+        return True
+    if not digits.startswith(code):
+        return False
+    number = _parsed("+" + digits, None)
+    set_apart = len(code) > 1 and not shown[len(code)].isdecimal()
+    return _is_valid(number) or (set_apart and number is not None and phonenumbers.is_possible_number(number))
 
 
 def _parsed(digits: str, region: str | None) -> phonenumbers.PhoneNumber | None:
