@@ -6,6 +6,7 @@ Async lives here alone: one event loop, in a thread of its own, made at first us
 import asyncio
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
@@ -185,10 +186,6 @@ async def _shut(loop: asyncio.AbstractEventLoop, relay: Relay) -> None:
     await loop.shutdown_default_executor()
 
 
-class _LeaseLost(Exception):
-    """The lease could not be renewed, so others may send what we hold."""
-
-
 @dataclass(slots=True, kw_only=True)
 class _Run:
     """One run through what is due."""
@@ -237,11 +234,7 @@ class _Run:
     def _deliver(self, claimed: Sequence[Claimed]) -> None:
         outcomes = compose_each(self._compose, claimed)
         self._settle_unsent(outcomes)
-        try:
-            self._send_in_groups([one for one in outcomes if isinstance(one, Composed)])
-        except _LeaseLost:
-            self.stopped = "the lease was lost"
-            log.warning("delivery.lease_lost", claimed=len(claimed))
+        self._send_in_groups([one for one in outcomes if isinstance(one, Composed)])
 
     def _compose(self, claimed: Sequence[Claimed]) -> Sequence[Composing]:
         with self.database.reading() as session:
@@ -273,8 +266,7 @@ class _Run:
         sent: list[Composed] = []
         verdicts: Verdicts = {}
         for group in (*groups, ()):
-            self._hold()
-            going = () if self._is_over() else group
+            going = group if group and not self._is_over() and self._still_holds() else ()
             admitted = self._advance(sent, verdicts, going)
             sent = [mail for mail in going if mail.delivery_id in admitted]
             verdicts = self._send(sent) if sent else {}
@@ -309,7 +301,7 @@ class _Run:
                 return write()
             except StoreUnavailable as error:
                 log.warning("delivery.store_unavailable", error=str(error))
-                self.stopping.wait(STORE_RETRY_SECONDS)
+                time.sleep(STORE_RETRY_SECONDS)
         return write()
 
     def _send(self, mails: Sequence[Composed]) -> Verdicts:
@@ -321,31 +313,30 @@ class _Run:
             except TimeoutError:
                 if going.done():
                     raise
-            try:
-                self._hold()
-            except _LeaseLost:
+            if not self._still_holds():
+                # Whoever has them now counts them as ambiguous.
                 going.cancel()
-                raise
+                return {}
 
-    def _hold(self) -> None:
-        """Renew the lease if it is time.
-
-        Raises:
-            _LeaseLost: it is gone, or could not be renewed until it ran out.
-        """
+    def _still_holds(self) -> bool:
+        """Renew the lease if it is time; a lease that is gone, or cannot be renewed until it runs out, ends the run."""
         now = self.clock()
         if now < self.renew_at:
-            return
+            return True
         try:
             with self.database.writing() as session:
-                held = renew(session, token=self.token, now=now, lease=self.limits.lease)
+                held = renew(session, token=self.token, now=now, lease=self.limits.lease) > 0
         except StoreUnavailable:
-            if now >= self.leased_until:
-                raise _LeaseLost from None
-            return
+            return now < self.leased_until or self._lose()
         if not held:
-            raise _LeaseLost
+            return self._lose()
         self._held_since(now)
+        return True
+
+    def _lose(self) -> bool:
+        self.stopped = "the lease was lost"
+        log.error("delivery.lease_lost")
+        return False
 
     def _heed(self, verdicts: Verdicts) -> None:
         """Stop where our own side is at fault."""
