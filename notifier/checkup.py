@@ -12,7 +12,7 @@ from notifier.web.probes import OK, look
 ADVICE = {
     "database": "Is NOTIFIER_DATABASE_URL right, and was `notifier migrate` run?",
     "broker": "Is NOTIFIER_BROKER_URL right, and does the broker run? Mail waits for the sweep until it does.",
-    "mail_server": "Is NOTIFIER_SMTP_URL right, and does the mail server run? Mail waits until it does; nothing is lost.",
+    "mail_server": "Is NOTIFIER_SMTP_URL right, and does the mail server run? Mail waits until it does.",
 }
 
 

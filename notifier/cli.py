@@ -195,7 +195,9 @@ def preview(
     elif trial or email:
         with _opened() as installation:
             mail = (
-                preview_trial(installation, trial) if trial else preview_reader(installation, read_address(email or ""))
+                preview_trial(installation, trial)
+                if trial
+                else preview_reader(installation, read_address(email or ""), now=_now())
             )
     else:
         raise ConfigurationError("Say whose mail: notifier preview EMAIL, or --trial NCT01234567, or --sample.")

@@ -239,13 +239,14 @@ def _prepare(
 ) -> _Prepared:
     record = mask_record(ctgov.reduce_record(incoming.record))
     record["contactsFingerprint"] = keys.fingerprint(ctgov.contact_values(incoming.record)).hex()
-    before = None
-    if body is not None:
+    if body is None:
+        before, after = None, ctgov.read_facts(record)
+        fields = comparing.first_appearance(after)
+    else:
         held_record = unpack_state(body[0], facts_version=body[1])
-        before = ctgov.read_facts(held_record)
         record = merge_record(held_record, record)
-    after = ctgov.read_facts(record)
-    fields = comparing.compare(before, after) if before else comparing.first_appearance(after)
+        before, after = ctgov.read_facts(held_record), ctgov.read_facts(record)
+        fields = _compare(held_record, before, after)
     concerns = concerns_of(after)
     return _Prepared(
         incoming=incoming,
@@ -255,6 +256,12 @@ def _prepare(
         concerns=None if before and concerns == concerns_of(before) else concerns,
         first_posted=after.first_posted or now.date().isoformat(),
     )
+
+
+def _compare(held_record: Json, before: TrialFacts, after: TrialFacts) -> tuple[FieldChange, ...]:
+    """What changed; where only part of a study was held, learning the rest of it is no change of the study."""
+    fields = comparing.compare(before, after)
+    return fields if ctgov.is_complete(held_record) else tuple(one for one in fields if one.before is not None)
 
 
 def _state_of(record: Json, facts: TrialFacts, *, number: str, fingerprint: bytes) -> NewState:

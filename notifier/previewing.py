@@ -1,4 +1,6 @@
-"""Previewing: the mail as it would be, with nothing sent and nothing marked."""
+"""Previewing: the mail as it would be; nothing is sent and nobody counts as told."""
+
+from datetime import datetime
 
 from notifier.domain.cards import History, build_card
 from notifier.domain.digests import Digest, Section
@@ -10,6 +12,7 @@ from notifier.emails.sample_mails import SAMPLES
 from notifier.emails.templates import RenderedMail, render_digest
 from notifier.errors import InvalidRequest, UnknownTrial
 from notifier.installation import Installation
+from notifier.matching import match_changes
 from notifier.registries.states import facts_of_state
 from notifier.rounds import make_composer
 from notifier.store import digest_store, subscriber_store, trial_lookup
@@ -22,12 +25,13 @@ def preview_sample() -> RenderedMail:
     return render_digest(digest)
 
 
-def preview_reader(installation: Installation, address: Address) -> RenderedMail:
-    """The digest this subscriber would get now.
+def preview_reader(installation: Installation, address: Address, *, now: datetime) -> RenderedMail:
+    """The digest this subscriber would get now, with the Changes that are not matched yet.
 
     Raises:
         InvalidRequest: nobody subscribed with this address, or nothing waits for them.
     """
+    match_changes(database=installation.database, now=now)
     with installation.database.reading() as session:
         subscriber = subscriber_store.find_subscriber(session, installation.keys.index(address))
         if subscriber is None:

@@ -11,7 +11,12 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
+from notifier.store import migrating
+from notifier.store.database import open_database
 from tests.servers import ServerMissing, free_port, postgres_server, redis_server
+from tests.smtp_servers import Mailbox
+from tests.smtp_servers import mailbox as running_mailbox
+from tests.world import World, copy_database, open_world, settings_for
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -119,3 +124,53 @@ def _without_skip(report: Report) -> Report:
     report.outcome = "failed"
     report.longrepr = f"{report.nodeid} was skipped, which {FORBID_SKIPS} forbids. {reason}"
     return report
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database at the newest schema, to be copied."""
+    file = tmp_path_factory.mktemp("template") / "notifier.db"
+    database = open_database(f"sqlite:///{file}")
+    migrating.migrate(database)
+    database.close()
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(new_postgres_database: Callable[..., str]) -> str:
+    """The name of a PostgreSQL database at the newest schema, to be copied."""
+    url = new_postgres_database()
+    database = open_database(make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False))
+    migrating.migrate(database)
+    database.close()
+    return str(make_url(url).database)
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    """A real mail server that takes everything."""
+    with running_mailbox() as box:
+        yield box
+
+
+@pytest.fixture
+def world(tmp_path: Path, migrated_sqlite: Path, mailbox: Mailbox, now: datetime) -> Iterator[World]:
+    """An installation on SQLite."""
+    copy_database(migrated_sqlite, tmp_path / "notifier.db")
+    opened = open_world(settings_for(tmp_path, mailbox=mailbox), mailbox=mailbox, now=now)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def either_world(request: pytest.FixtureRequest, tmp_path: Path, mailbox: Mailbox, now: datetime) -> Iterator[World]:
+    """An installation on SQLite, then one on PostgreSQL."""
+    url = None
+    if request.param == "sqlite":
+        copy_database(request.getfixturevalue("migrated_sqlite"), tmp_path / "notifier.db")
+    else:
+        template = request.getfixturevalue("migrated_postgres")
+        url = request.getfixturevalue("new_postgres_database")(template)
+    opened = open_world(settings_for(tmp_path, mailbox=mailbox, database_url=url), mailbox=mailbox, now=now)
+    yield opened
+    opened.close()

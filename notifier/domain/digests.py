@@ -116,3 +116,13 @@ class Goodbye:
     subscribe_url: str
     site_name: str
     postal_address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreferencesLink:
+    """The mail with a fresh link to what a reader asked for, which works for an hour."""
+
+    language: str
+    preferences_url: str
+    site_name: str
+    postal_address: str

@@ -15,7 +15,7 @@ _FAST = 3
 
 
 def pack_state(record: Json) -> tuple[bytes, bytes]:
-    """A reduced, masked record as (digest, body): the same content gives the same digest, whatever the order of keys."""
+    """A reduced, masked record as (digest, body): the same content gives the same digest."""
     text = msgspec.json.encode(record, order="deterministic")
     return hashlib.sha256(text).digest(), zlib.compress(text, _FAST)
 

@@ -12,13 +12,12 @@ _WAITING = ("waiting", "leased", "in_data", "deferred")
 
 
 def count_all(session: Session, *, now: datetime) -> dict[str, int]:
-    """Counts by name. ``waiting`` are Matches not ended; ``oldest_waiting_seconds`` is for how long a mail has been due.
+    """Counts by name: ``waiting`` are Matches not ended, ``oldest_waiting_seconds`` how long a mail has been due.
 
     ``ambiguous`` counts how often a mail may have reached a mailbox without our knowing.
     """
-    states: dict[str, int] = {
-        state: count for state, count in session.execute(select(Delivery.state, func.count()).group_by(Delivery.state))
-    }
+    rows = session.execute(select(Delivery.state, func.count().label("number")).group_by(Delivery.state))
+    states = {row.state: row.number for row in rows}
     return {
         "trials": _count(session, Trial),
         "changes": _count(session, Change),

@@ -1,0 +1,101 @@
+"""When mails go out: at the reader's hour, once a period, and only to who has news."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifier.domain.schedules import Cadence, next_due, period
+from tests.studies import make_study
+from tests.world import World
+
+DAILY = Cadence(cadence="daily", hour=18, time_zone="Europe/Berlin")
+WEEKLY = Cadence(cadence="weekly", hour=7, weekday=4, time_zone="America/New_York")
+DAY = timedelta(days=1)
+
+
+def test_a_daily_reader_hears_at_their_hour(either_world: World) -> None:
+    either_world.ingest(make_study(1))
+    either_world.subscribe("a@example.org", trial="NCT90000001", cadence=DAILY)
+    either_world.ingest(make_study(1, enrollment=120))
+
+    early, late = either_world.tick().sent, either_world.tick(after=timedelta(hours=9)).sent
+
+    assert (early, late) == (0, 1)
+
+
+def test_a_day_without_news_is_a_day_without_mail(world: World) -> None:
+    world.ingest(make_study(1))
+    world.subscribe("a@example.org", trial="NCT90000001", cadence=DAILY)
+
+    assert sum(world.tick(after=DAY).sent for _ in range(5)) == 0
+
+
+def test_missed_days_become_one_mail(world: World) -> None:
+    world.ingest(make_study(1), make_study(2))
+    world.subscribe("a@example.org", trial="NCT90000001", cadence=DAILY)
+    world.subscribe("a@example.org", trial="NCT90000002", cadence=DAILY)
+    world.ingest(make_study(1, enrollment=120))
+    world.now += 3 * DAY
+    world.ingest(make_study(2, enrollment=130))
+
+    assert world.tick(after=2 * DAY).sent == 1
+    assert "NCT90000001" in world.text_to("a@example.org")
+    assert "NCT90000002" in world.text_to("a@example.org")
+
+
+def test_planning_twice_plans_once(either_world: World) -> None:
+    either_world.ingest(make_study(1))
+    either_world.subscribe("a@example.org", trial="NCT90000001", cadence=DAILY)
+    either_world.ingest(make_study(1, enrollment=120))
+    either_world.now += DAY
+
+    assert (either_world.plan(), either_world.plan()) == (1, 0)
+
+
+def test_a_change_of_cadence_takes_waiting_news_along(world: World) -> None:
+    world.ingest(make_study(1))
+    world.subscribe("a@example.org", trial="NCT90000001", cadence=WEEKLY)
+    world.ingest(make_study(1, enrollment=120))
+    world.tick()
+
+    world.subscribe("a@example.org", trial="NCT90000001", cadence=Cadence(cadence="instant", hour=0))
+
+    assert world.tick().sent == 1
+
+
+@given(
+    after=st.integers(0, 60_000).map(lambda hours: datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=hours)),
+    zone=st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "UTC"]),
+    hour=st.integers(0, 23),
+    weekday=st.integers(0, 6),
+    cadence=st.sampled_from(["daily", "weekly"]),
+)
+def test_every_local_period_is_due_exactly_once(
+    after: datetime, zone: str, hour: int, weekday: int, cadence: str
+) -> None:
+    schedule = Cadence(cadence=cadence, hour=hour, weekday=weekday, time_zone=zone)
+    step = timedelta(days=1 if cadence == "daily" else 7)
+
+    first = next_due(schedule, after=after)
+    second = next_due(schedule, after=first)
+
+    assert after < first <= after + step + timedelta(hours=25)
+    days = [datetime.fromisoformat(period(schedule, due=due)) for due in (first, second)]
+    assert days[1] - days[0] == step
+
+
+def test_a_skipped_hour_means_the_next_valid_minute() -> None:
+    schedule = Cadence(cadence="daily", hour=2, time_zone="Europe/Berlin")
+
+    due = next_due(schedule, after=datetime(2026, 3, 28, 12, tzinfo=UTC))
+
+    assert due == datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
+
+
+def test_a_doubled_hour_means_its_first() -> None:
+    schedule = Cadence(cadence="daily", hour=2, time_zone="Europe/Berlin")
+
+    due = next_due(schedule, after=datetime(2026, 10, 24, 12, tzinfo=UTC))
+
+    assert due == datetime(2026, 10, 25, 0, 0, tzinfo=UTC)
