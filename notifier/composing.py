@@ -67,7 +67,13 @@ class Composer:
     def __call__(self, session: Session, claimed: Sequence[Claimed], now: datetime) -> list[Made]:
         """Compose claimed Deliveries; one that cannot be made does not keep back the rest."""
         inputs = self._read_inputs(session, [one for one in claimed if one.kind == "digest"])
-        return [self._make(session, one, inputs, now) for one in claimed]
+        alone = _first_of_each_reader(claimed)
+        return [
+            self._make(session, one, inputs, now)
+            if one.id in alone
+            else NothingToSay(delivery_id=one.id, reason="merged")
+            for one in claimed
+        ]
 
     def compose_digest(self, session: Session, reader_id: int) -> Digest | None:
         """The digest a reader would get now; None where there is nothing to say. For previews: nothing is written."""
@@ -273,6 +279,15 @@ class _Entry:
     def asked_by(self) -> News:
         """What they asked for that brought it: the study itself before a condition it belongs to."""
         return min(self.news, key=lambda item: (item.condition is not None, item.subscription_id))
+
+
+def _first_of_each_reader(claimed: Sequence[Claimed]) -> set[int]:
+    """Two open digests of one reader would tell the same: the first takes all along. Frozen ones are told apart."""
+    first: dict[tuple[object, ...], int] = {}
+    for one in claimed:
+        own = one.kind != "digest" or one.frozen
+        first.setdefault((one.id,) if own else ("reader", one.subscriber_id), one.id)
+    return set(first.values())
 
 
 def _by_trial(one: Claimed, inputs: _Inputs) -> dict[int, list[News]]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import CursorResult, String, exists, func, literal, select, update
+from sqlalchemy import String, exists, func, literal, select, update
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session
 
@@ -48,7 +48,7 @@ def insert_digests(session: Session, *, schedule_id: int, period: str | None, no
         Delivery.subscriber_id == news.c.subscriber_id,
         Delivery.kind == DIGEST,
         Delivery.state.in_(("waiting", "leased", "deferred")),
-        Delivery.in_data_at.is_(None),
+        Delivery.message_id.is_(None),
     )
     given_up = select(func.count()).where(
         Delivery.subscriber_id == news.c.subscriber_id, Delivery.state.in_(("unknown", "cancelled"))
@@ -70,5 +70,6 @@ def insert_digests(session: Session, *, schedule_id: int, period: str | None, no
     }
     rows = select(*row.values()).where(~on_its_way)
     statement = insert_for(session, Delivery).from_select(list(row), rows).on_conflict_do_nothing()
-    inserted: CursorResult[object] = session.execute(statement)  # type: ignore[assignment]  # an INSERT gives a cursor
-    return max(inserted.rowcount, 0)
+    # SQLAlchemy keeps the number of rows of an INSERT only where it is asked to.
+    counted = session.connection().execute(statement, execution_options={"preserve_rowcount": True})
+    return max(counted.rowcount, 0)
