@@ -4,28 +4,34 @@ import re
 
 # Said right before a number, these leave no doubt.
 _STRONG = (
-    r"t[eé]l(?:[eé]?f\w*|[eé]ph\w*|no|s|/fax)?|phone\w*|f[oó]n|telefax|fax\w*|faks\w*|handy\w*|gsm|whats ?app|viber|wechat"
-    r"|telegram|skype|hotline|helpline|infoline|call ?cent(?:er|re)|mobiles?|mobiel|mobil(?:e?telefon|nummer)?"
+    r"t[eé]l(?:[eé]?f\w*|[eé]ph\w*|no|s|/fax)?|phone\w*|f[oó]n|telefax|fax\w*|faks\w*|handy\w*|gsm|whats ?app"
+    r"|viber|wechat|telegram|skype|hotline|helpline|infoline|call ?cent(?:er|re)|mobiles?|mobiel"
+    r"|mobil(?:e?telefon|nummer)?"
     r"|m[oó]vil|móvel|mobilni|celular(?:es)?|cellulare|cell(?=\s?(?:phones?|no\b|number|[:.#]))|mob|ph|tlf|tfn|puh\w*"
     r"|komórk\w*|portable|poste|recapito|centralino|sähköposti|sími|matkapuhelin|kännykkä|teléfonos?|mov"
     r"|toll[- ]?free|landline|pagers?|beeper|switchboard|extension"
 )
 _STRONG_ABROAD = (
     r"тел\w*|факс\w*|моб\w*|τηλ\w*|κιν\w*|φαξ|电话|電話|手机|手機|传真|傳真|热线|熱線|联系方式|联系人|联系|聯絡|連絡先|携帯"
-    r"|전화\w*|휴대폰|핸드폰|팩스|연락처|هاتف|جوال|موبايل|تلفن|تليفون|طلفון|טלפון|נייד|פקס|โทร\w*|điện thoại|sđt|फ़ोन|फोन|मोबाइल|ফোন"
+    r"|전화\w*|휴대폰|핸드폰|팩스|연락처"
+    r"|هاتف|جوال|موبايل|تلفن|تليفون|طلفון|טלפון|נייד|פקס|โทร\w*|điện thoại|sđt|फ़ोन|फोन|मोबाइल|ফোন"
 )
 _WEAK = (
-    r"call\w*|dial\w*|contact\w*|kontakt\w*|contatt\w*|contat\w*|reach\w*|rings?|text(?= )|sms|office(?=\s?:)|direct(?=\s?:)"
-    r"|appel\w*|joindre|llam\w*|chiam\w*|anruf\w*|ruf\w*|rufen|dzwon\w*|lig(?:ue|ar)|bel(?:len)?|ring|soita|zavol\w*|volejte"
-    r"|hívja|sunați|aray[ıi]n\w*|iletişim|gọi|liên hệ|hubungi|позвон\w*|звон\w*|обра[тщ]\w*|связ\w*|(?<!\S)[TPMFC](?=\s?[:.])"
+    r"call\w*|dial\w*|contact\w*|kontakt\w*|contatt\w*|contat\w*|reach\w*|rings?|text(?= )|sms|office(?=\s?:)"
+    r"|direct(?=\s?:)|appel\w*|joindre|llam\w*|chiam\w*|anruf\w*|ruf\w*|rufen|dzwon\w*|lig(?:ue|ar)|bel(?:len)?|soita"
+    r"|zavol\w*|volejte|hívja|sunați|aray[ıi]n\w*|iletişim|gọi|liên hệ|hubungi|позвон\w*|звон\w*"
+    r"|обра[тщ]\w*|связ\w*|(?<!\S)[TPMFC](?=\s?[:.])"
 )
 _CUE = re.compile(
     rf"(?<![^\W\d_])(?:(?P<strong>{_STRONG})|(?P<weak>{_WEAK}))(?![a-zà-ÿ])|(?P<abroad>{_STRONG_ABROAD})", re.IGNORECASE
 )
 _GLUED_CUE = re.compile(
-    rf"(?:(?<![^\W\d_])(?:{_STRONG}|{_WEAK}|or|and|ou|und|oder|y|o)|{_STRONG_ABROAD}|[\u2e80-\uffdc])\.?:?\Z", re.IGNORECASE
+    rf"(?:(?<![^\W\d_])(?:{_STRONG}|{_WEAK}|or|and|ou|und|oder|y|o)|{_STRONG_ABROAD}|[\u2e80-\uffdc])[.:/-]{{0,2}}\Z",
+    re.IGNORECASE,
 )
-_CUE_BEHIND = re.compile(rf"\s?[(\[,–-]\s?(?:{_STRONG}|cell|office|work|home|direct|main|day|24h)(?![a-zà-ÿ])", re.IGNORECASE)
+_CUE_BEHIND = re.compile(
+    rf"\s?[(\[,–-]\s?(?:{_STRONG}|cell|office|work|home|direct|main|day|24h)(?![a-zà-ÿ])", re.IGNORECASE
+)
 
 # Between the cue and the digits these say that something else is counted or numbered.
 _OTHER_NUMBER = re.compile(
@@ -38,8 +44,8 @@ _NUMBERED = re.compile(
     r"(?:\b(?:ids?|identifier|numbers?|no|nr|nos|num|code|ref|reference|trial|study|studies|site|sites|patent|case|file|cat|catalog"
     r"|catalogue|cas|model|sn|accession|clone|gene|chr\w{0,2}|chromosome|permit|certificate|award|contract|project|decision|docket"
     r"|protocol|grant|irb|rec|iec|approval|registration|nct|isrctn|eudract|ctri|ind|version|lot|batch|serial|account|policy"
-    r"|insurance|isbn|issn|pmid|pmc|orcid|zip|code postal|postal|plz|meeting|dated|patients?|subjects?|participants?|total"
-    r"|of|least|about|approximately|over|nearly|to|x|by|times)\b|№|#|[<>≤≥=±×*€$£¥^~+§])[\s.:#()\\-]{0,3}(?:(?-i:[A-Z]{1,5})[\s:-]{1,2})?\Z",
+    r"|insurance|isbn|issn|pmid|pmc|orcid|zip|code postal|postal|plz|meeting|dated|patients?|subjects?|participants?"
+    r"|total|of|least|about|approximately|over|nearly|to|x|by|times)\b|№|#|[<>≤≥=±×*€$£¥^~+§])[\s.:#()\\-]{0,3}(?:(?-i:[A-Z]{1,5})[\s:-]{1,2})?\Z",
     re.IGNORECASE,
 )
 _COMPARED = re.compile(r"[<>≤≥±×€$£¥^§]\s?\Z")
@@ -69,9 +75,7 @@ def cue_before(text: str, start: int, low: int) -> str | None:
     A cue counts only if nothing between it and the digits says that they number something else.
     """
     window = text[max(low, start - _WINDOW) : start]
-    last = None
-    for last in _CUE.finditer(window):
-        pass
+    last = max(_CUE.finditer(window), key=re.Match.start, default=None)
     if last is None or last.lastgroup is None:
         return None
     gap = window[last.end() :]
@@ -98,7 +102,7 @@ def is_connected(between: str) -> bool:
 
 
 def is_numbered(text: str, start: int, *, unbroken: bool) -> bool:
-    """Whether the words right before say that the digits number or count something; unbroken digits after `ERC` do too."""
+    """Whether the words right before number or count something with the digits; `ERC` before unbroken ones does too."""
     before = text[max(0, start - 32) : start]
     return bool(_NUMBERED.search(before) or (unbroken and _ACRONYM.search(before)))
 

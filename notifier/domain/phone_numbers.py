@@ -5,26 +5,24 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import phonenumbers
 
-from notifier.domain import phone_cues
+from notifier.domain import phone_cues, phone_shapes
 
 Span = tuple[int, int]
 
 PHONE_MARK = "•••-•••-••••"
 
 _SPACES = r" \t\u00a0\u2000-\u200d\u202f\u2060\u3000\ufeff"
-_DASHES = r"\-‐‑‒–—−－"
-_SEPARATORS = rf"{_SPACES}{_DASHES}./()（）\[\]~～・·•_\\"
+_DASHES = phone_shapes.DASHES
+_SEPARATORS = rf"{_SPACES}{_DASHES}./()（）\[\]~～・·•\\"
 _RUN = re.compile(rf"\d(?:[{_SEPARATORS}+＋]{{0,4}}\d){{5,}}")
-# The cheap look is taken at one byte a sign: digits are 0, capitals A, separators a space. What is not Latin counts as a
-# digit, so that nothing is overlooked. Ten times as fast as the search for _RUN.
+# The cheap look is taken at one byte a sign: digits are 0, capitals A, separators a space. What is not Latin counts
+# as a digit, so that nothing is overlooked. Ten times as fast as the search for _RUN.
 _HINT = re.compile(rb"0(?:(?: {0,4}0){5,}|00 {1,2}[0A ]{0,8}AA)")
-_BYTE_CLASSES = bytes(
-    ord("0") if sign.isdecimal() or sign == "?" else ord("A") if "A" <= sign <= "Z" else ord(" ") if separates else ord("x")
-    for sign, separates in ((chr(code), chr(code) in "\t \xa0-./()[]~·\\+") for code in range(256))
+_BYTE_CLASSES = bytes.maketrans(
+    b"?0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ\t \xa0\xb7-./()[]~\\+", b"0" * 11 + b"A" * 26 + b" " * 14
 )
 _OPENING = re.compile(rf"(?:\\?[+＋(（\[][{_SPACES}]?){{1,3}}\Z")
 _VANITY = re.compile(
@@ -32,49 +30,17 @@ _VANITY = re.compile(
     r"(?=(?:-?[\dA-Z]){7,14}(?![\w]))(?:-?[\dA-Z]){7,14}"
 )
 _EXTENSION = re.compile(
-    r"[\s,;]{0,3}[(\[]?\s?(?:ext(?:ension|n)?s?|x|interno|int|poste|ramal|anexo|durchwahl|dw|nebenstelle|klappe|toestel|linka|wew"
-    r"|доб|вн|内線|分机|转|轉|내선|option|press|#)[\s.:#]{0,3}\d{1,6}(?:[/,-]\d{1,6})?(?!\d)",
+    r"[\s,;]{0,3}[(\[]?\s?(?:ext(?:ension|n)?s?|x|interno|int|poste|ramal|anexo|durchwahl|dw|nebenstelle"
+    r"|klappe|toestel|linka|wew|доб|вн|内線|分机|转|轉|내선|option|press|#)[\s.:#]{0,3}\d{1,6}(?:[/,-]\d{1,6})?(?!\d)",
     re.IGNORECASE,
 )
-_NAMED_EXTENSION = re.compile(r"[\s,;]{0,3}[(\[]?\s?(?:ext|x(?=\d)|durchwahl|ramal|anexo|доб|内線|分机|내선)", re.IGNORECASE)
+_NAMED_EXTENSION = re.compile(
+    r"[\s,;]{0,3}[(\[]?\s?(?:ext|x(?=\d)|durchwahl|ramal|anexo|доб|内線|分机|내선)", re.IGNORECASE
+)
 _SPLIT = re.compile(rf"\.[{_SPACES}]+|[{_SPACES}]{{3,}}")
 _INNER_PLUS = re.compile(r"(?<=[\d(（ ])[+＋]")
 _LIST_SPLIT = re.compile(rf"[{_SPACES}]?/[{_SPACES}]?|[{_SPACES}][{_DASHES}][{_SPACES}]|[{_SPACES}]{{2,}}")
 
-_DAY = r"(?:\d{1,2}[-./]\d{1,2}[-./](?:19|20)\d\d|(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2})"
-_MONTH_OR_YEAR = r"(?:\d{1,2}[-./](?:19|20)\d\d|(?:19|20)\d\d(?:[-./]\d{1,2})?)"
-_DATE = rf"(?:{_DAY}|{_MONTH_OR_YEAR})"
-_DECIMAL = r"(?:(?:0|[1-9]\d*)\.\d+|\d\d\.\d\d)"
-# What is never a telephone number, however it is introduced.
-_FOREIGN_SHAPE = re.compile(
-    rf"{_DAY}|{_DATE}\)?(?:[ ]?[{_DASHES}/ ][ ]?\(?{_DATE})+"
-    r"|\d{4}-\d{6}-\d{2}(?:[-/].*)?"  # EudraCT
-    r"|\d{4}-5\d{5}-\d{2}(?:-\d{2})?"  # CTIS
-    r"|0000-000\d-\d{4}-\d{3,4}"  # ORCID
-    rf"|{_DECIMAL}(?:[ ]?[{_DASHES}/][ ]?{_DECIMAL})*"  # decimals and their ranges
-    r"|\d{1,3}(?:\.\d{1,3}){3}|\d(?:\.\d+){5,}"  # network addresses, object identifiers
-    rf"|\d{{1,2}}(?:[/,]\d{{1,2}}){{3,}}|\d(?:[{_SPACES}{_DASHES}/]+\d){{5,}}"  # lists
-    rf"|[\d {_DASHES}.]*\d/7(?:[ ]?[{_DASHES}][ ]?\d+ \d/7)?"  # weeks and days of a pregnancy
-)
-# What may be a telephone number only if it is called one.
-_DOUBTFUL_SHAPE = re.compile(
-    r"\d{5}-\d{3,4}|\d{3}-\d{4}"  # postal codes
-    r"|\d{1,3}(?:[ .]\d{3})*[ .]000"  # thousands
-    r"|\d{1,2}(?: \d{3}){2}"
-    r"|.*/.*/.*"
-    rf"|\d{{1,3}}(?:[ .]\d{{3}})+[ ]?[{_DASHES}][ ]?\d{{1,3}}(?:[ .]\d{{3}})+"  # ranges of thousands
-    rf"|(?:.*\D)?{_DAY}(?:\D.*)?"
-    rf"|(?:19|20)\d\d[{_DASHES}/](?:(?:19|20)\d\d\b.*|\d{{3,9}})"  # years, and what is numbered by them
-    rf"|\d+0[ ]?[{_DASHES}][ ]?\d+0"  # ranges
-    r"|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"  # 20230131
-    r"|(\d)\1{6,}"
-)
-_NORTH_AMERICAN = re.compile(
-    rf"(?:(?:\+?1|001)[{_DASHES}. ]{{0,2}})?"
-    rf"(?:\([2-9]\d\d\)[{_DASHES}. ]{{0,2}}[2-9]\d\d[{_DASHES}. ]{{0,2}}\d{{4}}"
-    rf"|[2-9]\d\d[{_DASHES}./][ ]?[2-9]\d\d[ ]?[{_DASHES}. ][ ]?\d{{4}})"
-)
-_YEAR_FIRST = re.compile(r"(?:19|20)\d\d (?!\d{4}\Z)")
 _ABROAD = re.compile(r"00|011")
 _LINK = re.compile(r"://|www\.|doi|(?:^|\D)10\.\d{4}|@", re.IGNORECASE)
 _GLUED_NUMBERING = re.compile(r"[^\W\d_].*[-/#_.]\Z|[^\W_]\Z|[\d,]\Z")
@@ -129,14 +95,12 @@ def suspicious_places(text: str) -> Iterator[Span]:
     return (found.span() for found in _HINT.finditer(text.encode("latin-1", "replace").translate(_BYTE_CLASSES)))
 
 
-def find_phone_numbers(
-    text: str, *, regions: Sequence[str] = (), tails: AbstractSet[str] = frozenset()
-) -> list[Span]:
+def find_phone_numbers(text: str, *, regions: Sequence[str] = (), tails: AbstractSet[str] = frozenset()) -> list[Span]:
     """Where telephone numbers with their extensions stand in the text, in order, without overlap.
 
-    A number is recognised by a plus sign, by a cue such as "Tel.", by its North American notation, by following another
-    number, by ending in one of `tails`, or because it is valid in one of the `regions` (ISO codes of the record's sites).
-    Takes linear time.
+    A number is recognised by a plus sign, by a cue such as "Tel.", by its North American notation, by following
+    another number, by ending in one of `tails`, or because it is valid in one of the `regions` (ISO codes of the
+    record's sites). Takes linear time.
     """
     spans: list[Span] = []
     places = list(suspicious_places(text))
@@ -191,9 +155,13 @@ def _pieces_of_run(text: str, begin: int, end_of_run: int) -> Iterator[Span]:
 
 def _cuts(run: str) -> list[int]:
     cuts = {found.end() for found in _SPLIT.finditer(run)}
-    cuts |= {found.start() for found in _INNER_PLUS.finditer(run) if len(digits_of(run[max(0, found.start() - 12) : found.start()])) > 3}
+    cuts |= {
+        found.start()
+        for found in _INNER_PLUS.finditer(run)
+        if len(digits_of(run[max(0, found.start() - 12) : found.start()])) > 3
+    }
     previous = 0
-    for found in _LIST_SPLIT.finditer(run) if len(run) > _MOST_DIGITS else ():
+    for found in _LIST_SPLIT.finditer(run):
         following = run[found.end() : found.end() + 30]
         if len(digits_of(run[previous : found.start()])) > _KNOWN_TAIL and len(digits_of(following)) > _KNOWN_TAIL:
             cuts.add(found.end())
@@ -212,7 +180,7 @@ def _number_within(whole: _Candidate, regions: Sequence[str], tails: AbstractSet
     if _is_foreign(whole):
         return None
     text, start = whole.text, whole.start
-    if phone_cues.is_counted(text, whole.end) and _is_rising(whole.shown):
+    if phone_cues.is_counted(text, whole.end) and phone_shapes.is_rising_list(whole.shown):
         return None
     end = phone_cues.without_hours(text, start, whole.end)
     candidate = replace(whole, end=end) if end < whole.end else whole
@@ -220,7 +188,7 @@ def _number_within(whole: _Candidate, regions: Sequence[str], tails: AbstractSet
         return None
     if _is_called_number(candidate, tails):
         return start, end
-    if _YEAR_FIRST.match(candidate.shown) or phone_cues.is_numbered(text, start, unbroken=False):
+    if phone_shapes.begins_with_year(candidate.shown) or phone_cues.is_numbered(text, start, unbroken=False):
         return None
     part = next((part for part in _parts(candidate) if _looks_like_number(part, regions)), None)
     return _with_torn_groups(part, candidate) if part else None
@@ -239,7 +207,7 @@ def _is_foreign(candidate: _Candidate) -> bool:
     glued = _glued_before(candidate.text, candidate.start)
     if _GLUED_NUMBERING.search(glued) and not phone_cues.ends_in_cue(glued):
         return not (candidate.has_plus and glued[-1] in "-/.,_")
-    if candidate.end - candidate.start > 3 * _MOST_LISTED_DIGITS or _FOREIGN_SHAPE.fullmatch(candidate.shown):
+    if candidate.end - candidate.start > 3 * _MOST_LISTED_DIGITS or phone_shapes.is_foreign(candidate.shown):
         return True
     return _LINK.search(glued) is not None and not candidate.has_plus
 
@@ -261,7 +229,9 @@ def _is_called_number(candidate: _Candidate, tails: AbstractSet[str]) -> bool:
     cue = phone_cues.cue_before(candidate.text, candidate.start, candidate.low)
     if cue == "strong" or (cue and len(digits) > _FEWEST_DIGITS):
         return True
-    behind = phone_cues.cue_behind(candidate.text, candidate.end) or _NAMED_EXTENSION.match(candidate.text, candidate.end)
+    behind = phone_cues.cue_behind(candidate.text, candidate.end) or _NAMED_EXTENSION.match(
+        candidate.text, candidate.end
+    )
     if candidate.is_next or behind:
         return len(digits) > _FEWEST_DIGITS
     return candidate.has_plus and _is_international(candidate)
@@ -298,11 +268,13 @@ def _parts(candidate: _Candidate) -> Iterator[_Candidate]:
 def _looks_like_number(candidate: _Candidate, regions: Sequence[str]) -> bool:
     """A number that nothing announces: by its notation, or because a region has it."""
     text, shown, digits = candidate.text, candidate.shown, candidate.digits
-    if phone_cues.is_numbered(text, candidate.start, unbroken=shown.isdecimal()) or _GLUED_LETTERS.match(text, candidate.end):
+    if phone_cues.is_numbered(text, candidate.start, unbroken=shown.isdecimal()) or _GLUED_LETTERS.match(
+        text, candidate.end
+    ):
         return False
-    if _NORTH_AMERICAN.fullmatch(shown):
+    if phone_shapes.is_north_american(shown):
         return True
-    if not _FEWEST_DIGITS + 1 < len(digits) <= _MOST_DIGITS or _DOUBTFUL_SHAPE.fullmatch(shown) or _is_rising(shown):
+    if not _FEWEST_DIGITS + 1 < len(digits) <= _MOST_DIGITS or phone_shapes.is_doubtful(shown):
         return False
     abroad = _ABROAD.match(digits) if regions or shown != digits else None
     if abroad and _is_valid(_parsed("+" + digits[abroad.end() :], None)):
@@ -310,16 +282,8 @@ def _looks_like_number(candidate: _Candidate, regions: Sequence[str]) -> bool:
     return any(_is_national(shown, digits, region) for region in regions)
 
 
-def _is_rising(shown: str) -> bool:
-    """Whether the groups are a list such as `3-6-12-24-36` or `10 20 30 40`."""
-    groups = re.findall(r"\d+", shown)
-    if len(groups) < 4 or any(len(group) > 3 or group[0] == "0" for group in groups):
-        return False
-    return all(int(one) < int(other) for one, other in pairwise(groups))
-
-
 def _is_national(shown: str, digits: str, region: str) -> bool:
-    """Valid as dialled within the region; or with its country code but no plus sign, which allows for a slip of a digit."""
+    """Valid as dialled within the region, or with its country code but no plus sign; then a digit may be missing."""
     if _is_valid(_parsed(digits, region)):
         return True
     code = str(phonenumbers.country_code_for_region(region))

@@ -1,0 +1,474 @@
+"""Contact details go, everything else stays: made-up people, example domains and numbers kept free for fiction."""
+
+import copy
+import json
+import string
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from notifier.domain.dialling_regions import dialling_regions
+from notifier.domain.masking import (
+    EMAIL_MARK,
+    NO_CONTACTS,
+    PERSON_MARK,
+    PHONE_MARK,
+    KnownContacts,
+    collect_contacts,
+    mask_record,
+    mask_text,
+)
+
+EVERYWHERE = (
+    "AR",
+    "AT",
+    "BR",
+    "CN",
+    "DE",
+    "DK",
+    "ES",
+    "FR",
+    "GB",
+    "HK",
+    "IN",
+    "IT",
+    "JP",
+    "KR",
+    "NL",
+    "PL",
+    "TR",
+    "US",
+)
+LONGEST_SECONDS_PER_MEGABYTE = 30
+
+ADDRESSES = (
+    "roe@example.org",
+    "jane.roe+trial@mail.example.co.uk",
+    "o'roe@example.ie",
+    "JANE@EXAMPLE.COM",
+    "jane\\_roe@example.org",
+    "jürgen@müller.example.de",
+    "roe[@]example.org",
+    "roe(at)example.org",
+    "roe (at) example (dot) org",
+    "roe[at]example[.]org",
+    "roe{at}example.org",
+    "roe at example dot org",
+    "ROE AT EXAMPLE DOT ORG",
+    "jane dot roe at example dot org",
+    "roe-at-example.org",
+    "roe@@example.cn",
+    "roe＠example．cn",
+    "roe&#64;example.org",
+    "roe%40example.org",
+    "roe @ example . com",
+    "roe@ example.com",
+    "roe @example.com",
+    "roe@example..com",
+    "roe@.example.com",
+    "roe@example,com",
+    "roe@example. com",
+    "roe@\nexample.com",
+    "roe@gmail",
+    "roe@gmailcom",
+    "roe@163.com",
+    "15500000000@126.com",
+)
+
+NUMBERS = (
+    "617-555-0199",
+    "(617) 555-0199",
+    "1 (617) 5550199",
+    "1-617-555-0199",
+    "617.555.0199",
+    "+1 617 555 0199",
+    "+16175550199",
+    "＋1 617 555 0199",
+    "（+1）617 555 0199",
+    "+44 (0)20 7946 0958",
+    "+44.20.7946.0958",
+    "+61-2-5550-0123",
+    "(+61) 2 5550 0123",
+    "0044 20 7946 0958",
+    "+1 617 555 0199 ext. 123",
+    "617-555-0199 x123",
+    "(617) 555-0199, extension 12",
+    "+86 21 5550 0123 转 8012",
+    "1-877-CTEXAMP",
+    "1-800-4-EXAMPL",
+    "(800) CALL-NOW",
+)
+
+CUED_NUMBERS = (
+    "Tel: 0123456",
+    "Tel. 020 7946 0958",
+    "Phone number of the study nurse: 5550123",
+    "please call 5550 0123",
+    "contact us on 55501234",
+    "fax 6855/5501",
+    "Mobile - 07700900123",
+    "cell no. 7700 900123",
+    "Tél. : 01 99 00 12 34",
+    "Teléfono (24 h): 55 5501 2345",
+    "Telefon 030/23125 012",
+    "Тел.: 8 (495) 555-01-23",
+    "电话：021-55501234",
+    "電話13955501234",
+    "전화 02-555-0123",
+    "WhatsApp/0770 0900123",
+    "Tel0770900123",
+    "tel:+447700900123",
+    "Tel: 020 7946 0958 / 020 7946 0959",
+    "phone 5550123 or 5550124",
+    "7700900123 (mobile)",
+    "Tel. １２３４５５５０１２３",
+)
+
+HOME_NUMBERS = (
+    ("United States", "6175550199"),
+    ("China", "13800000000"),
+    ("France", "01 99 00 12 34"),
+    ("United Kingdom", "02079460958"),
+    ("United Kingdom", "44 20 7946 0958"),
+    ("Turkey (Türkiye)", "0212 555 01 23"),
+    ("Germany", "030 23125012"),
+    ("Italy", "040.3784319"),
+)
+
+LOOKALIKES = (
+    "NCT01234567, NCT 01234567 and U1111-1314-5561",
+    "EudraCT 2015-001894-41, CTIS 2023-503674-20-00",
+    "jRCT2031230046, ChiCTR2100045678, ChiCTR 2100045678, ISRCTN96912679",
+    "CTRI/2023/02/050123, UCV/2021-2022/140, NL65228.042.18, IRB#: 20-1234567",
+    "1U01AI123456-01A1, W81XWH-12-1-0123, grant agreement No 101057639, ERC 101012345",
+    "MK-3475-012-345, GSK5764227, BAY 80-6946, CAS 50-78-2, SNOMED CT 254837009",
+    "0.016mg/kg/IgE(IU/ml), 2000-2500IU/m2, 1 000 000 IU, 10000000 CFU, 1x10^9 cells",
+    "platelets 100 000 - 400 000/µL, WBC 4 500 - 11 000 /mm3, 12 345 678 reads",
+    "between 09:00-16:00, 08.00-16.00, on 2023-01-31, 31.01.2023, 20230131, 1/1/2002-1/1/2022",
+    "1995-2009, 2010 2011 2012, (2012-2014) 80 families, Version 1 08.02.2018",
+    "Weeks 0, 2, 4, 8, 12, 16, 20; days 1-7 8-14 15-21; 3-6-12-24-36 months; 10 20 30 40 50 mg",
+    "HPV 16/18/31/33/35/39/45, 28 0/7-36 6/7 weeks, 140/90 - 160/100, 95% CI 81.8 - 95.6",
+    "52242-1009, 17210-080, 862-8655, M5G 2M9, 45.50884,-73.58781",
+    "Lancet 2020 395 1054-62; 24(5):429-440. doi: 10.1016/S1474-4422(25)00065-1. PMID: 32145678",
+    "https://example.org/trial/listing/3042471234 and 10.1023/a:1026111029376",
+    "insurance number: 07229622-2",
+    "Phone interviews 2019-2020, telephone follow-up at 30 60 90 120 days, calls at weeks 1 2 4 8 12 16",
+    "the phone interview in 500 patients aged 18-65, PD-1 12 345 678 cells",
+    "hg19 chr7:140453136-140453137, IBAN DE89 3704 0044 0532 0130 00, ORCID 0000-0002-1825-0097",
+    "10 Gy @ 2 Gy per fraction, Research @ Bon Secours, 2 control subj @ 13 centers",
+    "RGT2W@2.16.840.1.113883.2.1.3.2.4.18.48",
+    "Example@Home consortium, Care@Home. In the study, Care@Home, it is",
+    "follow @exampleclinic, https://example.com/@user.name/post",
+    "look at example.org, meet at the centre",
+)
+
+RECORD: dict[str, Any] = {
+    "protocolSection": {
+        "identificationModule": {"nctId": "NCT01234567", "orgStudyIdInfo": {"id": "6175550199"}},
+        "sponsorCollaboratorsModule": {
+            "responsibleParty": {"investigatorFullName": "Jane Q Roe", "investigatorAffiliation": "617-555-0142"},
+            "leadSponsor": {"name": "Acme Pharma", "class": "INDUSTRY"},
+        },
+        "descriptionModule": {"briefSummary": "Ask Dr. Jane Roe, MD, on 555 0 123 or at roe@example.org (6175550123)."},
+        "contactsLocationsModule": {
+            "centralContacts": [
+                {
+                    "name": "Jane Q. Roe, MD",
+                    "role": "CONTACT",
+                    "phone": "617-555-0123",
+                    "phoneExt": "77",
+                    "email": "r@x.org",
+                },
+                {"name": "Call 1-877-CTEXAMP", "role": "CONTACT", "phone": "1-877-555-0123"},
+            ],
+            "overallOfficials": [{"name": "John Doe", "affiliation": "66855501234", "role": "PRINCIPAL_INVESTIGATOR"}],
+            "locations": [
+                {
+                    "facility": "Example Hospital, 617-555-0188",
+                    "city": "Boston",
+                    "zip": "02115-6175",
+                    "country": "United States",
+                    "geoPoint": {"lat": 42.35843, "lon": -71.05977},
+                    "contacts": [{"role": "CONTACT", "email": "site@example.org"}],
+                }
+            ],
+        },
+        "referencesModule": {
+            "references": [{"citation": "Roe J. 2020;617(5):5550199. doi: 10.1/6175559999. roe@x.org"}]
+        },
+    },
+    "resultsSection": {
+        "moreInfoModule": {
+            "pointOfContact": {
+                "title": "John Doe",
+                "organization": "Acme, roe@x.org",
+                "phone": "6175550123",
+                "phoneExt": "5",
+            }
+        },
+    },
+    "hasResults": True,
+}
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("sentence", ["{}", "Write to {} for more.", "Contact: {}, or call", "({})"])
+def test_an_address_is_masked_however_it_is_bent(address: str, sentence: str) -> None:
+    assert mask_text(sentence.format(address)) == sentence.format(EMAIL_MARK)
+
+
+@pytest.mark.parametrize(
+    "text", ["e-mail: roe@hospital", "Email: roe at example.org", "邮箱roe@example.cn", "mailto:roe@x.de"]
+)
+def test_an_address_after_the_word_mail_may_be_incomplete(text: str) -> None:
+    masked = mask_text(text)
+
+    assert EMAIL_MARK in masked
+    assert "roe" not in masked
+
+
+def test_the_words_around_an_address_stay() -> None:
+    text = "To gain access, write to roe@example.org.To follow us, see example.org; doe@example.org/roe@example.org"
+
+    assert mask_text(text) == (
+        f"To gain access, write to {EMAIL_MARK}.To follow us, see example.org; {EMAIL_MARK}/{EMAIL_MARK}"
+    )
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("sentence", ["{}", "Ask {} for more.", "Jane's desk, {}, is open"])
+def test_a_number_in_clear_notation_is_masked_without_being_announced(number: str, sentence: str) -> None:
+    assert mask_text(sentence.format(number), regions=("US",)) == sentence.format(PHONE_MARK)
+
+
+@pytest.mark.parametrize("text", CUED_NUMBERS)
+def test_a_number_is_masked_where_it_is_called_one(text: str) -> None:
+    masked = mask_text(text)
+
+    assert PHONE_MARK in masked
+    assert not any(len(group) > 2 for group in _digit_groups(masked))
+
+
+@pytest.mark.parametrize(("country", "number"), HOME_NUMBERS)
+def test_a_national_number_is_masked_in_a_record_with_sites_there(country: str, number: str) -> None:
+    assert mask_text(f"Ask {number} about it", regions=dialling_regions([country])) == f"Ask {PHONE_MARK} about it"
+
+
+@pytest.mark.parametrize("text", ["1-877-555-0123 9 AM - 5 PM", "+1 617 555 0199 24 hours a day"])
+def test_hours_behind_a_number_stay(text: str) -> None:
+    assert mask_text(text) in (f"{PHONE_MARK} 9 AM - 5 PM", f"{PHONE_MARK} 24 hours a day")
+
+
+@pytest.mark.parametrize("regions", [(), EVERYWHERE], ids=["nowhere", "everywhere"])
+@pytest.mark.parametrize("text", LOOKALIKES)
+def test_what_only_looks_like_a_contact_stays(text: str, regions: tuple[str, ...]) -> None:
+    assert mask_text(text, regions=regions) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Dr. Jane Roe, MD leads",
+        "Jane Q. Roe leads",
+        "JANE ROE leads",
+        "Roe, Jane leads",
+        "Prof. Roe leads",
+        "J. Roe leads",
+    ],
+)
+def test_a_known_person_is_masked_in_the_usual_spellings(text: str) -> None:
+    known = KnownContacts(names=frozenset({"Jane Roe"}))
+
+    assert mask_text(text, known=known) == f"{PERSON_MARK} leads"
+
+
+@pytest.mark.parametrize(
+    "name", ["Study Director", "Acme Clinical Trials Call Center", "Eli Acme", "Roe Clinic", "Roe", "Site 0366"]
+)
+def test_a_role_or_a_firm_is_no_person(name: str) -> None:
+    record = {"centralContacts": [{"name": name}], "leadSponsor": {"name": "Eli Acme and Company"}}
+
+    assert collect_contacts(record).names == frozenset()
+
+
+def test_a_known_number_is_masked_in_another_notation() -> None:
+    known = collect_contacts({"contacts": [{"phone": "+86-021-5550-1234"}]})
+
+    assert mask_text("See 02155501234, see 5550 1234", known=known) == f"See {PHONE_MARK}, see {PHONE_MARK}"
+
+
+def test_a_record_keeps_no_contact_detail() -> None:
+    shown = json.dumps(mask_record(RECORD), ensure_ascii=False)
+
+    for detail in (
+        "Roe,",
+        "Jane",
+        "John",
+        "Doe",
+        "555-01",
+        "5550123",
+        "CTEXAMP",
+        "roe@",
+        "r@x",
+        "site@",
+        "66855501234",
+        '"77"',
+    ):
+        assert detail not in shown
+
+
+def test_a_contact_becomes_its_role_and_the_marks_of_what_it_had() -> None:
+    masked = mask_record(RECORD)
+    module = masked["protocolSection"]["contactsLocationsModule"]  # type: ignore[index]
+
+    assert module["centralContacts"] == [
+        {"role": "CONTACT", "phone": PHONE_MARK, "email": EMAIL_MARK},
+        {"role": "CONTACT", "phone": PHONE_MARK},
+    ]
+    assert module["locations"][0]["contacts"] == [{"role": "CONTACT", "email": EMAIL_MARK}]
+    assert module["overallOfficials"] == [
+        {"name": PERSON_MARK, "affiliation": PHONE_MARK, "role": "PRINCIPAL_INVESTIGATOR"}
+    ]
+    assert masked["resultsSection"]["moreInfoModule"]["pointOfContact"] == {  # type: ignore[index]
+        "organization": f"Acme, {EMAIL_MARK}",
+        "phone": PHONE_MARK,
+    }
+
+
+def test_numbers_dates_places_and_sources_stay() -> None:
+    before, after = RECORD["protocolSection"], mask_record(RECORD)["protocolSection"]
+    site_before, site_after = (part["contactsLocationsModule"]["locations"][0] for part in (before, after))  # type: ignore[index]
+
+    assert after["identificationModule"] == before["identificationModule"]  # type: ignore[index]
+    assert {key: site_after[key] for key in ("city", "zip", "country", "geoPoint")} == {
+        key: site_before[key] for key in ("city", "zip", "country", "geoPoint")
+    }
+    citation = after["referencesModule"]["references"][0]["citation"]  # type: ignore[index]
+    assert citation == f"Roe J. 2020;617(5):5550199. doi: 10.1/6175559999. {EMAIL_MARK}"
+
+
+def test_the_record_given_is_left_as_it_is() -> None:
+    given_record = copy.deepcopy(RECORD)
+
+    mask_record(given_record)
+
+    assert given_record == RECORD
+
+
+def test_masking_a_masked_record_changes_nothing() -> None:
+    once = mask_record(RECORD)
+
+    assert mask_record(once) == once
+
+
+@pytest.mark.parametrize(
+    ("contacts", "expected"),
+    [
+        (None, None),
+        ([], []),
+        ("Jane Roe, 617-555-0123", PERSON_MARK),
+        (["Jane Roe"], [PERSON_MARK]),
+        ({"name": ["Jane Roe"], "phone": 6175550123}, {"phone": PHONE_MARK}),
+        ([{"phone": None, "email": "", "role": ["CONTACT"]}], [{"role": ["CONTACT"]}]),
+        ([[{"name": 5, "email": ["a@example.org"]}]], [[{"email": EMAIL_MARK}]]),
+    ],
+)
+def test_contacts_of_any_shape_are_masked(contacts: object, expected: object) -> None:
+    masked = mask_record({"contactsLocationsModule": {"centralContacts": contacts}, "note": "Jane Roe 617-555-0123"})
+
+    assert masked["contactsLocationsModule"] == {"centralContacts": expected}
+    assert "555" not in str(masked["note"])
+
+
+def test_a_detail_in_a_field_nobody_expects_is_masked() -> None:
+    masked = mask_record({"someModule": {"phone": "12", "email": "x", "phoneExt": "7", "deep": [["roe@example.org"]]}})
+
+    assert masked == {"someModule": {"phone": PHONE_MARK, "email": EMAIL_MARK, "deep": [[EMAIL_MARK]]}}
+
+
+def test_what_is_known_is_never_printed() -> None:
+    known = collect_contacts(RECORD)
+
+    assert known != NO_CONTACTS
+    assert "Roe" not in repr(known)
+    assert "5550123" not in repr(known)
+
+
+@pytest.mark.parametrize(
+    "country", ["Korea, Republic of", "South Korea", "Turkey", "Turkey (Türkiye)", "Russian Federation"]
+)
+def test_the_registrys_country_names_are_known(country: str) -> None:
+    assert len(dialling_regions([country])) == 1
+
+
+def test_an_unknown_country_is_left_out() -> None:
+    assert dialling_regions(["Iran, Islamic Republic of", "Nowhere", "Iran", "Côte D'Ivoire", "Czechia"]) == (
+        "CI",
+        "CZ",
+        "IR",
+    )
+
+
+letters = st.text(alphabet=string.ascii_letters + " .,;:-()\n\\*éß中•", max_size=60)
+anything = st.text(alphabet=string.ascii_letters + string.digits * 4 + " .,;:-()/+@[]\n\\x•电话", max_size=80)
+
+
+@given(letters)
+def test_text_without_digits_and_signs_stays(text: str) -> None:
+    assert mask_text(text, regions=EVERYWHERE) == text
+
+
+@settings(max_examples=300)
+@given(anything)
+def test_masking_masked_text_changes_nothing(text: str) -> None:
+    once = mask_text(text, regions=EVERYWHERE)
+
+    assert mask_text(once, regions=EVERYWHERE) == once
+
+
+@given(letters, st.from_regex(r"[a-z]{2,9}(\.[a-z]{2,9})?@[a-z]{3,9}\.(org|com|de|co\.uk)", fullmatch=True), letters)
+def test_an_address_is_gone_from_any_surroundings(before: str, address: str, after: str) -> None:
+    assert address not in mask_text(f"{before} {address} {after}")
+
+
+@given(letters, st.from_regex(r"\+(1|33|44|49|86)[ -]?[1-9][0-9]{2}[ -][0-9]{3}[ -]?[0-9]{4}", fullmatch=True), letters)
+def test_a_number_is_gone_from_any_surroundings(before: str, number: str, after: str) -> None:
+    assert number not in mask_text(f"{before} {number} {after}")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | anything,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "contacts", "phone", "email", "id", "x"]), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["contacts", "overallOfficials", "protocolSection", "y"]), json_values, max_size=4)
+)
+def test_a_record_of_any_shape_is_masked_once_and_for_all(record: dict[str, Any]) -> None:
+    once = mask_record(record)
+
+    assert mask_record(once) == once
+    assert once.keys() == record.keys()
+
+
+@pytest.mark.parametrize(
+    "unit", ["@", "1", "-", " ", "1 ", "a@", "a@a.", "12/", "+1 617 555 0199 ", "tel 1234567 ", "a at b dot "]
+)
+def test_hostile_text_takes_linear_time(unit: str) -> None:
+    started = time.process_time()
+
+    mask_text(unit * (200_000 // len(unit)), regions=("US", "DE"))
+
+    assert time.process_time() - started < LONGEST_SECONDS_PER_MEGABYTE / 5
+
+
+def _digit_groups(text: str) -> list[str]:
+    return "".join(sign if sign.isdecimal() else " " for sign in text).split()
