@@ -30,7 +30,7 @@ from notifier.store.addresses import read_address
 from notifier.store.database import open_database
 from notifier.subscribing import subscribe_directly
 from notifier.web.app import create_app
-from notifier.web.serving import web_config
+from notifier.web.serving import run_server, web_config
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 conditions = typer.Typer(no_args_is_help=True, help="The conditions that studies held here are about.")
@@ -74,7 +74,8 @@ def web() -> None:
     """The pages and the API, in a process of their own."""
     installation = _installation()
     queues.configure(installation.settings)
-    uvicorn.Server(web_config(create_app(installation), installation.settings)).run()
+    run_server(uvicorn.Server(web_config(create_app(installation), installation.settings)))
+    installation.close()
 
 
 @app.command("worker")
@@ -262,12 +263,13 @@ def _run_celery(*arguments: str) -> None:
     celery_program.main(["--app", "notifier.worker", *arguments], prog_name="notifier", standalone_mode=False)
 
 
-def _announce(settings: Settings) -> None:
+def _announce(settings: Settings, fresh: bool) -> None:
+    news = "A sample study has just changed: its digest is on its way to the mailbox."
     err.print(
         f"\n  Pages     {settings.base_url}/\n"
         f"  Mailbox   {settings.base_url}/mailbox\n"
         f"  API       {settings.base_url}/api/docs\n\n"
-        "  A sample study has just changed: its digest is on its way to the mailbox.\n"
+        f"  {news if fresh else 'Everything is as you left it.'}\n"
         "  Ctrl-C stops everything.\n",
         markup=False,
     )

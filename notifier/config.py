@@ -32,7 +32,7 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(Path("var"), description="Folder of the embedded default: database, keys, mailbox.")
     database_url: str = Field("", description="sqlite:///file or postgresql://user:password@host/name.")
-    broker_url: str = Field("memory://", description="Celery's broker: memory:// (embedded) or redis://host:6379/0.")
+    broker_url: str = Field("memory://localhost", description="Celery's broker: memory:// (embedded) or redis://…")
     smtp_url: str = Field("", description="smtp[s]://user:password@host:port, with ?starttls=required.")
     base_url: str = Field("", description="Public address of the web pages; links in mails begin with it.")
     bind: str = Field("127.0.0.1", description="Address the web server listens on.")

@@ -27,7 +27,7 @@ from notifier.store import trial_store
 from notifier.store.addresses import read_address
 from notifier.subscribing import subscribe_directly
 from notifier.web.app import create_app
-from notifier.web.serving import web_config
+from notifier.web.serving import run_server, web_config
 
 PORTS = "ports.json"
 STOP_SECONDS = 20
@@ -37,7 +37,8 @@ SAMPLE_READERS = (
     ("ben@example.org", Wish(condition="Stroke", wants=EVERYTHING, cadence=Cadence(cadence="instant"))),
 )
 
-Announce = Callable[[Settings], None]
+Announce = Callable[[Settings, bool], None]
+"""Told the settings as they came out, and whether this is the first start in this folder."""
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +48,7 @@ def serve(settings: Settings, *, announce: Announce) -> None:
 
     Args:
         settings: of the embedded default; what is not set is chosen once and remembered in the data folder.
-        announce: called with the settings as they came out, once the pages answer.
+        announce: called once the pages answer.
 
     Raises:
         ConfigurationError: a setting cannot be used, or another instance runs in this folder.
@@ -63,7 +64,7 @@ def serve(settings: Settings, *, announce: Announce) -> None:
         if fresh:
             queues.ring(queues.MATCH_CHANGES)
         queues.ring(queues.SWEEP)
-        _serve_web(installation, mailbox, announce=announce)
+        _serve_web(installation, mailbox, tell=lambda: announce(settings, fresh))
 
 
 def settle(settings: Settings) -> Settings:
@@ -113,20 +114,20 @@ def _samples(name: str) -> list[FoundRecord]:
     return [FoundRecord(place=f"samples/{name}", record=record) for record in json.loads(text)]
 
 
-def _serve_web(installation: Installation, mailbox: Mailbox | None, *, announce: Announce) -> None:
+def _serve_web(installation: Installation, mailbox: Mailbox | None, *, tell: Callable[[], None]) -> None:
     settings = installation.settings
     server = uvicorn.Server(web_config(create_app(installation, mailbox=mailbox), settings))
-    waiting = threading.Thread(target=_announce_when_started, args=(server, settings, announce), daemon=True)
+    waiting = threading.Thread(target=_tell_when_started, args=(server, tell), daemon=True)
     waiting.start()
-    server.run()
+    run_server(server)
 
 
-def _announce_when_started(server: uvicorn.Server, settings: Settings, announce: Announce) -> None:
+def _tell_when_started(server: uvicorn.Server, tell: Callable[[], None]) -> None:
     while not server.started:
         if server.should_exit:
             return
         time.sleep(0.05)
-    announce(settings)
+    tell()
 
 
 @contextmanager

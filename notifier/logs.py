@@ -12,7 +12,20 @@ from notifier.domain.mail_addresses import find_mail_addresses, may_hold_address
 
 ADDRESS_MARK = "[address]"
 _OWN_HANDLERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "celery", "celery.task", "celery.redirected")
-_CHATTY = ("alembic", "mail.log", "kombu", "amqp", "asyncio", "httpcore", "httpx")
+_CHATTY = (
+    "alembic",
+    "amqp",
+    "asyncio",
+    "celery.app.trace",
+    "celery.beat",
+    "celery.worker.consumer.connection",
+    "celery.worker.strategy",
+    "httpcore",
+    "httpx",
+    "kombu",
+    "mail.log",
+    "uvicorn.error",
+)
 _DEEPEST = 6
 
 

@@ -1,5 +1,8 @@
 """How the web server runs, the same in one process and in its own."""
 
+import signal
+from types import FrameType
+
 import uvicorn
 from fastapi import FastAPI
 
@@ -19,3 +22,17 @@ def web_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=10,
     )
+
+
+def run_server(server: uvicorn.Server) -> None:
+    """Serve until SIGINT or SIGTERM, then return, so that whoever called can stop the rest."""
+    # uvicorn raises the signal once more after its own shutdown; unhandled, it would end the process there and then.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        server.run()
+    except KeyboardInterrupt:
+        return
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
