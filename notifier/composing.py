@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-import structlog
 from sqlalchemy.orm import Session
 
 from notifier.domain.cards import History, build_card
 from notifier.domain.changes import Weight, heaviest
 from notifier.domain.comparing import compare
-from notifier.domain.deliveries import CannotCompose, Claimed, Composed, NothingToSay, Span
+from notifier.domain.deliveries import Claimed, Composed, NothingToSay, Span
 from notifier.domain.digests import Card, Confirmation, Digest, PreferencesLink, Section
 from notifier.domain.reasons import cadence_in_words, heading_for, reason_for
 from notifier.domain.trials import day_of
@@ -26,9 +25,7 @@ from notifier.store.models import PendingRequest
 KEPT_CARDS = 5_000
 """Cards kept between mails: readers of one study share one."""
 
-log = structlog.get_logger(__name__)
-
-Made = Composed | NothingToSay | CannotCompose
+Made = Composed | NothingToSay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +62,11 @@ class Composer:
         self._cards: dict[tuple[int, int, int, str], Card | None] = {}
 
     def __call__(self, session: Session, claimed: Sequence[Claimed], now: datetime) -> list[Made]:
-        """Compose claimed Deliveries; one that cannot be made does not keep back the rest."""
+        """Compose claimed Deliveries.
+
+        Raises:
+            ConfigurationError: a secret is missing, so that addresses cannot be opened.
+        """
         inputs = self._read_inputs(session, [one for one in claimed if one.kind == "digest"])
         alone = _first_of_each_reader(claimed)
         return [
@@ -86,15 +87,11 @@ class Composer:
         return self._digest(inputs.readers[reader_id], told, inputs) if told else None
 
     def _make(self, session: Session, one: Claimed, inputs: _Inputs, now: datetime) -> Made:
-        try:
-            if one.kind == "digest":
-                return self._make_digest(session, one, inputs, now)
-            if one.kind == "preferences":
-                return self._make_preferences(session, one, now)
-            return self._make_confirmation(session, one, now)
-        except Exception as error:  # a poisoned mail must not keep the others back
-            log.exception("delivery.unmakeable", delivery=one.id, kind=one.kind)
-            return CannotCompose(delivery_id=one.id, reason=f"could not be composed: {type(error).__name__}")
+        if one.kind == "digest":
+            return self._make_digest(session, one, inputs, now)
+        if one.kind == "preferences":
+            return self._make_preferences(session, one, now)
+        return self._make_confirmation(session, one, now)
 
     def _read_inputs(self, session: Session, digests: Sequence[Claimed]) -> _Inputs:
         readers = {one.subscriber_id for one in digests if one.subscriber_id is not None}

@@ -29,20 +29,21 @@ class Address:
 def read_address(text: str) -> Address:
     """Read one e-mail address as somebody typed it.
 
-    The comparable form folds case and writes the domain in ASCII, so that twins are one mailbox. RFC 5321 allows a
-    server to tell case apart in the local part; none in use does.
+    It is kept in ASCII, the domain as IDNA writes it, and compared without case, so that twins are one mailbox. RFC 5321
+    allows a server to tell case apart in the local part; none in use does. A local part outside ASCII needs SMTPUTF8
+    (RFC 6531) all the way to the mailbox, so it is refused here rather than failing later.
 
     Raises:
         InvalidAddress: it is not one address that mail can be sent to; the message never repeats it.
     """
     try:
-        found = validate_email(text.strip(), check_deliverability=False, allow_quoted_local=False, strict=True)
-    except EmailNotValidError:
+        found = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False, strict=True)
+    except (EmailNotValidError, UnicodeError):
         raise InvalidAddress(
             "This does not look like an e-mail address. It should look like name@example.org."
         ) from None
-    domain = found.ascii_domain or found.domain
-    return Address(text=found.normalized, comparable=f"{found.local_part.casefold()}@{domain.lower()}")
+    text = found.ascii_email or found.normalized
+    return Address(text=text, comparable=text.lower())
 
 
 class AddressKeys:
