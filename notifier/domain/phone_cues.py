@@ -59,12 +59,12 @@ _UNIT = re.compile(
     r"|cm|nm|m2|km|kcal|kj|mosm|mmol|nmol|pmol|days?|weeks?|wks?|months?|years?|yrs?|hours?|hrs?|h|min|minutes?|sec|seconds?|times"
     r"|patients?|participants?|subjects?|people|persons?|children|women|men|births?|cases?|individuals?|inhabitants|particles|events"
     r"|reads?|genes?|usd|eur|euros?|dollars?|rmb|yuan|steps?|platelets?|spores|viable|counts?|organisms|bacteria|parasites|population"
-    r"|deaths?|adults?|infants?|visits?|samples?|x\s?10|am|pm|a\.m|p\.m|est|edt|cet|utc|gmt|mon|monday)\b)|:\d)",
+    r"|deaths?|adults?|infants?|visits?|samples?|x\s?10)\b)|:\d)",
     re.IGNORECASE,
 )
 _ACRONYM = re.compile(r"(?:(?=\w*[A-Z]\w*[A-Z])[A-Za-z]{3,}|\b[A-Z]{2})[ :]{0,2}\Z")
 _HOUR = re.compile(r"\s?(?:(?:a\.?m|p\.?m|h|hrs?|hours?|est|edt|cet|utc|gmt|mon|monday|days?)\b|:\d)", re.IGNORECASE)
-_SHORT_TAIL = re.compile(r"[ \u00a0](?:\d{1,4}|\d{1,2}\s?[-–]\s?\d{1,2})\Z")
+_SHORT_TAIL = re.compile(r"[ \u00a0](?:[01]?\d|2[0-4])(?:\s?[-–]\s?(?:[01]?\d|2[0-4]))?\Z")
 _LONGEST_GAP = {"strong": 45, "abroad": 30, "weak": 32}
 _WINDOW = 70
 

@@ -171,7 +171,8 @@ def _cuts(run: str) -> list[int]:
 
 def _balanced(text: str, start: int, end: int) -> Span:
     """Without an opening bracket whose partner stands outside."""
-    while start < end and text[start] in "([（" and not any(sign in text[start:end] for sign in ")]）"):
+    skipped = "\\ " if any(sign in text[start:end] for sign in ")]）") else "\\ ([（"
+    while start < end and text[start] in skipped:
         start += 1
     return start, end
 
@@ -182,9 +183,9 @@ def _number_within(whole: _Candidate, regions: Sequence[str], tails: AbstractSet
     text, start = whole.text, whole.start
     if phone_cues.is_counted(text, whole.end) and phone_shapes.is_rising_list(whole.shown):
         return None
-    end = phone_cues.without_hours(text, start, whole.end)
+    end = whole.end if _is_complete(whole) else phone_cues.without_hours(text, start, whole.end)
     candidate = replace(whole, end=end) if end < whole.end else whole
-    if end == whole.end and phone_cues.is_counted(text, end):
+    if phone_cues.is_counted(text, end) and end == whole.end and not _is_unmistakable(candidate):
         return None
     if _is_called_number(candidate, tails):
         return start, end
@@ -235,6 +236,17 @@ def _is_called_number(candidate: _Candidate, tails: AbstractSet[str]) -> bool:
     if candidate.is_next or behind:
         return len(digits) > _FEWEST_DIGITS
     return candidate.has_plus and _is_international(candidate)
+
+
+def _is_complete(candidate: _Candidate) -> bool:
+    """Whether the digits are just as many as a number with this country code has."""
+    return candidate.has_plus and _is_valid(_parsed("+" + candidate.digits, None))
+
+
+def _is_unmistakable(candidate: _Candidate) -> bool:
+    """Whether the notation alone says that it is a telephone number, whatever follows."""
+    international = candidate.has_plus and len(candidate.digits) > _FEWEST_DIGITS + 2 and _is_international(candidate)
+    return international or phone_shapes.is_north_american(candidate.shown)
 
 
 def _is_international(candidate: _Candidate) -> bool:

@@ -257,9 +257,12 @@ def test_a_national_number_is_masked_in_a_record_with_sites_there(country: str, 
     assert mask_text(f"Ask {number} about it", regions=dialling_regions([country])) == f"Ask {PHONE_MARK} about it"
 
 
-@pytest.mark.parametrize("text", ["1-877-555-0123 9 AM - 5 PM", "+1 617 555 0199 24 hours a day"])
-def test_hours_behind_a_number_stay(text: str) -> None:
-    assert mask_text(text) in (f"{PHONE_MARK} 9 AM - 5 PM", f"{PHONE_MARK} 24 hours a day")
+@pytest.mark.parametrize(
+    "hours", ["9 AM - 5 PM", "24 hours a day", "Mon - Fri 9 AM - 5 PM", "8:30-17:00", "days only", "h 8-12"]
+)
+@pytest.mark.parametrize("number", ["1-877-555-0123", "+1 617 555 0199"])
+def test_hours_behind_a_number_stay(number: str, hours: str) -> None:
+    assert mask_text(f"Call {number} {hours}") == f"Call {PHONE_MARK} {hours}"
 
 
 @pytest.mark.parametrize("regions", [(), EVERYWHERE], ids=["nowhere", "everywhere"])
@@ -412,16 +415,19 @@ def test_an_unknown_country_is_left_out() -> None:
     )
 
 
+# No deadline: the first use of a region loads its numbers, and the machine may be busy.
+unhurried = settings(deadline=None)
 letters = st.text(alphabet=string.ascii_letters + " .,;:-()\n\\*éß中•", max_size=60)
 anything = st.text(alphabet=string.ascii_letters + string.digits * 4 + " .,;:-()/+@[]\n\\x•电话", max_size=80)
 
 
+@unhurried
 @given(letters)
 def test_text_without_digits_and_signs_stays(text: str) -> None:
     assert mask_text(text, regions=EVERYWHERE) == text
 
 
-@settings(max_examples=300)
+@unhurried
 @given(anything)
 def test_masking_masked_text_changes_nothing(text: str) -> None:
     once = mask_text(text, regions=EVERYWHERE)
@@ -429,11 +435,13 @@ def test_masking_masked_text_changes_nothing(text: str) -> None:
     assert mask_text(once, regions=EVERYWHERE) == once
 
 
+@unhurried
 @given(letters, st.from_regex(r"[a-z]{2,9}(\.[a-z]{2,9})?@[a-z]{3,9}\.(org|com|de|co\.uk)", fullmatch=True), letters)
 def test_an_address_is_gone_from_any_surroundings(before: str, address: str, after: str) -> None:
     assert address not in mask_text(f"{before} {address} {after}")
 
 
+@unhurried
 @given(letters, st.from_regex(r"\+(1|33|44|49|86)[ -]?[1-9][0-9]{2}[ -][0-9]{3}[ -]?[0-9]{4}", fullmatch=True), letters)
 def test_a_number_is_gone_from_any_surroundings(before: str, number: str, after: str) -> None:
     assert number not in mask_text(f"{before} {number} {after}")
@@ -449,6 +457,7 @@ json_values = st.recursive(
 )
 
 
+@unhurried
 @given(
     st.dictionaries(st.sampled_from(["contacts", "overallOfficials", "protocolSection", "y"]), json_values, max_size=4)
 )
