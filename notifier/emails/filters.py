@@ -12,7 +12,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime
 from markupsafe import Markup, escape
 
-from notifier.domain.digests import ChangeLine
+from notifier.domain.digests import ChangeLine, MaskedContact
 
 COLUMNS = 72
 LONGEST_VALUE = 280
@@ -68,6 +68,18 @@ def sides(line: ChangeLine) -> tuple[str | None, str | None]:
         return clipped(before), clipped(after)
     start = before.rfind(" ", 0, max(alike - 80, 1)) + 1
     return "… " + clipped(before[start:]), "… " + clipped(after[start:])
+
+
+def shortened(line: ChangeLine) -> bool:
+    """Whether `sides`, or the clipping of the note, leaves something of the line out."""
+    shown = (*sides(line), line.note and clipped(line.note))
+    return shown != tuple(text and text.strip() for text in (line.before, line.after, line.note))
+
+
+def marks(contact: MaskedContact) -> list[str]:
+    """The means by which a contact could be reached, each with its marks."""
+    means = (("Phone", contact.phone), ("Email", contact.email))
+    return [f"{name}: {mark}" for name, mark in means if mark is not None]
 
 
 def wrapped(text: str, first: str = "", rest: str = "") -> str:

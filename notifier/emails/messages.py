@@ -8,7 +8,7 @@ from base64 import b32encode
 from binascii import b2a_qp
 from datetime import datetime
 from email.header import Header
-from email.utils import format_datetime, formataddr, parseaddr
+from email.utils import format_datetime, formataddr, getaddresses
 from hashlib import sha256
 from hmac import digest
 from urllib.parse import urlsplit
@@ -114,7 +114,8 @@ def _words(name: str, value: str) -> str:
 def _address(value: str) -> str:
     if _CONTROL.search(value):
         raise ValueError("an address holds a line end or control character")
-    name, address = parseaddr(value)
+    addresses = getaddresses([value])
+    name, address = addresses[0] if len(addresses) == 1 else ("", "")
     if not address.isascii() or not re.fullmatch(r"[^\s<>]+@[^\s<>@]+", address):
         raise ValueError("an address is not one, or not in ASCII")
     if name.isascii():

@@ -11,11 +11,12 @@ from notifier.domain.digests import (
     Fact,
     Goodbye,
     MaskedContact,
+    PreferencesLink,
     Section,
 )
 
 _SITE = "https://updates.example.org"
-_ADDRESS = "Example Trial Updates\n1 Sample Street\n12345 Exampletown"
+_ADDRESS = "Example Association\n1 Sample Street\n12345 Exampletown"
 _CONTACT = MaskedContact(role="Contact", phone="•••-•••-••••", email="•••••@•••••")
 
 _CHANGED = Card(
@@ -200,7 +201,7 @@ def many_studies(number: int) -> Digest:
     return _with_cards(*(_numbered(kinds[index % len(kinds)], 100 + index) for index in range(number)))
 
 
-SAMPLES: dict[str, Digest | Confirmation | Goodbye] = {
+SAMPLES: dict[str, Digest | Confirmation | Goodbye | PreferencesLink] = {
     "one study": _DIGEST,
     "several": replace(
         _DIGEST,
@@ -220,6 +221,12 @@ SAMPLES: dict[str, Digest | Confirmation | Goodbye] = {
         language="en",
         confirm_url=f"{_SITE}/confirm/sample",
         expires_at=datetime(2026, 3, 4, 9, 0, tzinfo=UTC),
+        site_name="Example Trial Updates",
+        postal_address=_ADDRESS,
+    ),
+    "preferences": PreferencesLink(
+        language="en",
+        preferences_url=f"{_SITE}/preferences/sample",
         site_name="Example Trial Updates",
         postal_address=_ADDRESS,
     ),

@@ -10,11 +10,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from jinja2.ext import Extension
 from markupsafe import Markup
 
-from notifier.domain.digests import Card, Confirmation, Digest, Goodbye
+from notifier.domain.digests import Card, Confirmation, Digest, Goodbye, PreferencesLink
 from notifier.emails import filters
 from notifier.errors import TemplatesMissing
 
-Mail: TypeAlias = Digest | Confirmation | Goodbye
+Mail: TypeAlias = Digest | Confirmation | Goodbye | PreferencesLink
 Format: TypeAlias = Literal["html", "txt"]
 Shape: TypeAlias = Literal["card", "row"]
 
@@ -86,6 +86,11 @@ def render_confirmation(confirmation: Confirmation) -> RenderedMail:
     return _render("confirmation", confirmation)
 
 
+def render_preferences(link: PreferencesLink) -> RenderedMail:
+    """The mail with a fresh link to the preferences; raises as `render_digest` does."""
+    return _render("preferences", link)
+
+
 def render_goodbye(goodbye: Goodbye) -> RenderedMail:
     """The closing note; raises as `render_digest` does."""
     return _render("goodbye", goodbye)
@@ -153,7 +158,8 @@ def _environment(form: Format) -> Environment:
         auto_reload=False,
         extensions=[_WithoutIndentation] if form == "html" else [],
     )
-    names = ("clipped", "counted", "day", "line_breaks", "moment", "sides", "tone_class", "wrapped")
+    names = ("clipped", "counted", "day", "line_breaks", "marks", "moment", "sides", "tone_class", "wrapped")
     environment.filters |= {name: getattr(filters, name) for name in names}
+    environment.tests["shortened"] = filters.shortened
     environment.filters["styled"] = filters.styled((root / "_base" / "mail.css").read_text(encoding="utf-8"))
     return environment

@@ -1,0 +1,309 @@
+"""What readers see: every mail renders, says the same in text and HTML, and tells onlookers nothing."""
+
+import re
+from dataclasses import fields, replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+from jinja2 import UndefinedError
+
+from notifier.domain.digests import ChangeLine, Confirmation, Digest, Goodbye, PreferencesLink
+from notifier.emails import filters, templates
+from notifier.emails.sample_mails import SAMPLES, many_studies
+from notifier.emails.templates import (
+    Mail,
+    RenderedMail,
+    render_confirmation,
+    render_digest,
+    render_goodbye,
+    render_preferences,
+    template_root,
+)
+from notifier.errors import TemplatesMissing
+
+FOLDERS = sorted(folder for folder in (template_root() / "emails").iterdir() if not folder.name.startswith("_"))
+DIGESTS = {name: sample for name, sample in SAMPLES.items() if isinstance(sample, Digest)}
+URL = re.compile(r"https://[^\s<>\"]+")
+
+each_sample = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES.keys())
+each_digest = pytest.mark.parametrize("digest", DIGESTS.values(), ids=DIGESTS.keys())
+
+
+def rendered(sample: Mail) -> RenderedMail:
+    match sample:
+        case Digest():
+            return render_digest(sample)
+        case Confirmation():
+            return render_confirmation(sample)
+        case PreferencesLink():
+            return render_preferences(sample)
+        case Goodbye():
+            return render_goodbye(sample)
+
+
+def links(html: str) -> set[str]:
+    return {str(link["href"]) for link in BeautifulSoup(html, "html.parser").find_all("a")}
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_mail_is_three_files(folder: Path) -> None:
+    assert sorted(path.name for path in folder.iterdir()) == ["body.html", "body.txt", "subject.txt"]
+
+
+def test_every_mail_has_a_sample() -> None:
+    subjects = {rendered(sample).subject for sample in SAMPLES.values()}
+    fixed = {folder.name: (folder / "subject.txt").read_text().strip() for folder in FOLDERS}
+
+    assert {name for name, subject in fixed.items() if subject not in subjects} == {"digest"}
+
+
+@each_sample
+def test_text_and_html_carry_the_same_links(sample: Mail) -> None:
+    mail = rendered(sample)
+
+    assert links(mail.html) == set(URL.findall(mail.text))
+
+
+@each_digest
+def test_a_digest_can_always_be_ended(digest: Digest) -> None:
+    found = links(render_digest(digest).html)
+
+    assert {digest.preferences_url, digest.unsubscribe_url} <= found
+    assert {section.end_url for section in digest.sections} <= found
+    assert digest.one_click_url not in found
+
+
+@each_digest
+def test_every_study_is_named_in_both_parts(digest: Digest) -> None:
+    mail = render_digest(digest)
+
+    for card in (card for section in digest.sections for card in section.cards):
+        assert card.nct_id in mail.text
+        assert card.page_url in links(mail.html)
+        assert card.record_url in links(mail.html)
+
+
+@each_digest
+def test_a_subject_tells_how_much_and_never_what(digest: Digest) -> None:
+    told = "updates? new stud(y|ies) to a for you follow and"
+    allowed = rf"(\d+|{told.replace(' ', '|')}|study|studies)"
+
+    assert all(re.fullmatch(allowed, word) for word in render_digest(digest).subject.split())
+
+
+@pytest.mark.parametrize(
+    ("changed", "new", "subject"),
+    [
+        (1, 0, "1 update to a study you follow"),
+        (3, 0, "3 updates to studies you follow"),
+        (0, 1, "1 new study for you"),
+        (0, 2, "2 new studies for you"),
+        (1, 2, "1 update and 2 new studies for you"),
+    ],
+)
+def test_a_subject_counts_in_words(changed: int, new: int, subject: str) -> None:
+    assert render_digest(replace(DIGESTS["one study"], changed=changed, new=new)).subject == subject
+
+
+@each_digest
+def test_what_a_locked_screen_shows_is_discreet(digest: Digest) -> None:
+    mail = render_digest(digest)
+    visible = BeautifulSoup(mail.html, "html.parser").find("body")
+    assert visible is not None
+
+    for start in (" ".join(visible.get_text(" ").split())[:200], mail.text[:120]):
+        assert "stroke" not in start.lower()
+        assert "NCT" not in start
+
+
+def test_markup_in_a_title_is_text() -> None:
+    mail = render_digest(DIGESTS["markup in texts"])
+
+    assert "&lt;b&gt;Salt &amp; water&lt;/b&gt;" in mail.html
+    assert "<b>" not in mail.html
+    assert "<b>Salt & water</b>" in mail.text
+
+
+@each_sample
+def test_html_loads_nothing_from_anywhere(sample: Mail) -> None:
+    page = BeautifulSoup(rendered(sample).html, "html.parser")
+
+    assert page.find_all(["script", "img", "link", "iframe", "object", "form", "input"]) == []
+    assert "url(" not in str(page)
+    assert "@import" not in str(page)
+
+
+@each_sample
+def test_html_can_be_read_aloud(sample: Mail) -> None:
+    page = BeautifulSoup(rendered(sample).html, "html.parser")
+    levels = [int(heading.name[1]) for heading in page.find_all(["h1", "h2", "h3"])]
+
+    assert page.html is not None
+    assert page.html["lang"] == "en"
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert all(table["role"] == "presentation" for table in page.find_all("table"))
+    assert all(link.get_text(strip=True) for link in page.find_all("a"))
+
+
+@each_sample
+def test_html_has_its_styles_written_in(sample: Mail) -> None:
+    html = rendered(sample).html
+    page = BeautifulSoup(html, "html.parser")
+
+    assert all(element.get("style") for element in page.find_all(class_=True))
+    assert "prefers-color-scheme: dark" in html
+    assert "{{" not in html
+    assert "{%" not in html
+
+
+@each_sample
+def test_text_is_laid_out_in_short_lines(sample: Mail) -> None:
+    lines = rendered(sample).text.splitlines()
+
+    assert [line for line in lines if len(line) > 72 and not URL.search(line)] == []
+    assert [line for line in lines if line != line.rstrip()] == []
+    assert "\n\n\n" not in "\n".join(lines)
+
+
+def test_a_change_reads_was_and_now() -> None:
+    mail = render_digest(DIGESTS["one study"])
+    words = " ".join(BeautifulSoup(mail.html, "html.parser").get_text(" ").split())
+
+    assert "Recruitment Was Not yet recruiting Now Recruiting" in words
+    assert "  was: Not yet recruiting\n  now: Recruiting\n" in mail.text
+
+
+def test_contacts_are_shown_as_marks() -> None:
+    mail = render_digest(DIGESTS["one study"])
+
+    assert "Phone: •••-•••-••••, Email: •••••@•••••" in mail.text
+    assert "Phone: •••-•••-••••" in mail.html
+    assert "Email: •••••@•••••" in mail.html
+
+
+def test_a_long_text_is_cut_where_it_begins_to_differ() -> None:
+    same = "the same words again and again " * 20
+    line = ChangeLine(tone="join", badge="", label="", before=f"{same}75 years {same}", after=f"{same}85 years {same}")
+
+    before, after = filters.sides(line)
+
+    assert filters.shortened(line)
+    assert before is not None
+    assert after is not None
+    assert "75 years" in before
+    assert "85 years" in after
+    assert len(after) <= filters.LONGEST_VALUE + 2
+
+
+def test_the_disclaimer_the_source_and_the_sender_stand_in_both_parts() -> None:
+    digest = DIGESTS["one study"]
+    mail = render_digest(digest)
+
+    for part in (mail.text, BeautifulSoup(mail.html, "html.parser").get_text(" ")):
+        words = " ".join(part.split())
+        assert "It is not medical advice" in words
+        assert "Source: ClinicalTrials.gov, data as of 2 March 2026" in words
+        assert digest.cadence in words
+        assert digest.postal_address.splitlines()[0] in words
+
+
+def test_a_date_is_written_in_the_digests_language() -> None:
+    mail = render_digest(replace(DIGESTS["one study"], language="de"))
+
+    assert 'lang="de"' in mail.html
+    assert "2. März 2026" in mail.text
+
+
+def test_a_language_nobody_knows_is_dated_in_english() -> None:
+    assert "2 March 2026" in render_digest(replace(DIGESTS["one study"], language="xx-nowhere")).text
+
+
+def test_the_heaviest_studies_of_a_long_digest_are_shown_in_full() -> None:
+    page = BeautifulSoup(render_digest(many_studies(60)).html, "html.parser")
+    full = [band.get_text() for band in page.find_all(class_="band")]
+
+    assert 1 <= len(full) < 20
+    assert set(full) == {"This study was stopped early"}
+
+
+def test_a_card_is_rendered_once_for_all_who_get_it() -> None:
+    digest = DIGESTS["several"]
+    render_digest(digest)
+    before = templates._fragment.cache_info().misses
+
+    render_digest(replace(digest, unsubscribe_url="https://updates.example.org/unsubscribe/another"))
+
+    assert templates._fragment.cache_info().misses == before
+
+
+@pytest.mark.parametrize("size", [1, 50])
+def test_a_digest_stays_below_what_gmail_cuts_off(size: int) -> None:
+    html = render_digest(many_studies(size)).html
+
+    assert len(html.encode()) < (16_000 if size == 1 else 80_000)
+
+
+def test_a_name_the_template_does_not_know_is_an_error() -> None:
+    template = templates._environment("html").get_template("digest/body.html")
+
+    with pytest.raises(UndefinedError):
+        template.render(mail=DIGESTS["one study"], subject="", language="en", direction="ltr")
+
+
+def test_a_style_nobody_wrote_is_an_error() -> None:
+    with pytest.raises(LookupError, match="bakground"):
+        filters.styled(".background { color: red; }")("bakground")
+
+
+def test_styles_are_inlined_when_a_template_is_loaded_and_not_per_mail() -> None:
+    calls = 0
+    environment = templates._environment("html").overlay()
+
+    def counting(names: str) -> str:
+        nonlocal calls
+        calls += 1
+        return names
+
+    environment.filters = {**environment.filters, "styled": counting}
+    template = environment.from_string('{% for n in range(50) %}<td {{ "row"|styled }}>{{ n }}</td>{% endfor %}')
+    compiled = calls
+    template.render()
+
+    assert calls == compiled == 1
+
+
+@pytest.mark.parametrize("name", ["mail.css", "screen.css"])
+def test_every_colour_can_be_read(name: str) -> None:
+    css = (template_root() / "emails" / "_base" / name).read_text()
+    tones = re.findall(r"\.(tone-\w+) \{ background-color: (#\w{6})[^;]*; color: (#\w{6})", css)
+
+    assert {tone for tone, _, _ in tones} == {filters.tone_class(tone) for tone in filters.TONES}
+    assert {tone: contrast(ink, paper) for tone, paper, ink in tones if contrast(ink, paper) < 7} == {}
+
+
+def contrast(ink: str, paper: str) -> float:
+    """The contrast of two colours as WCAG 2.2 defines it."""
+    lighter, darker = sorted((luminance(ink), luminance(paper)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: str) -> float:
+    shares = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    red, green, blue = (share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_samples_set_every_field_of_a_card() -> None:
+    cards = [card for digest in DIGESTS.values() for section in digest.sections for card in section.cards]
+
+    assert [field.name for field in fields(cards[0]) if not any(getattr(card, field.name) for card in cards)] == []
+
+
+def test_missing_templates_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(templates, "__file__", str(tmp_path / "notifier" / "emails" / "templates.py"))
+
+    with pytest.raises(TemplatesMissing, match="install the package again"):
+        template_root()
