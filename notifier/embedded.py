@@ -33,7 +33,7 @@ PORTS = "ports.json"
 STOP_SECONDS = 20
 
 SAMPLE_READERS = (
-    ("ada@example.org", Wish(trial="NCT90000001", cadence=Cadence(cadence="instant"))),
+    ("ada@example.org", Wish(trial="NCT99990001", cadence=Cadence(cadence="instant"))),
     ("ben@example.org", Wish(condition="Stroke", wants=EVERYTHING, cadence=Cadence(cadence="instant"))),
 )
 

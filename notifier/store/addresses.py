@@ -29,7 +29,7 @@ class Address:
 def read_address(text: str) -> Address:
     """Read one e-mail address as somebody typed it.
 
-    It is kept in ASCII, the domain as IDNA writes it, and compared without case, so that twins are one mailbox. RFC 5321
+    It is kept in ASCII, the domain as IDNA writes it, and compared without case: twins are one mailbox. RFC 5321
     allows a server to tell case apart in the local part; none in use does. A local part outside ASCII needs SMTPUTF8
     (RFC 6531) all the way to the mailbox, so it is refused here rather than failing later.
 

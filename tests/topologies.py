@@ -1,0 +1,121 @@
+"""The service as it runs for real, in processes of its own: all in one, or web, worker and beat on servers."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.servers import free_port
+from tests.smtp_servers import Mailbox
+
+COMMAND = (sys.executable, "-m", "notifier")
+API_KEY = "a made-up key for the API of this installation"
+STARTS_WITHIN = 60.0
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running service: where it answers, where its mails arrive, and what its processes wrote."""
+
+    url: str
+    mailbox: Mailbox
+    folder: Path
+
+    @property
+    def logs(self) -> str:
+        """Everything the processes wrote to standard output and error."""
+        return "".join(file.read_text() for file in sorted(self.folder.glob("*.log")))
+
+
+@contextmanager
+def all_in_one(folder: Path, mailbox: Mailbox) -> Iterator[Running]:
+    """The embedded default: ``notifier up``."""
+    port = free_port()
+    settings = {"NOTIFIER_PORT": str(port), "NOTIFIER_DATA_DIR": str(folder / "var"), **_common(mailbox)}
+    with _process("up", folder=folder, settings=settings):
+        yield _ready(f"http://127.0.0.1:{port}", mailbox, folder)
+
+
+@contextmanager
+def on_servers(folder: Path, mailbox: Mailbox, *, database_url: str, broker_url: str) -> Iterator[Running]:
+    """Web, worker and beat in processes of their own, on PostgreSQL and Redis."""
+    port = free_port()
+    settings = {
+        "NOTIFIER_PORT": str(port),
+        "NOTIFIER_BASE_URL": f"http://127.0.0.1:{port}",
+        "NOTIFIER_DATABASE_URL": database_url,
+        "NOTIFIER_BROKER_URL": broker_url,
+        "NOTIFIER_SECRET_KEY": "a made-up secret that is long enough for anybody",
+        "NOTIFIER_INDEX_KEY": "a made-up index key that is long enough for anybody",
+        "NOTIFIER_MAIL_FROM": "Study updates <updates@updates.example.org>",
+        "NOTIFIER_POSTAL_ADDRESS": "1 Made-up Road, Example",
+        **_common(mailbox),
+    }
+    run(folder, settings, "migrate")
+    with ExitStack() as running:
+        for command in ("web", "worker", "beat"):
+            running.enter_context(_process(command, folder=folder, settings=settings))
+        yield _ready(f"http://127.0.0.1:{port}", mailbox, folder)
+
+
+def run(folder: Path, settings: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end."""
+    command = [*COMMAND, *arguments]
+    done = subprocess.run(
+        command, cwd=folder, env=_environment(settings), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float = 30.0, what: str) -> None:
+    """Wait for something to become true."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"waited {seconds} s in vain: {what}"
+        time.sleep(0.05)
+
+
+@contextmanager
+def _process(command: str, *, folder: Path, settings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    with (folder / f"{command}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*COMMAND, command], cwd=folder, env=_environment(settings), stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        yield process
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(40) == 0, f"notifier {command} ended with {process.returncode}"
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(10)
+
+
+def _ready(url: str, mailbox: Mailbox, folder: Path) -> Running:
+    running = Running(url, mailbox, folder)
+
+    def answers() -> bool:
+        try:
+            return httpx.get(f"{url}/readyz", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    wait_until(answers, seconds=STARTS_WITHIN, what=f"readiness; the processes said:\n{running.logs}")
+    return running
+
+
+def _common(mailbox: Mailbox) -> dict[str, str]:
+    return {"NOTIFIER_SMTP_URL": f"smtp://127.0.0.1:{mailbox.port}?starttls=never", "NOTIFIER_API_KEY": API_KEY}
+
+
+def _environment(settings: dict[str, str]) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("NOTIFIER_")}
+    return {**inherited, **settings}
