@@ -217,7 +217,8 @@ def main() -> None:
     console.print(table)
     lists = {"leaks": misses, "contact fields": structured, "damage": losses, "every hit": sorted(marks)}
     for title, lines in (lists | {recall.name: sample(recall.missed) for recall in recalls}).items():
-        console.print(f"[bold]{title}[/bold]", *(lines or ["none"]), sep="\n  ", markup=not lines, highlight=False)
+        console.rule(title)
+        console.print(*(lines or ["none"]), sep="\n", markup=False, highlight=False, soft_wrap=True)
 
 
 def sample(lines: tuple[str, ...], most: int = 40) -> list[str]:

@@ -85,9 +85,7 @@ def mask_record(record: Mapping[str, object]) -> dict[str, object]:
     masked as `mask_text` does, with the regions of the record's sites and the contacts known from its fields.
     """
     slots: _Slots = defaultdict(list)
-    masked: dict[str, object] = {}
-    for key, value in record.items():
-        _put_field(masked, key, value, slots)
+    masked = _copied(record, slots)
     fields = read_contact_fields(record)
     regions = dialling_regions(fields.countries)
     known = known_contacts(fields)
@@ -125,31 +123,44 @@ def _replace(text: str, spans: list[_Span], mark: str) -> str:
     return "".join([*parts, text[end_before:]])
 
 
-def _without_contacts(key: str, value: object, slots: _Slots) -> object:
-    """The value without its contacts; notes in `slots` where its texts stand in the copy."""
-    if key in _PEOPLE_KEYS:
-        return _masked_people(key, value, slots)
-    if isinstance(value, dict):
-        copy: dict[str, object] = {}
-        for inner_key, inner in value.items():
-            _put_field(copy, inner_key, inner, slots)
-        return copy
-    if isinstance(value, list):
-        items: list[object] = list(value)
-        for index, inner in enumerate(value):
-            _put(items, index, key, inner, slots)
-        return items
-    return value
+def _copied(record: Mapping[str, object], slots: _Slots) -> dict[str, object]:
+    """A copy without contacts; notes in `slots` where its texts stand."""
+    copy: dict[str, object] = {}
+    for key, value in record.items():
+        if key in _FIELDS_OF_A_PERSON:
+            _put_field_of_a_person(copy, key, value, slots)
+        else:
+            _put(copy, key, key, value, slots)
+    return copy
 
 
-def _put_field(copy: dict[str, object], key: str, value: object, slots: _Slots) -> None:
-    if key not in _FIELDS_OF_A_PERSON:
-        _put(copy, key, key, value, slots)
-    elif key in _MARKS:
+def _put_field_of_a_person(copy: dict[str, object], key: str, value: object, slots: _Slots) -> None:
+    if key in _MARKS:
         copy[key] = _MARKS[key] if value else value
     elif key == INVESTIGATOR_KEY:
         is_person = isinstance(value, str) and looks_like_person(value)
         _put(copy, key, key, PERSON_MARK if is_person else value, slots)
+
+
+def _put(place: _Place, at: str | int, key: str, value: object, slots: _Slots) -> None:
+    if key in _PEOPLE_KEYS:
+        value = _masked_people(key, value, slots)
+    elif isinstance(value, str):
+        kind = _kind_of(key) if len(value) >= _SHORTEST_DETAIL else None
+        if kind and (kind != "measures" or value.lower() != value.upper()):
+            slots[kind].append((place, at, value))
+    elif isinstance(value, dict):
+        value = _copied(value, slots)
+    elif isinstance(value, list):
+        value = _copied_items(key, value, slots)
+    place[at] = value  # type: ignore[index]  # a dict comes with its key, a list with its index
+
+
+def _copied_items(key: str, values: list[object], slots: _Slots) -> list[object]:
+    items = list(values)
+    for index, value in enumerate(values):
+        _put(items, index, key, value, slots)
+    return items
 
 
 def _masked_people(key: str, value: object, slots: _Slots) -> object:
@@ -159,22 +170,12 @@ def _masked_people(key: str, value: object, slots: _Slots) -> object:
         return PERSON_MARK if value else value
     kept = ("affiliation", "role") if key in OFFICIAL_KEYS else ("organization", "role")
     person: dict[str, object] = {"name": PERSON_MARK} if key in OFFICIAL_KEYS and "name" in value else {}
-    for name in value:
-        if name in kept or (name in _MARKS and value[name]):
-            _put_field(person, name, value[name], slots)
+    for name, inner in value.items():
+        if name in kept:
+            _put(person, name, name, inner, slots)
+        elif name in _MARKS and inner:
+            person[name] = _MARKS[name]
     return person
-
-
-def _put(place: _Place, at: str | int, key: str, value: object, slots: _Slots) -> None:
-    if not isinstance(value, str) or key in _PEOPLE_KEYS:
-        place[at] = _without_contacts(key, value, slots)  # type: ignore[index]  # a dict has its key, a list its index
-        return
-    place[at] = value  # type: ignore[index]  # as above
-    if len(value) < _SHORTEST_DETAIL:
-        return
-    kind = _kind_of(key)
-    if kind and (kind != "measures" or value.lower() != value.upper()):
-        slots[kind].append((place, at, value))
 
 
 @lru_cache(maxsize=1024)
