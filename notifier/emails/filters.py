@@ -12,10 +12,13 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime
 from markupsafe import Markup, escape
 
+from notifier.domain import excerpts
 from notifier.domain.digests import ChangeLine, MaskedContact
 
 COLUMNS = 72
-LONGEST_VALUE = 280
+LONGEST_VALUE = 600
+"""What a card says of one side of a change is short already; this only keeps a mail from bursting."""
+
 TONES = ("stop", "open", "closed", "results", "site", "join", "plan", "info")
 """The tones a card or line may have, heaviest first."""
 
@@ -49,31 +52,18 @@ def counted(number: int, one: str, many: str) -> str:
 
 def clipped(text: str, length: int = LONGEST_VALUE) -> str:
     """The text, cut at the end of a word and marked with an ellipsis where it is longer than ``length``."""
-    text = text.strip()
-    if len(text) <= length:
-        return text
-    start = text[: length - 1]
-    at_word = start.rsplit(None, 1)[0] if re.search(r"\s\S{0,30}$", start) else start
-    return at_word.rstrip(" ,;:.") + "…"
-
-
-def sides(line: ChangeLine) -> tuple[str | None, str | None]:
-    """What to show of before and after: of two long texts that begin alike, the part where they begin to differ."""
-    before, after = line.before, line.after
-    if before is None or after is None:
-        return before and clipped(before), after and clipped(after)
-    pairs = zip(before, after, strict=False)
-    alike = next((at for at, (old, new) in enumerate(pairs) if old != new), min(len(before), len(after)))
-    if max(len(before), len(after)) <= LONGEST_VALUE or alike < LONGEST_VALUE // 2:
-        return clipped(before), clipped(after)
-    start = before.rfind(" ", 0, max(alike - 80, 1)) + 1
-    return "… " + clipped(before[start:]), "… " + clipped(after[start:])
+    return excerpts.clipped(text.strip(), length)
 
 
 def shortened(line: ChangeLine) -> bool:
-    """Whether `sides`, or the clipping of the note, leaves something of the line out."""
-    shown = (*sides(line), line.note and clipped(line.note))
-    return shown != tuple(text and text.strip() for text in (line.before, line.after, line.note))
+    """Whether something of the line is left out when its texts are clipped."""
+    return any(text != clipped(text) for text in (line.before, line.after, line.note) if text is not None)
+
+
+def itemised(text: str) -> str:
+    """The text with a dash before each line, where it has several."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return "\n".join(f"– {line}" for line in lines) if len(lines) > 1 else text
 
 
 def marks(contact: MaskedContact) -> list[str]:

@@ -158,7 +158,7 @@ def _environment(form: Format) -> Environment:
         auto_reload=False,
         extensions=[_WithoutIndentation] if form == "html" else [],
     )
-    names = ("clipped", "counted", "day", "line_breaks", "marks", "moment", "sides", "tone_class", "wrapped")
+    names = ("clipped", "counted", "day", "itemised", "line_breaks", "marks", "moment", "tone_class", "wrapped")
     environment.filters |= {name: getattr(filters, name) for name in names}
     environment.tests["shortened"] = filters.shortened
     environment.filters["styled"] = filters.styled((root / "_base" / "mail.css").read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 from jinja2 import UndefinedError
 
-from notifier.domain.digests import ChangeLine, Confirmation, Digest, Goodbye, PreferencesLink
+from notifier.domain.digests import Confirmation, Digest, Goodbye, PreferencesLink
 from notifier.emails import filters, templates
 from notifier.emails.sample_mails import SAMPLES, many_studies
 from notifier.emails.templates import (
@@ -184,18 +184,18 @@ def test_contacts_are_shown_as_marks() -> None:
     assert "Email: •••••@•••••" in mail.html
 
 
-def test_a_long_text_is_cut_where_it_begins_to_differ() -> None:
-    same = "the same words again and again " * 20
-    line = ChangeLine(tone="join", badge="", label="", before=f"{same}75 years {same}", after=f"{same}85 years {same}")
+def test_a_long_text_is_cut_and_says_so() -> None:
+    mail = render_digest(DIGESTS["long texts"])
 
-    before, after = filters.sides(line)
+    assert "…\n  (Shortened here. More in the full record.)" in mail.text
+    assert "Shortened here. More in the full record</a>" in mail.html
 
-    assert filters.shortened(line)
-    assert before is not None
-    assert after is not None
-    assert "75 years" in before
-    assert "85 years" in after
-    assert len(after) <= filters.LONGEST_VALUE + 2
+
+def test_several_lines_are_told_apart() -> None:
+    mail = render_digest(DIGESTS["long texts"])
+
+    assert "  was: – …with help. Ages 18 to 75.\n    – No other illness of the nerves.\n" in mail.text
+    assert "– …with help. Ages 18 to 75.<br>– No other illness of the nerves." in mail.html
 
 
 def test_the_disclaimer_the_source_and_the_sender_stand_in_both_parts() -> None:
