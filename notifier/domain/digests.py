@@ -109,16 +109,6 @@ class Confirmation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Goodbye:
-    """The one closing note after a reader left everything."""
-
-    language: str
-    subscribe_url: str
-    site_name: str
-    postal_address: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PreferencesLink:
     """The mail with a fresh link to what a reader asked for, which works for an hour."""
 

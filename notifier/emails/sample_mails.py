@@ -9,7 +9,6 @@ from notifier.domain.digests import (
     Confirmation,
     Digest,
     Fact,
-    Goodbye,
     MaskedContact,
     PreferencesLink,
     Section,
@@ -201,7 +200,7 @@ def many_studies(number: int) -> Digest:
     return _with_cards(*(_numbered(kinds[index % len(kinds)], 100 + index) for index in range(number)))
 
 
-SAMPLES: dict[str, Digest | Confirmation | Goodbye | PreferencesLink] = {
+SAMPLES: dict[str, Digest | Confirmation | PreferencesLink] = {
     "one study": _DIGEST,
     "several": replace(
         _DIGEST,
@@ -227,12 +226,6 @@ SAMPLES: dict[str, Digest | Confirmation | Goodbye | PreferencesLink] = {
     "preferences": PreferencesLink(
         language="en",
         preferences_url=f"{_SITE}/preferences/sample",
-        site_name="Example Trial Updates",
-        postal_address=_ADDRESS,
-    ),
-    "goodbye": Goodbye(
-        language="en",
-        subscribe_url=f"{_SITE}/subscribe",
         site_name="Example Trial Updates",
         postal_address=_ADDRESS,
     ),

@@ -1,4 +1,4 @@
-"""Renders what a mailbox reads: subject, plain text and HTML of a digest, a confirmation, a goodbye."""
+"""Renders what a mailbox reads: subject, plain text and HTML of a digest, a confirmation, a link to the preferences."""
 
 import re
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from jinja2.ext import Extension
 from markupsafe import Markup
 
-from notifier.domain.digests import Card, Confirmation, Digest, Goodbye, PreferencesLink
+from notifier.domain.digests import Card, Confirmation, Digest, PreferencesLink
 from notifier.emails import filters
 from notifier.errors import TemplatesMissing
 
-Mail: TypeAlias = Digest | Confirmation | Goodbye | PreferencesLink
+Mail: TypeAlias = Digest | Confirmation | PreferencesLink
 Format: TypeAlias = Literal["html", "txt"]
 Shape: TypeAlias = Literal["card", "row"]
 
@@ -89,11 +89,6 @@ def render_confirmation(confirmation: Confirmation) -> RenderedMail:
 def render_preferences(link: PreferencesLink) -> RenderedMail:
     """The mail with a fresh link to the preferences; raises as `render_digest` does."""
     return _render("preferences", link)
-
-
-def render_goodbye(goodbye: Goodbye) -> RenderedMail:
-    """The closing note; raises as `render_digest` does."""
-    return _render("goodbye", goodbye)
 
 
 def _render(

@@ -9,7 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 from jinja2 import UndefinedError
 
-from notifier.domain.digests import Confirmation, Digest, Goodbye, PreferencesLink
+from notifier.domain.digests import Confirmation, Digest, PreferencesLink
 from notifier.emails import filters, templates
 from notifier.emails.sample_mails import SAMPLES, many_studies
 from notifier.emails.templates import (
@@ -17,7 +17,6 @@ from notifier.emails.templates import (
     RenderedMail,
     render_confirmation,
     render_digest,
-    render_goodbye,
     render_preferences,
     template_root,
 )
@@ -39,8 +38,6 @@ def rendered(sample: Mail) -> RenderedMail:
             return render_confirmation(sample)
         case PreferencesLink():
             return render_preferences(sample)
-        case Goodbye():
-            return render_goodbye(sample)
 
 
 def links(html: str) -> set[str]:

@@ -1,0 +1,80 @@
+"""Celery's tasks: each may run twice, each rings the next bell, and a broker that is away is no error."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from notifier import queues, worker
+from notifier.config import load_settings
+from tests.smtp_servers import Mailbox
+from tests.studies import make_study
+from tests.world import World
+
+
+@pytest.fixture
+def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The bells that were rung."""
+    bells: list[str] = []
+    monkeypatch.setattr(queues, "ring", bells.append)
+    return bells
+
+
+@pytest.fixture
+def working(world: World, rung: list[str]) -> Iterator[World]:
+    """A worker process on the world's database, in the present."""
+    world.now = datetime.now(UTC) - timedelta(minutes=1)
+    worker.use_settings(world.installation.settings)
+    yield world
+    worker.close()
+
+
+def test_a_record_becomes_a_mail_through_tasks_alone(working: World, rung: list[str], mailbox: Mailbox) -> None:
+    working.ingest(make_study(1))
+    working.subscribe("a@example.org", trial="NCT90000001")
+
+    worker.ingest_record(make_study(1, enrollment=120, updated="2026-02-21"))
+    worker.match_changes()
+    worker.plan_digests()
+    worker.send_deliveries()
+
+    assert mailbox.recipients == ["a@example.org"]
+    assert rung == [queues.MATCH_CHANGES, queues.PLAN_DIGESTS, queues.SEND_DELIVERIES, queues.SEND_DELIVERIES]
+
+
+def test_every_task_may_run_twice(working: World, mailbox: Mailbox) -> None:
+    working.ingest(make_study(1))
+    working.subscribe("a@example.org", trial="NCT90000001")
+
+    for _ in range(2):
+        worker.ingest_record(make_study(1, enrollment=120, updated="2026-02-21"))
+        for task in (worker.match_changes, worker.plan_digests, worker.send_deliveries, worker.sweep):
+            task()
+
+    assert mailbox.recipients == ["a@example.org"]
+
+
+def test_the_sweep_alone_brings_everything_on_its_way(working: World, rung: list[str]) -> None:
+    worker.sweep()
+
+    assert rung == [queues.MATCH_CHANGES, queues.PLAN_DIGESTS, queues.SEND_DELIVERIES]
+
+
+def test_a_bad_record_fails_no_task(working: World) -> None:
+    assert worker.ingest_record({"protocolSection": {}})["rejected"] == 1
+
+
+def test_a_broker_that_is_away_is_no_error() -> None:
+    queues.configure(load_settings(broker_url="redis://127.0.0.1:9/0"))
+
+    queues.ring(queues.SWEEP)
+
+    assert not queues.is_reachable(0.5)
+
+
+def test_only_ids_and_records_travel() -> None:
+    names = {name for name in queues.app.tasks if name.startswith("notifier.")}
+
+    assert names == {
+        queues.INGEST_RECORD, queues.MATCH_CHANGES, queues.PLAN_DIGESTS, queues.SEND_DELIVERIES, queues.SWEEP,
+    }  # fmt: skip
