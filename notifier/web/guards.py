@@ -1,7 +1,5 @@
 """What stands around every request: the size of its body, HEAD as GET without a body, and headers that protect."""
 
-from typing import Any
-
 from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -95,7 +93,8 @@ class SecurityHeaders:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=_as_scope(message))
+                message["headers"] = list(message.get("headers", ()))
+                headers = MutableHeaders(raw=message["headers"])
                 for name, value in wanted.items():
                     headers.setdefault(name, value)
             await send(message)
@@ -103,18 +102,15 @@ class SecurityHeaders:
         await self._app(scope, receive, with_headers)
 
 
-def _as_scope(message: Message) -> dict[str, Any]:
-    message.setdefault("headers", [])
-    return {"headers": message["headers"]}
-
-
 def _headers_for(path: str) -> dict[str, str]:
     found = dict(_EVERYWHERE)
     if path.startswith(_PRIVATE):
         found["cache-control"] = "no-store"
         found["x-robots-tag"] = "noindex, nofollow"
-    elif not path.startswith("/static/"):
-        found["cache-control"] = "no-cache"
+    else:
+        # The address of a static file changes with its content.
+        static = path.startswith("/static/")
+        found["cache-control"] = "public, max-age=31536000, immutable" if static else "no-cache"
     if path.startswith(_WITH_TOKEN):
         found["referrer-policy"] = "no-referrer"
     return found

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import sys
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -39,8 +40,17 @@ def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HT
 
 def render(here: Surroundings, name: str, **values: Any) -> str:
     """A page as text."""
-    frame = {"site_name": here.installation.settings.site_name, "embedded": here.mailbox is not None}
+    frame = {
+        "site_name": here.installation.settings.site_name,
+        "embedded": here.mailbox is not None,
+        "command": _command(),
+    }
     return _environment().get_template(f"{name}.html").render(**frame, **values)
+
+
+def _command() -> str:
+    """The command line as whoever started this can type it again."""
+    return sys.argv[0] if sys.argv[0].endswith("notifier") else "notifier"
 
 
 @cache
@@ -76,6 +86,13 @@ def cadence_in_words(cadence: Cadence) -> str:
 def prose(text: str) -> Markup:
     """A registry's text as paragraphs and lists; of its Markdown only what people write by hand is read."""
     return Markup("\n").join(_block(block) for block in re.split(r"\n\s*\n", text.strip()) if block.strip())
+
+
+def code_marks(text: str) -> Markup:
+    """A line of our own documentation: what stands between backticks is code."""
+    parts = text.split("`")
+    marked = (Markup("<code>{}</code>") if at % 2 else Markup("{}") for at in range(len(parts)))
+    return Markup("").join(form.format(part) for form, part in zip(marked, parts, strict=True))
 
 
 def _block(block: str) -> Markup:
@@ -114,7 +131,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters |= {"day": day, "moment": moment, "prose": prose, "cadence_words": cadence_in_words}
-    environment.filters |= {"term": _term, "means": _means}
+    environment.filters |= {"term": _term, "means": _means, "code_marks": code_marks}
     environment.globals |= {"static": _static, "weekdays": WEEKDAYS, "time_zones": time_zones}
     return environment
 

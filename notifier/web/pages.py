@@ -4,6 +4,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy.orm import Session
 
+from notifier.domain.conditions import condition_key
 from notifier.domain.trials import OPEN_STATUSES, STOPPED_STATUSES
 from notifier.errors import UnknownTrial
 from notifier.store import condition_store, trial_lookup
@@ -90,10 +91,19 @@ def no_such_study() -> HTTPException:
 
 
 def condition_choices(view: StudyView) -> list[str]:
-    """The conditions one may follow from a study's page, the most fitting first; broader ones last."""
-    ranks = {"derived": 0, "listed": 1, "broader": 2}
-    ordered = sorted(view.conditions, key=lambda one: ranks.get(one[1], 3))
-    return [name for name, _ in ordered]
+    """The conditions one may follow from a study's page, the most fitting first.
+
+    The registry derives terms by rule and sometimes only an aside of the study ("Recurrence"): a derived term that
+    shares a word with what the registrant listed comes first, then what was listed, then the others, then broader ones.
+    """
+    listed = {word for name in view.facts.conditions for word in condition_key(name).split()}
+
+    def rank(one: tuple[str, str]) -> int:
+        name, how = one
+        fits = not listed.isdisjoint(condition_key(name).split())
+        return {"derived": 0 if fits else 2, "listed": 1}.get(how, 3)
+
+    return [name for name, _ in sorted(view.conditions, key=rank)]
 
 
 def status_tone(status: str | None) -> str:

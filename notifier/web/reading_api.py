@@ -27,7 +27,7 @@ _PROBLEM = {"model": Problem, "content": {"application/problem+json": {}}}
 router = APIRouter(prefix="/api/v1", tags=["Studies"])
 
 
-@router.get("/studies/{nct_id}", responses={404: _PROBLEM, 503: _PROBLEM})
+@router.get("/studies/{nct_id}", responses={404: _PROBLEM, 422: _PROBLEM, 503: _PROBLEM})
 def get_study(here: Here, nct_id: str) -> Study:
     """One study, by its number or another number that it goes by."""
     view = _view(here, nct_id)
@@ -46,7 +46,7 @@ def get_study(here: Here, nct_id: str) -> Study:
     )
 
 
-@router.get("/studies/{nct_id}/changes", responses={404: _PROBLEM, 503: _PROBLEM})
+@router.get("/studies/{nct_id}/changes", responses={404: _PROBLEM, 422: _PROBLEM, 503: _PROBLEM})
 def list_changes(here: Here, nct_id: str) -> StudyChanges:
     """The newest changes of one study, newest first."""
     view = _view(here, nct_id)
@@ -57,7 +57,7 @@ def list_changes(here: Here, nct_id: str) -> StudyChanges:
     return StudyChanges(nct_id=view.facts.nct_id, changes=changes)
 
 
-@router.get("/conditions", tags=["Conditions"], responses={503: _PROBLEM})
+@router.get("/conditions", tags=["Conditions"], responses={422: _PROBLEM, 503: _PROBLEM})
 def list_conditions(here: Here, q: Annotated[str, Query(max_length=200)] = "") -> KnownConditions:
     """Conditions that studies held here concern, whose names come near `q`."""
     words = "".join(sign for sign in q if sign.isprintable())

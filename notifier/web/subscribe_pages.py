@@ -22,6 +22,10 @@ from notifier.web.page_rendering import page
 from notifier.web.pages import condition_choices
 from notifier.web.surroundings import Here, Surroundings
 
+IN_ORDER = ("intents", "condition", "trial", "wants", "email", "cadence", "consent")
+"""The fields as they stand on the page, which is the order in which their errors are told."""
+_WHAT_TO_DO = "Check the spelling, or choose below."
+
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
@@ -61,7 +65,7 @@ def _look_up(here: Surroundings, wish: Wish, errors: Errors) -> tuple[str, ...]:
         try:
             find_target(session, wish)
         except UnknownCondition as error:
-            errors["condition"] = str(error)
+            errors["condition"] = f"{error} {_WHAT_TO_DO}" if _may_follow(wish.condition) else str(error)
             return error.suggestions
         except InvalidRequest as error:
             errors[error.field or "condition"] = str(error)
@@ -84,19 +88,22 @@ def _form_page(
         if known is not None:
             title = known.title
             names = condition_choices(view_study(session, known.number)) if form.intents else []
-    # A name that nobody could follow offers no choice to follow it.
-    may_follow = "condition" in errors and condition_store.is_plausible_name(form.condition)
     return page(
         request,
         "subscribe",
         status=status,
         form=form,
-        errors=errors,
+        errors={field: errors[field] for field in IN_ORDER if field in errors},
         near=near,
         names=names,
         study_title=title,
-        may_follow=may_follow and bool(form.wanted_condition),
+        may_follow="condition" in errors and _may_follow(form.wanted_condition),
     )
+
+
+def _may_follow(name: str | None) -> bool:
+    """Whether words that no study bears yet may be followed all the same."""
+    return bool(name) and condition_store.is_plausible_name(name or "")
 
 
 def _plain(text: str) -> str:

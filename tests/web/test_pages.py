@@ -1,0 +1,152 @@
+"""The first screen, the search and the page of a study."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+from starlette.testclient import TestClient
+
+from notifier.installation import Installation
+from notifier.web.app import create_app
+from tests.web.site import NUMBER, ingest, make_record
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+
+
+def text_of(client: TestClient, path: str) -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return " ".join(BeautifulSoup(answer.text, "html.parser").get_text(" ").split())
+
+
+def test_the_first_screen_offers_the_form_and_the_studies(client: TestClient) -> None:
+    page = BeautifulSoup(client.get("/").text, "html.parser")
+
+    names = {field.get("name") for field in page.select("form[action='/subscribe'] [name]")}
+
+    assert {"email", "trial", "condition", "wants", "cadence", "hour", "weekday", "time_zone", "consent"} <= names
+    assert page.select_one(f"a[href='/studies/{NUMBER}']")
+
+
+def test_a_newcomer_is_told_what_to_do_next(client: TestClient) -> None:
+    text = text_of(client, "/")
+
+    assert "Try it" in text
+    assert "notifier ingest" in text
+    assert "mailbox" in text
+
+
+def test_without_the_embedded_mailbox_nothing_speaks_of_it(installation: Installation) -> None:
+    client = TestClient(create_app(installation))
+
+    assert "Try it" not in client.get("/").text
+    assert client.get("/mailbox").status_code == 404
+
+
+@pytest.mark.parametrize("words", ["Walking", NUMBER, NUMBER.lower(), "ischaemic stroke", " stroke "])
+def test_studies_are_found_by_title_number_and_condition(client: TestClient, words: str) -> None:
+    assert f"/studies/{NUMBER}" in client.get("/", params={"q": words}).text
+
+
+@pytest.mark.parametrize(
+    "words", ["nothing like this", "%", "_", "'; DROP TABLE trials", "\x00", "x" * 5000, "{{7*7}}"]
+)
+def test_a_search_for_nothing_held_says_so(client: TestClient, words: str) -> None:
+    answer = client.get("/", params={"q": words})
+
+    assert answer.status_code == 200
+    assert "49" not in BeautifulSoup(answer.text, "html.parser").get_text()
+
+
+def test_a_study_page_shows_what_matters(client: TestClient) -> None:
+    text = text_of(client, f"/studies/{NUMBER}")
+
+    for part in ("Walking after <b>stroke</b>", "Recruiting People can join now.", "RECRUITING", "Phase 2", "Beijing"):
+        assert part in text
+    assert "ACUTE ISCHEMIC STROKE" in text
+    assert "Ischemic Stroke" in text
+
+
+def test_contacts_are_masked_on_the_page(client: TestClient) -> None:
+    page = client.get(f"/studies/{NUMBER}").text
+
+    assert "•••-•••-••••" in page
+    assert "•••••@•••••" in page
+    assert "Byron" not in page
+    assert "555" not in page
+
+
+def test_a_study_never_updated_has_no_counter(client: TestClient) -> None:
+    assert "Updated" not in text_of(client, f"/studies/{NUMBER}").replace("Last updated", "")
+
+
+def test_a_change_appears_in_the_timeline(client: TestClient, installation: Installation, now: datetime) -> None:
+    later = {
+        "overallStatus": "TERMINATED",
+        "whyStopped": "Too few people",
+        "lastUpdatePostDateStruct": {"date": "2026-02-20"},
+    }
+    ingest(installation, make_record(statusModule=later), now=now)
+
+    text = text_of(client, f"/studies/{NUMBER}")
+
+    assert "Updated 1 time" in text
+    assert "Too few people" in text
+    assert "Before: Recruiting" in text
+    assert "First seen here." in text
+
+
+def test_a_study_is_found_in_lower_case_too(client: TestClient) -> None:
+    assert client.get(f"/studies/{NUMBER.lower()}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "number", ["NCT00000000", "nonsense", "a%00b", "%3Cscript%3E", "x" * 400, "NCT9000000%E2%81%B1"]
+)
+def test_a_study_that_is_not_held_gets_a_clear_page(client: TestClient, number: str) -> None:
+    answer = client.get(f"/studies/{number}")
+
+    assert answer.status_code == 404
+    assert "not among those listed here" in answer.text
+    assert "<script>" not in answer.text
+
+
+def test_the_stroke_study_offers_two_intents_in_one_form(
+    client: TestClient, installation: Installation, now: datetime
+) -> None:
+    for version in ("first", "second"):
+        ingest(installation, json.loads((FIXTURES / f"NCT07635758.{version}.json").read_text()), now=now)
+
+    page = BeautifulSoup(client.get("/studies/NCT07635758").text, "html.parser")
+
+    form = page.select_one("form[action='/subscribe']")
+    assert form is not None
+    assert form.select_one("[name=follow_trial][checked]")
+    assert form.select_one("[name=follow_condition]")
+    assert "Updated 1 time" in page.get_text()
+    assert "Beijing" in page.get_text()
+
+
+def test_an_observational_study_has_no_phase(client: TestClient, installation: Installation, now: datetime) -> None:
+    ingest(installation, json.loads((FIXTURES / "NCT07400458.json").read_text()), now=now)
+
+    text = text_of(client, "/studies/NCT07400458")
+
+    assert "Observational" in text
+    assert "Phase" not in text
+    assert "Phone: •••-•••-••••" in text
+    assert "Updated" not in text.replace("Last updated", "")
+
+
+def test_a_completed_study_says_so_in_plain_words(
+    client: TestClient, installation: Installation, now: datetime
+) -> None:
+    ingest(installation, json.loads((FIXTURES / "NCT04325594.json").read_text()), now=now)
+
+    text = text_of(client, "/studies/NCT04325594")
+
+    assert "Completed The study has ended as planned." in text
+    assert "Phase 1 and 2" in text or "Phase 1, 2" in text or "Phase 1/2" in text
+    assert "18 years and older" in text

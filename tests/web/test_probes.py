@@ -1,0 +1,78 @@
+"""What machines that watch get to see."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from notifier.config import load_settings
+from notifier.emails.mailbox import Mailbox, serve_mailbox
+from notifier.installation import Installation
+from notifier.web import probes
+from notifier.web.app import create_app
+from tests.web.site import NUMBER, READER, filled_form
+
+
+def test_a_living_process_says_so(client: TestClient) -> None:
+    assert client.get("/healthz").text == "ok\n"
+
+
+def test_a_mail_server_that_is_down_is_named(client: TestClient) -> None:
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json()["database"] == "ok"
+    assert answer.json()["broker"] == "ok"
+    assert answer.json()["mail_server"].startswith("does not answer")
+
+
+def test_everything_up_is_ready(
+    installation: Installation, mailbox: Mailbox, free_port: Callable[[], int], now: datetime
+) -> None:
+    port = free_port()
+    settings = installation.settings.model_copy(update={"smtp_url": f"smtp://127.0.0.1:{port}"})
+    opened = type(installation)(settings, installation.database, installation.keys, installation.links)
+
+    with serve_mailbox(mailbox, host="127.0.0.1", port=port):
+        answer = TestClient(create_app(opened)).get("/readyz")
+
+    assert answer.status_code == 200
+    assert answer.json() == {"ready": True, "database": "ok", "broker": "ok", "mail_server": "ok"}
+
+
+def test_many_probes_ask_once(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Installation] = []
+
+    def look(one: Installation) -> dict[str, str]:
+        asked.append(one)
+        return {"database": "ok"}
+
+    monkeypatch.setattr(probes, "look", look)
+
+    for _ in range(5):
+        client.get("/readyz")
+
+    assert len(asked) == 1
+
+
+def test_a_missing_mail_server_is_told_in_a_sentence(installation: Installation) -> None:
+    settings = load_settings(data_dir=installation.settings.data_dir)
+    opened = type(installation)(settings, installation.database, installation.keys, installation.links)
+
+    assert "Set NOTIFIER_SMTP_URL" in probes.look(opened)["mail_server"]
+
+
+def test_metrics_count_routes_and_name_nobody(client: TestClient, app: FastAPI) -> None:
+    client.get(f"/studies/{NUMBER}")
+    client.get("/unsubscribe/secret-token")
+    client.get(f"/nothing/{READER}")
+    client.post("/subscribe", data=filled_form())
+
+    text = client.get("/metrics").text
+
+    assert 'route="/studies/{nct_id}"' in text
+    assert 'notifier_held{what="trials"} 1.0' in text
+    for private in ("secret-token", NUMBER, READER, "ischaemic"):
+        assert private not in text
