@@ -29,7 +29,7 @@ CHUNK = 32
 TRIES = 8
 """How often a trial that others write at the same moment is compared anew before it is reported."""
 LARGEST_RECORD = 4_000_000
-"""Without results the largest of a thousand real ones has 0.3 MB; masking a hostile one might take many seconds a megabyte."""
+"""Without results the largest of a thousand real ones has 0.3 MB; a hostile one may take seconds a megabyte to mask."""
 PROBLEMS_KEPT = 1000
 
 log = structlog.get_logger(__name__)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -85,12 +85,11 @@ def one_click(running: Running, digest: EmailMessage) -> None:
 
 
 def mails(running: Running) -> list[EmailMessage]:
-    parsed = [
-        message_from_bytes(content, policy=policy.default)
+    return [
+        cast("EmailMessage", message_from_bytes(content, policy=policy.default))
         for recipient, content in running.mailbox.accepted
         if recipient == READER
     ]
-    return [message for message in parsed if isinstance(message, EmailMessage)]
 
 
 def wait_for_mail(running: Running, *, number: int) -> EmailMessage:
