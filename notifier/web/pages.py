@@ -27,14 +27,12 @@ def home(request: Request, here: Here, q: str = "") -> HTMLResponse:
     with here.installation.database.reading() as session:
         studies = trial_lookup.search_trials(session, words, limit=20 if words else 6)
         condition = condition_store.find_condition(session, words) if words else None
-        counts = trial_lookup.count_rows(session)
     found = [(study.number, study.title, study.status) for study in studies]
     return page(
         request,
         "home",
         q=words,
         studies=found,
-        counts=counts,
         tone=status_tone,
         form=SubscribeForm(condition=condition.name if condition else ""),
         errors={},

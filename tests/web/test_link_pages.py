@@ -1,10 +1,12 @@
 """What the links in mails lead to."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from notifier.emails.links import Links
@@ -54,6 +56,15 @@ def test_only_the_button_confirms_and_twice_is_fine(client: TestClient, confirm_
     assert (first.status_code, second.status_code) == (200, 200)
     assert "You are subscribed" in second.text
     assert open_ones(rows) == 2
+
+
+def test_many_presses_at_once_confirm_once(app: FastAPI, confirm_path: str, rows: Rows) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda _: TestClient(app).post(confirm_path).status_code, range(16)))
+
+    assert set(statuses) == {200}
+    assert open_ones(rows) == 2
+    assert rows("SELECT count(*) FROM subscribers") == [(1,)]
 
 
 def test_a_confirmation_expires(installation: Installation, confirm_path: str, now: datetime) -> None:
