@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     postal_address: str = Field("", description="Postal address of the sender, at the foot of every mail.")
     site_name: str = Field("Study updates", description="What the service calls itself in pages and mails.")
     max_body_bytes: int = Field(20_000_000, ge=1_000, description="Largest request body taken; larger ones get 413.")
+    lease_seconds: float = Field(90, ge=1, description="After how long another worker takes over what a lost one held.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @property

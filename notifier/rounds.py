@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from notifier.composing import Composer, Sender
-from notifier.delivering import Delivered, Deliverer
+from notifier.delivering import Delivered, Deliverer, Limits
 from notifier.ingesting import reread_trials
 from notifier.installation import Installation
 from notifier.matching import match_changes
@@ -41,6 +41,7 @@ def open_service(installation: Installation) -> Service:
         mail_server=settings.mail_server,
         sender=settings.envelope_from,
         composer=composer,
+        limits=Limits(lease=timedelta(seconds=settings.lease_seconds)),
     )
     return Service(installation, composer, deliverer)
 

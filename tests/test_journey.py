@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
@@ -86,7 +86,7 @@ def one_click(running: Running, digest: EmailMessage) -> None:
 
 def mails(running: Running) -> list[EmailMessage]:
     return [
-        cast("EmailMessage", message_from_bytes(content, policy=policy.default))
+        message_from_bytes(content, policy=policy.default)
         for recipient, content in running.mailbox.accepted
         if recipient == READER
     ]

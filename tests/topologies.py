@@ -69,25 +69,30 @@ def run(folder: Path, settings: dict[str, str], *arguments: str) -> subprocess.C
     """Run one command to its end."""
     command = [*COMMAND, *arguments]
     done = subprocess.run(
-        command, cwd=folder, env=_environment(settings), capture_output=True, text=True, timeout=120, check=False
+        command, cwd=folder, env=environment_of(settings), capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
     return done
 
 
-def wait_until(condition: Callable[[], bool], *, seconds: float = 30.0, what: str) -> None:
+def wait_until(condition: Callable[[], bool], *, seconds: float = 30.0, what: str, every: float = 0.05) -> None:
     """Wait for something to become true."""
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, f"waited {seconds} s in vain: {what}"
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 @contextmanager
 def _process(command: str, *, folder: Path, settings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     with (folder / f"{command}.log").open("wb") as log:
         process = subprocess.Popen(
-            [*COMMAND, command], cwd=folder, env=_environment(settings), stdout=log, stderr=log, start_new_session=True
+            [*COMMAND, command],
+            cwd=folder,
+            env=environment_of(settings),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
         yield process
@@ -116,6 +121,7 @@ def _common(mailbox: Mailbox) -> dict[str, str]:
     return {"NOTIFIER_SMTP_URL": f"smtp://127.0.0.1:{mailbox.port}?starttls=never", "NOTIFIER_API_KEY": API_KEY}
 
 
-def _environment(settings: dict[str, str]) -> dict[str, str]:
+def environment_of(settings: dict[str, str]) -> dict[str, str]:
+    """The environment of this process with these settings instead of its own."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("NOTIFIER_")}
     return {**inherited, **settings}
