@@ -48,6 +48,14 @@ test-browser: setup ## run the tests that need a Chromium
 test-slow: setup ## run the tests that install, clone and kill
 	@$(BIN)/python -m pytest -m "(slow or faults) and not browser"
 
+# Real records from REGISTRY if they are there, otherwise made-up ones. BENCH=leaks or masking measures these instead.
+BENCH :=
+REGISTRY := ../shared/registry
+
+.PHONY: bench
+bench: setup ## measure ingesting, matching, delivering and the form; a few minutes
+	@$(BIN)/python -m bench $(BENCH) --registry "$(REGISTRY)"
+
 .PHONY: lint
 lint: setup ## check style, types, import rules and migrations
 	@BIN="$(BIN)" sh bin/lint

@@ -1,0 +1,62 @@
+"""Runs the measurements that the README's figures come from: `python -m bench [NAME …] [--registry FOLDER]`."""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from bench import delivering_speed, form_latency, ingesting_speed, leak_figures, machine, matching_speed
+from bench.installations import REPOSITORY
+from bench.measuring import timed
+from notifier.logs import set_up_logs
+
+SPEED = ("ingesting", "matching", "delivering", "form")
+NEED_A_FOLDER = ("leaks", "masking")
+DEFAULT_FOLDER = REPOSITORY.parent / "shared" / "registry"
+
+
+def main() -> None:
+    """Print the machine, then each measurement asked for; without names those of speed."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*SPEED, *NEED_A_FOLDER, []], metavar="NAME")
+    parser.add_argument("--registry", type=Path, default=DEFAULT_FOLDER, help="folder with studies.zip of real records")
+    given = parser.parse_args()
+    folder: Path | None = given.registry if (given.registry / "studies.zip").is_file() else None
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    console.print(machine.describe())
+    # As in production, but read by nobody.
+    with Path(os.devnull).open("w") as nowhere:
+        set_up_logs("INFO", stream=nowhere)
+        _measure(console, given.names or SPEED, folder)
+
+
+def _measure(console: Console, names: Sequence[str], folder: Path | None) -> None:
+    for name in names:
+        if folder is None and name in NEED_A_FOLDER:
+            console.print(f"{name}: needs a folder of real records: --registry FOLDER")
+            continue
+        with timed() as seconds:
+            _measurements(console, folder)[name]()
+        console.print(f"{name} took {seconds():.0f} s\n", style="dim")
+
+
+def _measurements(console: Console, folder: Path | None) -> dict[str, Callable[[], object]]:
+    real = folder or DEFAULT_FOLDER
+    return {
+        "ingesting": lambda: ingesting_speed.run(console, folder),
+        "matching": lambda: matching_speed.run(console),
+        "delivering": lambda: delivering_speed.run(console),
+        "form": lambda: form_latency.run(console, folder),
+        "leaks": lambda: leak_figures.run(console, real),
+        "masking": lambda: subprocess.run(
+            [sys.executable, REPOSITORY / "bench" / "masking_figures.py", real], check=True
+        ),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Each measurement runs, small; what it finds is not judged here."""
+
+import io
+from collections import Counter
+
+import pytest
+from rich.console import Console
+
+from bench import delivering_speed, form_latency, ingesting_speed, machine, matching_speed
+from bench.leak_search import Haystack, digits_of, wanted_details
+from bench.measuring import Stages, percentile, spread
+from tests.studies import make_study, with_contact
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), width=140)
+
+
+def printed(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_machine_is_described(console: Console) -> None:
+    console.print(machine.describe())
+
+    assert "SQLite" in printed(console)
+
+
+def test_ingesting_is_measured_for_each_kind_of_record(console: Console) -> None:
+    passes = ingesting_speed.run(console, None, count=6, repeat=1)
+
+    assert {kind: done[0].read for kind, done in passes.items()} == {"new": 6, "unchanged": 6, "changed": 6}
+    assert {"decode", "mask", "read facts", "compare", "write"} <= set(passes["changed"][0].stages.seconds)
+    assert "records" in printed(console)
+
+
+def test_matching_is_measured(console: Console) -> None:
+    made, rate, _longest = matching_speed.run(console, subscriptions=40, changes=8, repeat=1)
+
+    assert made >= 36
+    assert rate.middle > 0
+
+
+def test_delivering_is_measured(console: Console) -> None:
+    assert delivering_speed.run(console, readers=5, studies=3, repeat=1).middle > 0
+
+
+def test_the_form_is_measured_while_records_come_in(console: Console) -> None:
+    figures = form_latency.run(console, None, count=8, readers=4, rest_seconds=0.2)
+
+    assert figures.rest.wrong == figures.busy.wrong == []
+    assert figures.busy.posts
+    assert figures.status["unmatched"] == 0
+
+
+def test_stages_inside_others_count_for_themselves_only() -> None:
+    stages = Stages()
+    with stages.within("outer"), stages.within("inner"):
+        sum(range(200_000))
+
+    assert stages.seconds["inner"] > 10 * stages.seconds["outer"] > 0
+
+
+def test_figures_tell_the_middle_and_the_spread() -> None:
+    assert str(spread([1.0, 3.0, 2.0])) == "2.00 (1.00 to 3.00)"
+    assert percentile([float(number) for number in range(100)], 0.99) == 99.0
+
+
+def test_search_finds_what_an_unmasked_record_holds() -> None:
+    record = with_contact(make_study(1), phone="+1 555 010 4477", email="Quillon.Tresk@clinic.example")
+    wanted = wanted_details([record])
+    told = ["Call +1 555 010 4477 today", r"write to quillon\.tresk@clinic.example", "or 1.555.010.4477"]
+
+    assert Haystack(told).find(wanted.details) == sorted(wanted.details)
+    assert Haystack(told[2:]).find(wanted.details) == []
+    assert Haystack(told[2:]).digits_only().find(digits_of(wanted.details)) == ["15550104477"]
+
+
+def test_search_leaves_out_what_is_no_number_and_parts_of_longer_ones() -> None:
+    record = with_contact(make_study(1), phone="Please ask", email="")
+    record["protocolSection"]["contactsLocationsModule"]["centralContacts"][0]["phoneExt"] = "4477"
+
+    assert Counter(wanted_details([record]).left_out) == Counter({"Please ask": 1, "4477": 1})
+    assert Haystack(["9123456"]).find(["12345"]) == []
