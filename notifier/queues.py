@@ -81,4 +81,5 @@ def _transport_options(broker_url: str) -> dict[str, object]:
     if broker_url.startswith("memory"):
         # Kombu's own default lets a worker look for work once a second: eight tasks a second.
         return {"polling_interval": 0.02}
-    return {"socket_timeout": 5, "socket_connect_timeout": 2}
+    # A ring that fails is not worth waiting for: somebody is waiting for their page, and the sweep rings again.
+    return {"socket_timeout": 2, "socket_connect_timeout": 1, "max_retries": 0, "connect_retries_timeout": 1}

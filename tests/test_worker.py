@@ -20,6 +20,12 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return bells
 
 
+@pytest.fixture(autouse=True)
+def default_broker_afterwards() -> Iterator[None]:
+    yield
+    queues.configure(load_settings())
+
+
 @pytest.fixture
 def working(world: World, rung: list[str]) -> Iterator[World]:
     """A worker process on the world's database, in the present."""
