@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -15,6 +16,9 @@ from notifier.errors import ConfigurationError, StoreUnavailable
 
 BUSY_TIMEOUT_SECONDS = 20
 """How long SQLite waits for another process's writer; our own writers queue on a lock, in turn."""
+BUSY_LOOK_SECONDS = 0.005
+"""How often a writer looks whether the other is done. SQLite's own waiting grows to looking ten times a second, and so
+misses most of the gaps between the transactions of a long load: a form then waits for most of a second."""
 
 
 class Database:
@@ -101,7 +105,30 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
 
 def _begin_sqlite(connection: Connection) -> None:
     kind = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    if kind == "IMMEDIATE" and _begin_immediately(raw):
+        return
     connection.exec_driver_sql(f"BEGIN {kind}")
+
+
+def _begin_immediately(connection: sqlite3.Connection) -> bool:
+    """Take the write lock as soon as it is free; False if it is not free for long or cannot be taken."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    connection.execute("PRAGMA busy_timeout=0")
+    try:
+        while time.monotonic() < deadline:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    return False
+            else:
+                return True
+            time.sleep(BUSY_LOOK_SECONDS)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}")
+    return False
 
 
 @contextmanager
