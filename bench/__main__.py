@@ -25,7 +25,8 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[*SPEED, *NEED_A_FOLDER, []], metavar="NAME")
     parser.add_argument("--registry", type=Path, default=DEFAULT_FOLDER, help="folder with studies.zip of real records")
     given = parser.parse_args()
-    folder: Path | None = given.registry if (given.registry / "studies.zip").is_file() else None
+    asked: Path = given.registry.resolve()
+    folder = asked if (asked / "studies.zip").is_file() else None
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(machine.describe())
     # As in production, but read by nobody.

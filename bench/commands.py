@@ -8,13 +8,15 @@ BETWEEN = "then"
 
 
 def run_commands(words: list[str]) -> None:
-    """Run the commands that the words spell, parted by `then`."""
+    """Run the commands that the words spell, parted by `then`; the first that fails ends them all."""
     command: list[str] = []
     for word in [*words, BETWEEN]:
         if word != BETWEEN:
             command.append(word)
             continue
-        app(command, standalone_mode=False)
+        code = app(command, standalone_mode=False)
+        if code:
+            sys.exit(code)
         command = []
 
 
