@@ -43,4 +43,4 @@ def check_up(settings: Settings, *, now: datetime) -> list[Finding]:
 def _finding(part: str, state: str) -> Finding:
     if state == OK:
         return Finding(part, True, state)
-    return Finding(part, False, f"{state}. {ADVICE.get(part, '')}".strip())
+    return Finding(part, False, f"{state.rstrip('.')}. {ADVICE.get(part, '')}".strip())

@@ -190,7 +190,7 @@ def preview(
     out: Annotated[Path | None, typer.Option(help="Write the HTML here; the text goes beside it.")] = None,
     browser: Annotated[bool, typer.Option("--browser", help="Open it in the browser.")] = False,
 ) -> None:
-    """The mail as it would be; nothing is sent or marked."""
+    """The mail as it would be; nothing is sent, and nobody counts as told."""
     if sample:
         mail = preview_sample()
     elif trial or email:
@@ -220,7 +220,7 @@ def status(as_json: AsJson = False) -> None:
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Check settings, database, broker and mail server, and say what to do."""
-    findings = check_up(_settings(), now=_now())
+    findings = check_up(embedded.with_remembered_ports(_settings()), now=_now())
     if as_json:
         typer.echo(json.dumps({one.part: {"ok": one.ok, "message": one.message} for one in findings}))
     else:

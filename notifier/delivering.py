@@ -100,9 +100,12 @@ class Deliverer:
         self._limits = limits or Limits()
         self._postman = Postman(mail_server, sender=sender, limits=self._limits)
         self._stopping = threading.Event()
+        self._one_run = threading.Lock()
 
     def deliver_due(self, *, now: Clock, limit: int | None = None) -> Delivered:
         """Send until nothing is due, or ``limit`` Deliveries were claimed.
+
+        Threads that share a Deliverer run one after the other, so that a process never has more in_data than one group.
 
         Raises:
             StoreUnavailable: the database cannot be reached; what was claimed comes back when the lease runs out.
@@ -115,7 +118,8 @@ class Deliverer:
             clock=now,
             stopping=self._stopping,
         )
-        return run.go(limit)
+        with self._one_run:
+            return run.go(limit)
 
     def sweep(self, *, now: Clock) -> Counter[str]:
         """Take back what lost workers left; counts ``returned``, ``deferred`` and ``unknown``."""

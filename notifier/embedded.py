@@ -58,7 +58,8 @@ def serve(settings: Settings, *, announce: Announce) -> None:
         mailbox = running.enter_context(_mailbox(settings)) if _is_own_mailbox(settings) else None
         installation = open_installation(settings, now=_now())
         running.callback(installation.close)
-        fresh = load_samples(installation)
+        # Sample readers must never be written to through a real mail server.
+        fresh = mailbox is not None and load_samples(installation)
         worker.use_settings(settings)
         running.enter_context(_celery())
         if fresh:
@@ -142,7 +143,7 @@ def _celery() -> Iterator[None]:
         without_mingle=True,
         without_gossip=True,
     )
-    beat = EmbeddedService(queues.app, thread=True)
+    beat = EmbeddedService(queues.app, thread=True, scheduler_cls="celery.beat:Scheduler")
     working = threading.Thread(target=controller.start, name="worker", daemon=True)
     working.start()
     beat.start()

@@ -9,7 +9,6 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 _registry = CollectorRegistry()
 _records = Counter("notifier_records", "Registry records by what became of them.", ["outcome"], registry=_registry)
-_mails = Counter("notifier_mails", "Mails by what became of them.", ["outcome"], registry=_registry)
 _requests = Histogram(
     "notifier_request_seconds",
     "Requests by route (its pattern, never the path) and status.",
@@ -24,11 +23,6 @@ def count_records(outcomes: Mapping[str, int]) -> None:
     """Add what became of records: new, changed, unchanged, stale, rejected."""
     for outcome, number in outcomes.items():
         _records.labels(outcome).inc(number)
-
-
-def count_mails(outcome: str, number: int = 1) -> None:
-    """Add mails: sent, deferred, failed, cancelled."""
-    _mails.labels(outcome).inc(number)
 
 
 def observe_request(*, method: str, route: str, status: int, seconds: float) -> None:

@@ -13,7 +13,14 @@ from starlette.exceptions import HTTPException
 
 from notifier import __version__
 from notifier.emails.mailbox import Mailbox
-from notifier.errors import InvalidRecord, InvalidRequest, InvalidToken, NotifierError, StoreUnavailable
+from notifier.errors import (
+    InvalidRecord,
+    InvalidRequest,
+    InvalidToken,
+    NotifierError,
+    StoreUnavailable,
+    UnknownCondition,
+)
 from notifier.installation import Installation
 from notifier.web import (
     api_reference,
@@ -28,7 +35,7 @@ from notifier.web import (
 )
 from notifier.web.guards import BodyLimit, HeadAsGet, SecurityHeaders
 from notifier.web.page_rendering import static_folder
-from notifier.web.problems import apology, refusal
+from notifier.web.problems import apology, problem, refusal, wants_json
 from notifier.web.request_log import RequestLog
 from notifier.web.surroundings import Surroundings, read_clock
 
@@ -96,6 +103,8 @@ async def _answer_ours(request: Request, error: Exception) -> Response:
         return refusal(request, status, headers={"retry-after": str(RETRY_SECONDS)})
     field = error.field if isinstance(error, InvalidRequest) else ""
     errors = [{"field": field, "message": str(error)}] if field else []
+    if isinstance(error, UnknownCondition) and wants_json(request):
+        return problem(status, str(error), errors=errors, suggestions=list(error.suggestions))
     return refusal(request, status, detail=str(error), errors=errors)
 
 

@@ -173,6 +173,13 @@ def test_a_subscription_waits_for_its_owner(client: TestClient, rows: Rows) -> N
     assert rows("SELECT count(*) FROM subscribers") == [(0,)]
 
 
+def test_an_unknown_condition_comes_back_with_what_is_near(client: TestClient) -> None:
+    answer = client.post("/api/v1/subscriptions", json=subscription(condition="strok"), headers=KEY)
+
+    assert_problem(answer, 422, "No study listed here names this condition")
+    assert "Ischemic Stroke" in answer.json()["suggestions"]
+
+
 def test_a_vouched_subscription_begins_at_once(client: TestClient, rows: Rows) -> None:
     asked = subscription(consent="vouched", site="clinic.example")
 
