@@ -20,6 +20,8 @@ MAILS_PER_MAILBOX_AND_DAY = 10
 NEWS_REACHES_BACK = timedelta(days=30)
 """A study registered up to this long before somebody subscribed is still new to them when it reaches us."""
 
+_EXPIRED = "This link has expired. Please fill in the form again."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -94,10 +96,15 @@ def view_request(session: Session, request_id: int, *, now: datetime) -> Request
 def confirm_request(session: Session, request_id: int, *, now: datetime) -> int:
     """Make what was asked for true, once; the id of the subscriber.
 
+    What they changed since then stays as it is: an old link pressed again does nothing.
+
     Raises:
-        InvalidToken: the request is gone or has expired.
+        InvalidToken: the request is gone or has expired, or was confirmed by somebody who is gone.
     """
     request = _get_request(session, request_id, now=now)
+    if request.confirmed_at is not None:
+        return _who_confirmed(session, request)
+    request.confirmed_at = now
     subscriber = _subscriber_for(
         session,
         index=request.address_index,
@@ -106,13 +113,9 @@ def confirm_request(session: Session, request_id: int, *, now: datetime) -> int:
         cadence=_cadence_of(request),
         now=now,
     )
-    if request.confirmed_at is None:
-        request.confirmed_at = now
-        target = Target(
-            trial_id=request.trial_id, condition_id=request.condition_id, condition_text=request.condition_text
-        )
-        consent = _consent(site=request.site, how=request.how, now=now)
-        _subscribe(session, subscriber, target=target, wants=request.wants, consent=consent)
+    target = Target(trial_id=request.trial_id, condition_id=request.condition_id, condition_text=request.condition_text)
+    consent = _consent(site=request.site, how=request.how, now=now)
+    _subscribe(session, subscriber, target=target, wants=request.wants, consent=consent)
     return subscriber.id
 
 
@@ -263,8 +266,15 @@ def _delivery(*, kind: str, key: str, now: datetime) -> dict[str, object]:
 def _get_request(session: Session, request_id: int, *, now: datetime) -> PendingRequest:
     request = session.get(PendingRequest, request_id, with_for_update=True)
     if request is None or (request.confirmed_at is None and request.expires_at <= now):
-        raise InvalidToken("This link has expired. Please fill in the form again.")
+        raise InvalidToken(_EXPIRED)
     return request
+
+
+def _who_confirmed(session: Session, request: PendingRequest) -> int:
+    subscriber = subscriber_store.find_subscriber(session, request.address_index)
+    if subscriber is None:
+        raise InvalidToken(_EXPIRED)
+    return subscriber.id
 
 
 def _cadence_of(request: PendingRequest) -> Cadence:

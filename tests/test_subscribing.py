@@ -4,14 +4,25 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
+from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import Wish
 from notifier.errors import InvalidAddress, InvalidRequest, InvalidToken, UnknownCondition, UnknownTrial
 from notifier.store.addresses import read_address
-from notifier.store.models import Condition, Delivery, PendingRequest, Subscriber, Subscription, Suppression
+from notifier.store.models import (
+    Condition,
+    Delivery,
+    PendingRequest,
+    Schedule,
+    Subscriber,
+    Subscription,
+    Suppression,
+    Told,
+)
 from notifier.subscribing import (
     MAILS_PER_REQUEST,
+    change_cadence,
     confirm_request,
     end_everything,
     end_subscription,
@@ -68,6 +79,37 @@ def test_confirming_twice_subscribes_once(either_world: World) -> None:
     confirm(either_world)
 
     assert count(either_world, Subscription, ended_at=None) == 2
+
+
+def test_an_old_confirmation_link_changes_nothing_later(either_world: World) -> None:
+    either_world.ingest(make_study(1))
+    ask(either_world)
+    subscriber = confirm(either_world)
+    weekly = Cadence(cadence="weekly", hour=7, weekday=4, time_zone="UTC")
+    with either_world.installation.database.writing() as session:
+        change_cadence(session, subscriber, cadence=weekly, now=either_world.now)
+    either_world.leave(subscriber)
+    either_world.now += timedelta(days=90)
+
+    assert confirm(either_world) == subscriber
+    with either_world.installation.database.reading() as session:
+        chosen = select(Schedule.cadence).join(Subscriber, Subscriber.schedule_id == Schedule.id)
+        assert session.scalars(chosen).one() == "weekly"
+    assert count(either_world, Subscription, ended_at=None) == 0
+
+
+def test_an_old_confirmation_link_brings_nobody_back(world: World) -> None:
+    world.ingest(make_study(1))
+    ask(world)
+    confirm(world)
+    with world.installation.database.writing() as session:
+        for model in (Told, Subscription, Subscriber):
+            session.execute(delete(model))
+
+    with pytest.raises(InvalidToken):
+        confirm(world)
+
+    assert count(world, Subscriber) == 0
 
 
 def test_asking_again_resends_three_times_at_most(world: World) -> None:
