@@ -71,7 +71,7 @@ def _ingest(service: Service, studies: int, *, by: int, now: datetime) -> None:
     installation = service.installation
     records = [make_record(number) for number in range(studies)]
     found = [FoundRecord(place="made up", record=changed_record(one, by=by) if by else one) for one in records]
-    ingest_records(database=installation.database, keys=installation.keys, records=found, now=now)
+    ingest_records(database=installation.database, keys=installation.keys, records=found, now=partial(_fixed, now))
 
 
 def _subscribe(service: Service, *, readers: int, studies: int) -> None:

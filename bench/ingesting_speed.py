@@ -72,7 +72,7 @@ def _measure(service: Service, stock: Stock, kind: str) -> Pass:
             database=installation.database,
             keys=installation.keys,
             records=stages.iterating(iter_records(file), "decode"),
-            now=now,
+            now=lambda: now,
         )
     return Pass(read=report.counts["read"], seconds=seconds(), stages=stages)
 

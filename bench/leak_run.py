@@ -109,7 +109,7 @@ def _ingest(
 ) -> IngestReport:
     found = [FoundRecord(place=f"record {number}", record=record) for number, record in enumerate(records, 1)]
     return ingest_records(
-        database=installation.database, keys=installation.keys, records=found, now=now, baseline=baseline
+        database=installation.database, keys=installation.keys, records=found, now=lambda: now, baseline=baseline
     )
 
 

@@ -2,7 +2,8 @@
 
 import tempfile
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -53,8 +54,8 @@ def _fill(service: Service, *, subscriptions: int, changes: int) -> None:
     records = [make_record(number, sites=2, words=40) for number in range(changes)]
     for minute, batch in enumerate((records, [changed_record(record) for record in records])):
         found = [FoundRecord(place="made up", record=record) for record in batch]
-        now = MONDAY + timedelta(minutes=2 * minute)
-        ingest_records(database=installation.database, keys=installation.keys, records=found, now=now)
+        clock = partial(datetime.fromtimestamp, MONDAY.timestamp() + 120 * minute, UTC)
+        ingest_records(database=installation.database, keys=installation.keys, records=found, now=clock)
     with installation.database.writing() as session:
         trials = session.scalars(select(Trial.id).order_by(Trial.id)).all()
         conditions = session.scalars(select(Condition.id).where(Condition.name.in_(CONDITIONS))).all()

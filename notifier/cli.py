@@ -122,7 +122,7 @@ def ingest(
             database=installation.database,
             keys=installation.keys,
             records=records_of(paths),
-            now=_now(),
+            now=_now,
             baseline=baseline,
             on_progress=progress,
         )

@@ -98,11 +98,11 @@ def load_samples(installation: Installation) -> bool:
     with database.reading() as session:
         if not trial_store.is_empty(session):
             return False
-    ingest_records(database=database, keys=keys, records=_samples("before.json"), now=_now(), baseline=True)
+    ingest_records(database=database, keys=keys, records=_samples("before.json"), now=_now, baseline=True)
     with database.writing() as session:
         for address, wish in SAMPLE_READERS:
             subscribe_directly(session, keys=keys, address=read_address(address), wish=wish, how="sample", now=_now())
-    ingest_records(database=database, keys=keys, records=_samples("after.json"), now=_now())
+    ingest_records(database=database, keys=keys, records=_samples("after.json"), now=_now)
     return True
 
 

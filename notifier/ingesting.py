@@ -94,7 +94,7 @@ def ingest_records(
     database: Database,
     keys: AddressKeys,
     records: Iterable[FoundRecord | BadRecord],
-    now: datetime,
+    now: Callable[[], datetime],
     baseline: bool = False,
     on_progress: Callable[[IngestReport], None] = lambda _report: None,
 ) -> IngestReport:
@@ -104,7 +104,8 @@ def ingest_records(
         database: where trials are held.
         keys: for the keyed fingerprints of records and contacts.
         records: in the order in which they should be read; later versions of a study after earlier ones.
-        now: the moment of observation, aware.
+        now: the clock, aware. A run may take long, and who subscribes meanwhile is told of what is written later, so
+            a Change is observed when it is written.
         baseline: write Changes that make no news; so does every first load into an empty database.
         on_progress: called with the report after each chunk.
 
@@ -178,7 +179,7 @@ def _ingest_chunk(
     *,
     database: Database,
     keys: AddressKeys,
-    now: datetime,
+    now: Callable[[], datetime],
     baseline: bool,
     report: IngestReport,
 ) -> None:
@@ -194,7 +195,12 @@ def _ingest_chunk(
 
 
 def _prepare_chunk(
-    chunk: Sequence[_Incoming], *, database: Database, keys: AddressKeys, now: datetime, report: IngestReport
+    chunk: Sequence[_Incoming],
+    *,
+    database: Database,
+    keys: AddressKeys,
+    now: Callable[[], datetime],
+    report: IngestReport,
 ) -> list[_Prepared]:
     with database.reading() as session:
         held = trial_store.list_held(session, [one.number for one in chunk])
@@ -210,7 +216,7 @@ def _prepare_chunk(
             continue
         try:
             body = bodies[known.state_id] if known else None
-            prepared.append(_prepare(incoming, known, body, keys=keys, now=now))
+            prepared.append(_prepare(incoming, known, body, keys=keys, now=now()))
         except (InvalidRecord, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             log.warning("record.rejected", place=incoming.place, error=type(error).__name__)
             report.reject(incoming.place, _reason(error))
@@ -287,7 +293,7 @@ def _state_of(record: Json, facts: TrialFacts, *, number: str, fingerprint: byte
 
 
 def _write_chunk(
-    prepared: list[_Prepared], *, database: Database, now: datetime, baseline: bool, report: IngestReport
+    prepared: list[_Prepared], *, database: Database, now: Callable[[], datetime], baseline: bool, report: IngestReport
 ) -> list[_Prepared]:
     """Write a chunk in one transaction; what somebody else wrote first comes back."""
     if not prepared:
@@ -295,9 +301,10 @@ def _write_chunk(
     outcomes: list[str] = []
     lost: list[_Prepared] = []
     with database.writing() as session:
+        moment = now()
         conditions = _conditions_of(session, [one.concerns or () for one in prepared])
         for one, tied in zip(prepared, conditions, strict=True):
-            outcome = _write(session, one, tied, now=now, baseline=baseline)
+            outcome = _write(session, one, tied, now=moment, baseline=baseline)
             outcomes.extend([outcome] if outcome else [])
             lost.extend([] if outcome else [one])
     # Counted only now that it is committed.

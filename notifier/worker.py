@@ -72,7 +72,7 @@ def ingest_record(record: dict[str, Any]) -> dict[str, int]:
     """Take one record in. Best effort: whoever needs to know that it is on disk posts it over HTTP."""
     installation = _held.service().installation
     found = FoundRecord(place="task", record=record)
-    report = ingest_records(database=installation.database, keys=installation.keys, records=[found], now=_now())
+    report = ingest_records(database=installation.database, keys=installation.keys, records=[found], now=_now)
     for problem in report.problems:
         log.warning("record.rejected", reason=problem.reason)
     queues.ring(queues.MATCH_CHANGES)

@@ -49,7 +49,7 @@ class World:
             database=self.installation.database,
             keys=self.installation.keys,
             records=found,
-            now=self.now,
+            now=lambda: self.now,
             baseline=baseline,
         )
 

@@ -77,7 +77,7 @@ def add_records(here: Here, body: Annotated[bytes, Depends(_read_body)], *, base
         database=here.installation.database,
         keys=here.installation.keys,
         records=iter_stream(io.BytesIO(body), "body"),
-        now=here.now(),
+        now=here.now,
         baseline=baseline,
     )
     counts = report.as_dict()

@@ -52,4 +52,4 @@ def filled_form(**changes: str) -> dict[str, str]:
 def ingest(installation: Installation, *records: dict[str, Any], now: datetime) -> None:
     """Take records in as any road would."""
     found = [FoundRecord(place="test", record=record) for record in records]
-    ingest_records(database=installation.database, keys=installation.keys, records=found, now=now)
+    ingest_records(database=installation.database, keys=installation.keys, records=found, now=lambda: now)
