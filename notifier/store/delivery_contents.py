@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import Composed
 from notifier.store.inserting import insert_for
-from notifier.store.models import Delivery, DeliverySpan, Match, Subscriber, Told
+from notifier.store.models import Delivery, DeliverySpan, Match, Subscriber, Subscription, Told
+from notifier.store.told_store import follows
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -91,13 +92,19 @@ def end_frozen_matches(session: Session, delivery_ids: Sequence[int], *, ended_a
 
 
 def tell(session: Session, delivery_ids: Sequence[int]) -> None:
-    """Move each reader on to where the spans of these Deliveries end; never back."""
+    """Move each reader on to where the spans of these Deliveries end; never back.
+
+    Whoever left meanwhile is not moved, nor who came back since: a new subscription knows nothing of the old one.
+    """
     if not delivery_ids:
         return
+    still_followed = follows(
+        Delivery.subscriber_id, DeliverySpan.trial_id, Subscription.confirmed_at <= Delivery.dated_at
+    )
     spans = (
         select(Delivery.subscriber_id, DeliverySpan.trial_id, func.max(DeliverySpan.to_seq))
         .join(DeliverySpan, DeliverySpan.delivery_id == Delivery.id)
-        .where(Delivery.id.in_(delivery_ids), Delivery.subscriber_id.is_not(None))
+        .where(Delivery.id.in_(delivery_ids), Delivery.subscriber_id.is_not(None), still_followed)
         .group_by(Delivery.subscriber_id, DeliverySpan.trial_id)
     )
     inserted: Any = insert_for(session, Told).from_select(["subscriber_id", "trial_id", "seq"], spans)

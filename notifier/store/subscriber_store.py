@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from notifier.domain.schedules import Cadence, next_due
 from notifier.domain.wishes import Consent
+from notifier.store import told_store
 from notifier.store.inserting import insert_once
 from notifier.store.models import (
     Delivery,
@@ -16,8 +17,6 @@ from notifier.store.models import (
     Subscriber,
     Subscription,
     Suppression,
-    Told,
-    Trial,
 )
 
 UNSENT = ("waiting", "leased", "deferred")
@@ -80,20 +79,7 @@ def add_subscription(
     )
     session.flush()
     if trial_id is not None:
-        seq = session.scalars(select(Trial.seq).where(Trial.id == trial_id)).one()
-        _tell(session, subscriber_id=subscriber_id, trial_id=trial_id, seq=seq)
-
-
-def _tell(session: Session, *, subscriber_id: int, trial_id: int, seq: int) -> None:
-    told = session.get(Told, (subscriber_id, trial_id))
-    waiting = select(func.count()).where(
-        Match.subscriber_id == subscriber_id, Match.trial_id == trial_id, Match.ended_at.is_(None)
-    )
-    if told is None:
-        session.add(Told(subscriber_id=subscriber_id, trial_id=trial_id, seq=seq))
-    elif not session.scalar(waiting):
-        # What waits through another subscription is still told from where they were.
-        told.seq = max(told.seq, seq)
+        told_store.begin_now(session, subscriber_id=subscriber_id, trial_id=trial_id)
 
 
 def end_subscriptions(
@@ -113,6 +99,7 @@ def end_subscriptions(
     session.execute(update(Subscription).where(Subscription.id.in_(ids)).values(ended_at=now, ended_reason=reason))
     waiting = update(Match).where(Match.subscription_id.in_(ids), Match.ended_at.is_(None))
     session.execute(waiting.values(ended_at=now, ended_as="ended"))
+    told_store.forget_uncovered(session, subscriber_id)
     if not count_open(session, subscriber_id):
         unsent = update(Delivery).where(Delivery.subscriber_id == subscriber_id, Delivery.state.in_(UNSENT))
         session.execute(unsent.values(state="cancelled", reason=reason, lease_token=None, leased_until=None))

@@ -1,0 +1,51 @@
+"""Told: how far a reader knows a trial, from the subscription that covers it to the end of that subscription."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, exists, or_, select
+from sqlalchemy.orm import Session
+
+from notifier.store.models import Match, Subscription, Told, Trial, TrialCondition
+
+
+def follows(subscriber_id: Any, trial_id: Any, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """That an open subscription covers a trial: one to it, or to a condition it concerns or once concerned.
+
+    Asked twice so that both partial indexes serve.
+
+    Args:
+        subscriber_id: a column of the statement that asks.
+        trial_id: another.
+        conditions: what else must hold of the subscription.
+    """
+    open_one = (Subscription.subscriber_id == subscriber_id, Subscription.ended_at.is_(None), *conditions)
+    to_trial = exists().where(*open_one, Subscription.trial_id == trial_id)
+    to_condition = exists().where(
+        *open_one,
+        Subscription.condition_id.is_not(None),
+        TrialCondition.condition_id == Subscription.condition_id,
+        TrialCondition.trial_id == trial_id,
+    )
+    return or_(to_trial, to_condition)
+
+
+def begin_now(session: Session, *, subscriber_id: int, trial_id: int) -> None:
+    """A reader begins to follow a trial: they are told of all there is, and only what comes later is news.
+
+    What waits for them through another subscription is still told from where they were.
+    """
+    waiting = select(Match.id).where(
+        Match.subscriber_id == subscriber_id, Match.trial_id == trial_id, Match.ended_at.is_(None)
+    )
+    if session.scalar(waiting.limit(1)) is None:
+        seq = session.scalars(select(Trial.seq).where(Trial.id == trial_id)).one()
+        session.merge(Told(subscriber_id=subscriber_id, trial_id=trial_id, seq=seq))
+
+
+def forget_uncovered(session: Session, subscriber_id: int) -> None:
+    """Forget how far a reader was told of trials that nothing they follow covers any longer.
+
+    Whoever comes back begins anew: what changed in between is not told as if it had just happened.
+    """
+    uncovered = delete(Told).where(Told.subscriber_id == subscriber_id, ~follows(Told.subscriber_id, Told.trial_id))
+    session.execute(uncovered, execution_options={"synchronize_session": False})
