@@ -4,26 +4,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+import structlog
 from sqlalchemy.orm import Session
 
 from notifier.domain.cards import History, build_card
-from notifier.domain.changes import Weight, heaviest
+from notifier.domain.changes import FieldChange, Weight, heaviest
 from notifier.domain.comparing import compare
 from notifier.domain.deliveries import Claimed, Composed, NothingToSay, Span
 from notifier.domain.digests import Card, Confirmation, Digest, PreferencesLink, Section
 from notifier.domain.reasons import cadence_in_words, heading_for, reason_for
-from notifier.domain.trials import day_of
+from notifier.domain.trials import TrialFacts, day_of
 from notifier.emails.links import Links
 from notifier.emails.messages import build_message, list_id_for, message_id_for
 from notifier.emails.templates import RenderedMail, render_confirmation, render_digest, render_preferences
-from notifier.registries.states import facts_of_state
-from notifier.store import digest_store, trial_lookup
+from notifier.errors import StoreUnavailable
+from notifier.registries import ctgov
+from notifier.registries.states import facts_of_state, unpack_state
+from notifier.store import digest_store
 from notifier.store.addresses import AddressKeys
-from notifier.store.digest_store import News, Reader, TrialNow
+from notifier.store.digest_store import News, PackedState, Reader, TrialNow
 from notifier.store.models import PendingRequest
 
 KEPT_CARDS = 5_000
 """Cards kept between mails: readers of one study share one."""
+
+log = structlog.get_logger(__name__)
 
 Made = Composed | NothingToSay
 
@@ -49,7 +54,6 @@ class _Inputs:
     blocked: dict[int, set[tuple[int, int]]]
     spans: dict[int, dict[int, tuple[int, int]]]
     trials: dict[int, TrialNow]
-    as_of: date | None
 
 
 class Composer:
@@ -59,7 +63,7 @@ class Composer:
         self._keys = keys
         self._links = links
         self._sender = sender
-        self._cards: dict[tuple[int, int, int, str], Card | None] = {}
+        self._kept: dict[tuple[int, int, int, str], _Telling | None] = {}
 
     def __call__(self, session: Session, claimed: Sequence[Claimed], now: datetime) -> list[Made]:
         """Compose claimed Deliveries.
@@ -97,16 +101,13 @@ class Composer:
         readers = {one.subscriber_id for one in digests if one.subscriber_id is not None}
         frozen = [one.id for one in digests if one.frozen]
         news = digest_store.list_news(session, subscriber_ids=readers, frozen_ids=frozen)
-        everything = [item for items in news.values() for item in items]
-        as_of = trial_lookup.latest_data_version(session) if everything else None
         return _Inputs(
             readers=digest_store.list_readers(session, readers),
             news=news,
-            told=digest_store.list_told(session, {(item.subscriber_id, item.trial_id) for item in everything}),
+            told=digest_store.list_told(session, readers),
             blocked=digest_store.list_blocked(session, readers),
             spans=digest_store.list_spans(session, frozen),
-            trials=digest_store.list_trials(session, {item.trial_id for item in everything}),
-            as_of=as_of.date() if as_of else None,
+            trials=digest_store.list_trials(session, readers),
         )
 
     def _make_digest(self, session: Session, one: Claimed, inputs: _Inputs, now: datetime) -> Made:
@@ -128,59 +129,76 @@ class Composer:
         return self._composed(one, render_digest(digest), envelope, now)
 
     def _told_by(self, session: Session, one: Claimed, inputs: _Inputs) -> "tuple[list[_Entry], tuple[int, ...]]":
-        """What one digest tells, trial by trial, and the Matches whose net change is nothing."""
+        """What one digest tells, trial by trial, and the Matches whose net change is nothing.
+
+        A study that cannot be told does not keep the others back: its Matches go on waiting.
+        """
         entries: list[_Entry] = []
         collapsed: list[int] = []
+        failure: Exception | None = None
         for trial_id, items in _by_trial(one, inputs).items():
-            reader = inputs.readers[items[0].subscriber_id]
-            span = _span(trial_id, items, inputs, frozen=inputs.spans.get(one.id, {}))
-            card = self._card(session, span, inputs.trials[trial_id], language=reader.language)
-            if card is None:
+            language = one.language or inputs.readers[items[0].subscriber_id].language
+            try:
+                span = _span(trial_id, items, inputs, spans=inputs.spans.get(one.id, {}) if one.frozen else None)
+                told = self._tell(session, span, inputs.trials[trial_id], language=language) if span else None
+            except StoreUnavailable:
+                raise
+            except Exception as error:
+                log.exception("study.untellable", trial=trial_id)
+                failure = error
+                continue
+            if span is None or told is None:
                 collapsed.extend(item.match_id for item in items)
             else:
-                entries.append(_Entry(span, card, tuple(items)))
+                entries.append(_Entry(span, told, tuple(items)))
+        if failure is not None and not entries:
+            raise failure
         return entries, tuple(collapsed)
 
-    def _card(self, session: Session, span: Span, trial: TrialNow, *, language: str) -> Card | None:
+    def _tell(self, session: Session, span: Span, trial: TrialNow, *, language: str) -> "_Telling | None":
         key = (span.trial_id, span.from_seq, span.to_seq, language)
-        if key not in self._cards:
-            if len(self._cards) >= KEPT_CARDS:
-                self._cards.clear()
-            self._cards[key] = self._new_card(session, span, trial, language=language)
-        return self._cards[key]
+        if key in self._kept:
+            return self._kept[key]
+        if len(self._kept) >= KEPT_CARDS:
+            self._kept = {}
+        telling = self._new_telling(session, span, trial, language=language)
+        self._kept[key] = telling
+        return telling
 
-    def _new_card(self, session: Session, span: Span, trial: TrialNow, *, language: str) -> Card | None:
+    def _new_telling(self, session: Session, span: Span, trial: TrialNow, *, language: str) -> "_Telling | None":
         if span.from_seq >= span.to_seq:
             return None
-        points = [(span.trial_id, span.from_seq), (span.trial_id, span.to_seq)]
-        states = digest_store.find_states(session, points)
-        after = facts_of_state(states[points[1]][0], facts_version=states[points[1]][1])
-        before = facts_of_state(states[points[0]][0], facts_version=states[points[0]][1]) if span.from_seq else None
-        if before is not None and heaviest(compare(before, after)) <= Weight.HOUSEKEEPING:
+        old, new = digest_store.get_states(session, trial_id=span.trial_id, from_seq=span.from_seq, to_seq=span.to_seq)
+        after = facts_of_state(new.body, facts_version=new.facts_version)
+        changes = changes_to(after, old) if old else None
+        if changes is not None and heaviest(changes) <= Weight.HOUSEKEEPING:
             return None
-        return build_card(
-            before=before,
+        history = History(
+            first_seen=trial.first_seen_at.date(),
+            last_updated=day_of(after.last_update_posted),
+            updates=span.to_seq - 1,
+        )
+        card = build_card(
+            changes=changes,
             after=after,
-            history=History(
-                first_seen=trial.first_seen_at.date(),
-                last_updated=day_of(after.last_update_posted),
-                updates=span.to_seq - 1,
-            ),
+            history=history,
             page_url=self._links.study(after.nct_id),
             language=language,
         )
+        return _Telling(card, day_of(after.data_version) or day_of(after.last_update_posted))
 
     def _digest(self, reader: Reader, told: "list[_Entry]", inputs: _Inputs) -> Digest:
         sections: dict[int, list[_Entry]] = {}
         for entry in told:
             sections.setdefault(entry.asked_by.subscription_id, []).append(entry)
-        cards = [entry.card for entry in told]
+        cards = [entry.telling.card for entry in told]
+        days = [entry.telling.as_of for entry in told if entry.telling.as_of]
         return Digest(
             language=reader.language,
             sections=tuple(self._section(entries) for entries in sections.values()),
             changed=sum(card.kind == "changed" for card in cards),
             new=sum(card.kind == "new" for card in cards),
-            as_of=inputs.as_of,
+            as_of=max(days, default=None),
             cadence=cadence_in_words(reader.cadence, language=reader.language),
             preferences_url=self._links.ask_preferences(reader.id),
             unsubscribe_url=self._links.end_all(reader.id),
@@ -195,7 +213,7 @@ class Composer:
             heading=heading_for(asked.condition),
             reason=reason_for(asked.condition, number=asked.number, wants=asked.wants),
             end_url=self._links.end_one(asked.subscription_id),
-            cards=tuple(entry.card for entry in entries),
+            cards=tuple(entry.telling.card for entry in entries),
         )
 
     def _make_confirmation(self, session: Session, one: Claimed, now: datetime) -> Made:
@@ -251,6 +269,12 @@ class Composer:
         )
 
 
+def changes_to(after: TrialFacts, old: PackedState) -> tuple[FieldChange, ...]:
+    """What changed from a stored state to these facts, both read by today's rules."""
+    held = unpack_state(old.body, facts_version=old.facts_version)
+    return compare(ctgov.read_facts(held), after)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Envelope:
     """To whom a mail goes and what being sent will mean."""
@@ -265,11 +289,19 @@ class _Envelope:
 
 
 @dataclass(frozen=True, slots=True)
+class _Telling:
+    """A card, and the day of the registry data it was made from."""
+
+    card: Card
+    as_of: date | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Entry:
     """One trial in one digest, with the Matches it tells."""
 
     span: Span
-    card: Card
+    telling: _Telling
     news: tuple[News, ...]
 
     @property
@@ -300,10 +332,16 @@ def _by_trial(one: Claimed, inputs: _Inputs) -> dict[int, list[News]]:
     return found
 
 
-def _span(trial_id: int, items: Sequence[News], inputs: _Inputs, *, frozen: dict[int, tuple[int, int]]) -> Span:
-    """From where they were last told, else from just before the first news, to now; as it was where it is frozen."""
-    if trial_id in frozen:
-        return Span(trial_id=trial_id, from_seq=frozen[trial_id][0], to_seq=frozen[trial_id][1])
+def _span(
+    trial_id: int, items: Sequence[News], inputs: _Inputs, *, spans: dict[int, tuple[int, int]] | None
+) -> Span | None:
+    """From where they were last told, else from just before the first news, to now.
+
+    A frozen mail has the ``spans`` it was first made with; a trial without one came to nothing then.
+    """
+    if spans is not None:
+        from_seq, to_seq = spans.get(trial_id, (0, 0))
+        return Span(trial_id=trial_id, from_seq=from_seq, to_seq=to_seq) if trial_id in spans else None
     first = min(item.seq for item in items) - 1
     told = inputs.told.get((items[0].subscriber_id, trial_id), first)
     return Span(trial_id=trial_id, from_seq=told, to_seq=inputs.trials[trial_id].seq)

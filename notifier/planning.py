@@ -1,41 +1,58 @@
 """Planning: a Schedule that is due gives a Delivery to each of its readers who have news, and to nobody else."""
 
+from collections.abc import Sequence
 from datetime import datetime
-
-from sqlalchemy.orm import Session
 
 from notifier.domain.schedules import next_due, period
 from notifier.store import plan_store
 from notifier.store.database import Database
-from notifier.store.models import Schedule
+from notifier.store.plan_store import DueSchedule
 
-BATCH = 100
+SCHEDULES = 200
+"""Schedules planned by one statement."""
+MAILS = 10_000
+"""Deliveries written in one transaction."""
 
 
 def plan_digests(*, database: Database, now: datetime) -> int:
     """Plan every Schedule that is due; how many Deliveries that made.
 
-    A Schedule is planned and moved to its next due time in one transaction, so two beats plan a period once; after an
-    outage the missed periods are one digest, named after the first of them.
+    A Schedule moves to its next due time only when all its Deliveries are written. Whoever dies before that, or plans
+    at the same time, makes the same Deliveries by the same keys. After an outage the missed periods are one digest,
+    named after the first of them.
     """
+    with database.reading() as session:
+        due = plan_store.list_due(session, now=now)
+        waiting = bool(due) and plan_store.is_anything_waiting(session)
     planned = 0
-    seen: set[int] = set()
-    while True:
+    for some in plan_store.portions(due, SCHEDULES):
+        planned += _plan(some, database=database, now=now) if waiting else 0
+        _move_on(some, database=database, now=now)
+    return planned
+
+
+def _plan(schedules: Sequence[DueSchedule], *, database: Database, now: datetime) -> int:
+    names = {schedule.id: _name(schedule) for schedule in schedules}
+    planned, more = 0, MAILS
+    while more == MAILS:
         with database.writing() as session:
-            due = [
-                schedule for schedule in plan_store.list_due(session, now=now, limit=BATCH) if schedule.id not in seen
-            ]
-            if not due:
-                return planned
-            for schedule in due:
-                planned += _plan(session, schedule, now=now)
-                seen.add(schedule.id)
+            more = plan_store.insert_digests(session, names=names, now=now, limit=MAILS)
+        planned += more
+    return planned
 
 
-def _plan(session: Session, schedule: Schedule, *, now: datetime) -> int:
-    cadence = plan_store.cadence_of(schedule)
+def _name(schedule: DueSchedule) -> str | None:
+    """What names one mail of a reader: the local day, hour and cadence for which it is due."""
+    cadence = schedule.cadence
     if cadence.cadence == "instant":
-        return plan_store.insert_digests(session, schedule_id=schedule.id, period=None, now=now)
-    name = period(cadence, due=schedule.next_due_at)
-    plan_store.set_next_due(session, schedule.id, at=next_due(cadence, after=now))
-    return plan_store.insert_digests(session, schedule_id=schedule.id, period=name, now=now)
+        return None
+    return f"{period(cadence, due=schedule.due_at)}T{cadence.hour:02}/{cadence.cadence}"
+
+
+def _move_on(schedules: Sequence[DueSchedule], *, database: Database, now: datetime) -> None:
+    moving = [schedule for schedule in schedules if schedule.cadence.cadence != "instant"]
+    if not moving:
+        return
+    with database.writing() as session:
+        for schedule in moving:
+            plan_store.set_next_due(session, schedule, at=next_due(schedule.cadence, after=now))

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from notifier.composing import changes_to
 from notifier.domain.cards import History, build_card
 from notifier.domain.digests import Digest, Section
 from notifier.domain.reasons import cadence_in_words, heading_for, reason_for
@@ -52,16 +53,18 @@ def preview_trial(installation: Installation, number: str) -> RenderedMail:
         trial = trial_lookup.find_trial(session, number)
         if trial is None:
             raise UnknownTrial("This study is not among those held here.")
-        points = [(trial.id, trial.seq - 1), (trial.id, trial.seq)]
-        states = digest_store.find_states(session, points)
-    facts = {seq: facts_of_state(body, facts_version=version) for (_, seq), (body, version) in states.items()}
-    after = facts[trial.seq]
+        old, new = digest_store.get_states(session, trial_id=trial.id, from_seq=trial.seq - 1, to_seq=trial.seq)
+    after = facts_of_state(new.body, facts_version=new.facts_version)
     history = History(
         first_seen=trial.first_seen_at.date(), last_updated=day_of(trial.last_update_posted), updates=trial.seq - 1
     )
     links = installation.links
     card = build_card(
-        before=facts.get(trial.seq - 1), after=after, history=history, page_url=links.study(number), language="en"
+        changes=changes_to(after, old) if old else None,
+        after=after,
+        history=history,
+        page_url=links.study(number),
+        language="en",
     )
     section = Section(
         heading=heading_for(None),

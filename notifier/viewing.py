@@ -61,7 +61,7 @@ def view_study(session: Session, number: str, *, language: str = "en", page_url:
         timeline=tuple(
             _entry(change.seq, change.observed_at.date(), change.fields, language=language) for change in changes
         ),
-        card=build_card(before=None, after=facts, history=history, page_url=page_url, language=language),
+        card=build_card(changes=None, after=facts, history=history, page_url=page_url, language=language),
     )
 
 

@@ -131,3 +131,26 @@ def test_a_poisoned_study_does_not_keep_the_others_back(world: World) -> None:
 
     assert (delivered.sent, delivered.failed) == (1, 1)
     assert world.mailbox.recipients == ["b@example.org"]
+
+
+def test_a_spoiled_study_does_not_silence_the_healthy_one(world: World) -> None:
+    world.ingest(make_study(1), make_study(2))
+    world.subscribe("a@example.org", trial="NCT90000001")
+    world.subscribe("a@example.org", trial="NCT90000002")
+    world.ingest(make_study(1, enrollment=120), make_study(2, enrollment=120))
+    world.poison("NCT90000001")
+
+    assert world.tick().sent == 1
+    assert "NCT90000002" in world.text_to("a@example.org")
+    assert sorted(str(ending) for ending in world.endings()) == ["None", "delivered"]
+
+
+def test_many_readers_of_many_studies_fit_into_one_round(either_world: World) -> None:
+    readers, studies = 60, 40
+    either_world.ingest(*(make_study(number) for number in range(studies)))
+    for number in range(readers):
+        either_world.subscribe(f"r{number}@example.org", condition="Stroke")
+    either_world.ingest(*(make_study(number, enrollment=120) for number in range(studies)))
+
+    assert either_world.tick().sent == readers
+    assert set(either_world.endings()) == {"delivered"}

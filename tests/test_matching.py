@@ -2,6 +2,7 @@
 
 import pytest
 
+from notifier import matching
 from notifier.domain.wishes import OPENINGS
 from tests.records import own_record
 from tests.studies import make_study
@@ -140,3 +141,13 @@ def test_who_left_hears_nothing(world: World) -> None:
     world.ingest(make_study(1, updated=LATER, enrollment=120))
 
     assert world.match() == 0
+
+
+def test_a_large_batch_is_matched_in_several_transactions(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "MATCHES", 3)
+    world.ingest(*(make_study(number) for number in range(5)))
+    for number in range(4):
+        world.subscribe(f"r{number}@example.org", condition="Stroke")
+    world.ingest(*(make_study(number, enrollment=120) for number in range(5)))
+
+    assert world.match() == 20

@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from notifier import planning
 from notifier.domain.schedules import Cadence, next_due, period
 from tests.studies import make_study
 from tests.world import World
@@ -99,3 +101,44 @@ def test_a_doubled_hour_means_its_first() -> None:
     due = next_due(schedule, after=datetime(2026, 10, 24, 12, tzinfo=UTC))
 
     assert due == datetime(2026, 10, 25, 0, 0, tzinfo=UTC)
+
+
+def test_a_weekly_digest_on_the_day_of_a_daily_one_is_a_mail_of_its_own(world: World) -> None:
+    morning, evening = Cadence(cadence="daily", hour=10), Cadence(cadence="weekly", hour=18, weekday=0)
+    world.ingest(make_study(1, enrollment=100))
+    world.subscribe("a@example.org", trial="NCT90000001", cadence=morning)
+    world.ingest(make_study(1, enrollment=120))
+    first = world.tick(after=timedelta(hours=2)).sent
+    world.subscribe("a@example.org", trial="NCT90000001", cadence=evening)
+    world.ingest(make_study(1, enrollment=150))
+
+    assert (first, world.tick(after=timedelta(hours=9)).sent) == (1, 1)
+
+
+def test_news_on_a_study_in_doubt_waits_and_is_told_then(either_world: World) -> None:
+    either_world.ingest(make_study(1, enrollment=100))
+    either_world.subscribe("a@example.org", trial="NCT90000001")
+    either_world.ingest(make_study(1, enrollment=120))
+    either_world.mailbox.drop_at = "message"
+    either_world.tick()
+    either_world.ingest(make_study(1, enrollment=150))
+    planned_meanwhile = [either_world.plan() for _ in range(5)]
+    either_world.mailbox.drop_at = None
+
+    either_world.tick(after=timedelta(hours=1))
+    either_world.tick(after=timedelta(hours=1))
+
+    assert planned_meanwhile == [0, 0, 0, 0, 0]
+    assert "150 people" in either_world.text_to("a@example.org")
+    assert set(either_world.endings()) == {"delivered"}
+
+
+def test_many_readers_are_planned_in_several_short_transactions(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "MAILS", 3)
+    world.ingest(make_study(1))
+    for number in range(10):
+        world.subscribe(f"r{number}@example.org", trial="NCT90000001", cadence=DAILY)
+    world.ingest(make_study(1, enrollment=120))
+    world.now += DAY
+
+    assert world.plan() == 10

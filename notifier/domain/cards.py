@@ -7,7 +7,6 @@ from datetime import date
 from typing import TypeAlias
 
 from notifier.domain.changes import FieldChange, Weight, heaviest
-from notifier.domain.comparing import compare
 from notifier.domain.digests import Card, ChangeLine, Fact, MaskedContact
 from notifier.domain.excerpts import clipped, first_sentences
 from notifier.domain.masking import EMAIL_MARK, PHONE_MARK
@@ -33,23 +32,23 @@ class History:
     updates: int = 0
 
 
-def build_card(*, before: TrialFacts | None, after: TrialFacts, history: History, page_url: str, language: str) -> Card:
-    """The card of a study for readers last told at `before`; without it the study is new to them."""
+def build_card(
+    *, changes: tuple[FieldChange, ...] | None, after: TrialFacts, history: History, page_url: str, language: str
+) -> Card:
+    """The card of a study with what changed since its readers were last told; None: the study is new to them."""
     speech = language_of(language)
-    changes = compare(before, after) if before is not None else ()
+    is_new, changes = changes is None, changes or ()
     lines = list(_lines(changes, after, speech))
     return Card(
         nct_id=after.nct_id,
-        kind="new" if before is None else "changed",
+        kind="new" if is_new else "changed",
         title=after.title,
-        headline=speech.new_headline(after.status) if before is None else _headline(changes, speech),
-        tone=_new_tone(after) if before is None else lines[0].tone if lines else "info",
+        headline=speech.new_headline(after.status) if is_new else _headline(changes, speech),
+        tone=_new_tone(after) if is_new else lines[0].tone if lines else "info",
         lines=tuple(lines[:MOST_LINES]),
         more=max(0, len(lines) - MOST_LINES),
         facts=tuple(_facts(after, speech)),
-        summary=first_sentences(after.brief_summary, LONGEST_SUMMARY)
-        if before is None and after.brief_summary
-        else None,
+        summary=first_sentences(after.brief_summary, LONGEST_SUMMARY) if is_new and after.brief_summary else None,
         where=_where(after.sites, speech),
         more_sites=max(0, len(after.sites) - MOST_SITES),
         contacts=_contacts(after, speech),

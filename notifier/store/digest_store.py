@@ -1,10 +1,10 @@
 """What a digest is composed from: readers, the news that waits for them, how far they were told, and the states."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select, tuple_
+from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
 from notifier.domain.schedules import Cadence
@@ -51,6 +51,14 @@ class News:
     wants: str
 
 
+@dataclass(frozen=True, slots=True)
+class PackedState:
+    """A stored state as it lies in the database."""
+
+    body: bytes
+    facts_version: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialNow:
     """Where a trial's history stands."""
@@ -89,9 +97,12 @@ def list_news(
     return found
 
 
-def list_told(session: Session, pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], int]:
-    """How far each subscriber has been told about each trial, by (subscriber, trial)."""
-    chosen = select(Told).where(tuple_(Told.subscriber_id, Told.trial_id).in_(list(pairs)))
+def list_told(session: Session, subscriber_ids: Collection[int]) -> dict[tuple[int, int], int]:
+    """How far each subscriber has been told about each trial that waits for them, by (subscriber, trial)."""
+    waits = exists().where(
+        Match.subscriber_id == Told.subscriber_id, Match.trial_id == Told.trial_id, Match.ended_at.is_(None)
+    )
+    chosen = select(Told).where(Told.subscriber_id.in_(subscriber_ids), waits)
     return {(told.subscriber_id, told.trial_id): told.seq for told in session.scalars(chosen)}
 
 
@@ -116,20 +127,27 @@ def list_spans(session: Session, delivery_ids: Collection[int]) -> dict[int, dic
     return found
 
 
-def list_trials(session: Session, trial_ids: Collection[int]) -> dict[int, TrialNow]:
-    """Where the histories of these trials stand."""
-    chosen = select(Trial.id, Trial.seq, Trial.first_seen_at).where(Trial.id.in_(trial_ids))
+def list_trials(session: Session, subscriber_ids: Collection[int]) -> dict[int, TrialNow]:
+    """Where the histories of the trials stand that wait for these subscribers."""
+    waiting = select(Match.trial_id).where(Match.subscriber_id.in_(subscriber_ids), Match.ended_at.is_(None))
+    chosen = select(Trial.id, Trial.seq, Trial.first_seen_at).where(Trial.id.in_(waiting))
     return {row.id: TrialNow(seq=row.seq, first_seen_at=row.first_seen_at) for row in session.execute(chosen)}
 
 
-def find_states(session: Session, points: Sequence[tuple[int, int]]) -> dict[tuple[int, int], tuple[bytes, int]]:
-    """The packed state and its facts version at each (trial, seq)."""
-    chosen = (
-        select(Change.trial_id, Change.seq, TrialState.body, TrialState.facts_version)
-        .join(TrialState, TrialState.id == Change.to_state_id)
-        .where(tuple_(Change.trial_id, Change.seq).in_(points))
-    )
-    return {(row.trial_id, row.seq): (row.body, row.facts_version) for row in session.execute(chosen)}
+def get_states(
+    session: Session, *, trial_id: int, from_seq: int, to_seq: int
+) -> tuple[PackedState | None, PackedState]:
+    """What a trial was just before the Change after ``from_seq``, and what it became with ``to_seq``.
+
+    Just before that Change, not just after ``from_seq``: what was learned silently in between is no news. None for
+    the first where the trial was not held then.
+    """
+    state = select(TrialState.body, TrialState.facts_version)
+    before = state.join(Change, Change.from_state_id == TrialState.id)
+    after = state.join(Change, Change.to_state_id == TrialState.id)
+    old = session.execute(before.where(Change.trial_id == trial_id, Change.seq == from_seq + 1)).one_or_none()
+    new = session.execute(after.where(Change.trial_id == trial_id, Change.seq == to_seq)).one()
+    return PackedState(*old) if old else None, PackedState(*new)
 
 
 def _reader(subscriber: Subscriber, schedule: Schedule) -> Reader:

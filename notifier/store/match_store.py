@@ -4,20 +4,35 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, literal, or_, select, union, update
+from sqlalchemy import and_, func, literal, or_, select, union, update
 from sqlalchemy.orm import Session
 
 from notifier.domain.changes import Weight
 from notifier.domain.wishes import EVERYTHING
 from notifier.store.inserting import insert_for
-from notifier.store.models import Change, Match, Subscription, TrialCondition
+from notifier.store.models import Change, Match, Subscription, Told, TrialCondition
 
 _COLUMNS = ("change_id", "subscription_id", "subscriber_id", "trial_id", "seq", "created_at")
 
 
-def claim_changes(session: Session, *, limit: int) -> Sequence[int]:
-    """Ids of the oldest Changes not matched yet, locked until this transaction ends; other workers pass them over."""
-    waiting = select(Change.id).where(Change.matched_at.is_(None)).order_by(Change.id).limit(limit)
+def list_unmatched(session: Session, *, limit: int, matches: int) -> Sequence[int]:
+    """Ids of the oldest Changes not matched yet, as many as may make about so many Matches, and at least one."""
+    changes = session.execute(
+        select(Change.id, Change.trial_id).where(Change.matched_at.is_(None)).order_by(Change.id).limit(limit)
+    ).all()
+    expected = _count_interested(session, {change.trial_id for change in changes}) if len(changes) > 1 else {}
+    chosen: list[int] = []
+    for change in changes:
+        matches -= expected.get(change.trial_id, 0)
+        if chosen and matches < 0:
+            break
+        chosen.append(change.id)
+    return chosen
+
+
+def claim_changes(session: Session, change_ids: Sequence[int]) -> Sequence[int]:
+    """Those of these Changes that are not matched yet, locked until this transaction ends; others pass them over."""
+    waiting = select(Change.id).where(Change.id.in_(change_ids), Change.matched_at.is_(None)).order_by(Change.id)
     return session.scalars(waiting.with_for_update(skip_locked=True)).all()
 
 
@@ -31,14 +46,31 @@ def insert_matches(session: Session, change_ids: Sequence[int], *, now: datetime
     return _count(session, change_ids) - before
 
 
+def end_orphans(session: Session, change_ids: Sequence[int], *, now: datetime) -> None:
+    """End Matches of subscriptions that ended while these Changes were being matched.
+
+    On PostgreSQL somebody may leave between the reading and the writing of one statement.
+    """
+    left = select(Subscription.id).where(Subscription.id == Match.subscription_id, Subscription.ended_at.is_not(None))
+    orphans = update(Match).where(Match.change_id.in_(change_ids), Match.ended_at.is_(None), left.exists())
+    session.execute(orphans.values(ended_at=now, ended_as="ended").execution_options(synchronize_session=False))
+
+
 def mark_matched(session: Session, change_ids: Sequence[int], *, now: datetime) -> None:
     """Say that these Changes are matched, in the transaction that wrote their Matches."""
     session.execute(update(Change).where(Change.id.in_(change_ids)).values(matched_at=now))
 
 
 def _by_trial(change_ids: Sequence[int], now: datetime) -> Any:
-    joined = _selected(now).join(Subscription, Subscription.trial_id == Change.trial_id)
-    return joined.where(Change.id.in_(change_ids), _is_open_for_change(), Change.weight > Weight.HOUSEKEEPING)
+    """By trial, where the reader was not told so far already: whoever subscribes is told of all there is then."""
+    told = and_(Told.subscriber_id == Subscription.subscriber_id, Told.trial_id == Change.trial_id)
+    joined = _selected(now).join(Subscription, Subscription.trial_id == Change.trial_id).join(Told, told)
+    return joined.where(
+        Change.id.in_(change_ids),
+        Subscription.ended_at.is_(None),
+        Change.seq > Told.seq,
+        Change.weight > Weight.HOUSEKEEPING,
+    )
 
 
 def _by_condition(change_ids: Sequence[int], now: datetime) -> Any:
@@ -59,7 +91,13 @@ def _by_condition(change_ids: Sequence[int], now: datetime) -> Any:
         Change.weight > Weight.HOUSEKEEPING,
         or_(Subscription.wants == EVERYTHING, Change.opens, TrialCondition.since_seq == Change.seq),
     )
-    return joined.where(Change.id.in_(change_ids), _is_open_for_change(), or_(first, later))
+    return joined.where(
+        Change.id.in_(change_ids),
+        Subscription.ended_at.is_(None),
+        # Whoever subscribed after a Change was observed could see it then.
+        Subscription.confirmed_at <= Change.observed_at,
+        or_(first, later),
+    )
 
 
 def _selected(now: datetime) -> Any:
@@ -74,9 +112,20 @@ def _selected(now: datetime) -> Any:
     ).select_from(Change)
 
 
-def _is_open_for_change() -> ColumnElement[bool]:
-    """Somebody who subscribed after a Change was observed has been told of it by what they saw then."""
-    return and_(Subscription.ended_at.is_(None), Subscription.confirmed_at <= Change.observed_at)
+def _count_interested(session: Session, trial_ids: set[int]) -> dict[int, int]:
+    """By trial, how many open subscriptions might hear of it: at most so many Matches can come of a Change."""
+    open_ones = Subscription.ended_at.is_(None)
+    by_trial = select(Subscription.trial_id, func.count()).where(open_ones, Subscription.trial_id.in_(trial_ids))
+    by_condition = (
+        select(TrialCondition.trial_id, func.count())
+        .join(Subscription, Subscription.condition_id == TrialCondition.condition_id)
+        .where(open_ones, TrialCondition.trial_id.in_(trial_ids))
+    )
+    interested: dict[int, int] = {}
+    for statement in (by_trial.group_by(Subscription.trial_id), by_condition.group_by(TrialCondition.trial_id)):
+        for trial_id, number in session.execute(statement):
+            interested[trial_id] = interested.get(trial_id, 0) + number
+    return interested
 
 
 def _count(session: Session, change_ids: Sequence[int]) -> int:

@@ -1,61 +1,64 @@
 """Plans: which schedules are due, and one waiting Delivery for each of their readers who have news."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import String, exists, func, literal, select, update
+from sqlalchemy import ColumnElement, Select, String, and_, case, exists, func, literal, select, update
 from sqlalchemy import cast as sql_cast
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from notifier.domain.schedules import Cadence
 from notifier.store.inserting import insert_for
-from notifier.store.models import Delivery, Match, Schedule, Subscriber
+from notifier.store.models import Delivery, DeliverySpan, Match, Schedule, Subscriber, Subscription
 
 DIGEST = "digest"
+_UNRESOLVED = ("waiting", "leased", "deferred", "in_data")
 
 
-def list_due(session: Session, *, now: datetime, limit: int) -> Sequence[Schedule]:
-    """Schedules that are due, longest overdue first, locked; another beat passes them over."""
-    due = select(Schedule).where(Schedule.next_due_at <= now).order_by(Schedule.next_due_at).limit(limit)
-    return session.scalars(due.with_for_update(skip_locked=True)).all()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueSchedule:
+    """A schedule that is due, and since when."""
+
+    id: int
+    cadence: Cadence
+    due_at: datetime
 
 
-def cadence_of(schedule: Schedule) -> Cadence:
-    """The schedule as a value."""
-    return Cadence(cadence=schedule.cadence, hour=schedule.hour, weekday=schedule.weekday, time_zone=schedule.time_zone)
+def list_due(session: Session, *, now: datetime) -> list[DueSchedule]:
+    """Schedules that are due, longest overdue first; "as it happens" always is."""
+    due = session.scalars(select(Schedule).where(Schedule.next_due_at <= now).order_by(Schedule.next_due_at))
+    return [DueSchedule(id=one.id, cadence=_cadence_of(one), due_at=one.next_due_at) for one in due]
 
 
-def set_next_due(session: Session, schedule_id: int, *, at: datetime) -> None:
-    """When a schedule is due again."""
-    session.execute(update(Schedule).where(Schedule.id == schedule_id).values(next_due_at=at))
+def is_anything_waiting(session: Session) -> bool:
+    """Whether any Match waits that no Delivery carries."""
+    waiting = select(Match.id).where(Match.ended_at.is_(None), Match.delivery_id.is_(None)).limit(1)
+    return session.scalar(waiting) is not None
 
 
-def insert_digests(session: Session, *, schedule_id: int, period: str | None, now: datetime) -> int:
-    """One waiting digest for each subscriber of a schedule who has news and no digest on its way; how many.
+def set_next_due(session: Session, schedule: DueSchedule, *, at: datetime) -> None:
+    """When a schedule is due again, unless somebody else has said so meanwhile."""
+    same = update(Schedule).where(Schedule.id == schedule.id, Schedule.next_due_at == schedule.due_at)
+    session.execute(same.values(next_due_at=at))
 
-    Without ``period`` (as it happens) the newest waiting Match names the mail, so each batch of news is one; the
-    count of deliveries given up lets news that was released from one of them have another.
+
+def insert_digests(session: Session, *, names: dict[int, str | None], now: datetime, limit: int) -> int:
+    """One waiting digest for each reader of these schedules who has news and no digest on its way; how many.
+
+    Args:
+        session: a writing transaction.
+        names: by schedule id, the period that names the mail. None ("as it happens"): the newest waiting Match and the
+            reader's last Delivery name it, so that planning at once from two places makes one.
+        now: when this is.
+        limit: at most so many, to keep the transaction short; call again while it is reached.
+
     A digest on its way whose content is not frozen takes later news along; a frozen one does not, so it does not count.
+    News on a study that a mail in doubt may have told waits until that is resolved.
     """
-    news = (
-        select(Match.subscriber_id, func.max(Match.id).label("newest"))
-        .join(Subscriber, Subscriber.id == Match.subscriber_id)
-        .where(Match.ended_at.is_(None), Match.delivery_id.is_(None), Subscriber.schedule_id == schedule_id)
-        .group_by(Match.subscriber_id)
-        .subquery()
-    )
-    on_its_way = exists().where(
-        Delivery.subscriber_id == news.c.subscriber_id,
-        Delivery.kind == DIGEST,
-        Delivery.state.in_(("waiting", "leased", "deferred")),
-        Delivery.message_id.is_(None),
-    )
-    given_up = select(func.count()).where(
-        Delivery.subscriber_id == news.c.subscriber_id, Delivery.state.in_(("unknown", "cancelled"))
-    )
-    batch = sql_cast(news.c.newest, String).concat("/").concat(sql_cast(given_up.scalar_subquery(), String))
-    name = literal(period) if period else literal("now:").concat(batch)
-    key = literal(f"{DIGEST}:").concat(sql_cast(news.c.subscriber_id, String)).concat(":").concat(name)
+    news = _news().subquery()
+    key = _key(news.c.subscriber_id, news.c.newest, names)
     moment = literal(now, Delivery.created_at.type)
     row = {
         "kind": literal(DIGEST),
@@ -68,8 +71,61 @@ def insert_digests(session: Session, *, schedule_id: int, period: str | None, no
         "attempts": literal(0),
         "ambiguous": literal(0),
     }
-    rows = select(*row.values()).where(~on_its_way)
+    rows = (
+        select(*row.values())
+        .select_from(news)
+        .join(Subscriber, Subscriber.id == news.c.subscriber_id)
+        .where(
+            Subscriber.schedule_id.in_(list(names)),
+            ~_is_on_its_way(news.c.subscriber_id),
+            ~exists().where(Delivery.dedupe_key == key),
+        )
+        .limit(limit)
+    )
     statement = insert_for(session, Delivery).from_select(list(row), rows).on_conflict_do_nothing()
     # SQLAlchemy keeps the number of rows of an INSERT only where it is asked to.
     counted = session.connection().execute(statement, execution_options={"preserve_rowcount": True})
     return max(counted.rowcount, 0)
+
+
+def _news() -> Select[Any]:
+    """By reader, the newest Match that may be told now, through a subscription that is still open."""
+    in_doubt = (
+        exists()
+        .where(DeliverySpan.delivery_id == Delivery.id, DeliverySpan.trial_id == Match.trial_id)
+        .where(Delivery.subscriber_id == Match.subscriber_id, Delivery.state.in_(_UNRESOLVED))
+    )
+    waiting = and_(Match.ended_at.is_(None), Match.delivery_id.is_(None), ~in_doubt)
+    newest = select(Match.subscriber_id, func.max(Match.id).label("newest"))
+    open_ones = newest.join(Subscription, Subscription.id == Match.subscription_id).where(
+        Subscription.ended_at.is_(None)
+    )
+    return open_ones.where(waiting).group_by(Match.subscriber_id)
+
+
+def _key(reader: ColumnElement[int], newest: ColumnElement[int], names: dict[int, str | None]) -> ColumnElement[str]:
+    # Under a name of its own, or it would be taken for the Delivery of the statement around it.
+    earlier = aliased(Delivery)
+    last = select(func.coalesce(func.max(earlier.id), 0)).where(earlier.subscriber_id == reader).scalar_subquery()
+    instant = literal("now:").concat(sql_cast(newest, String)).concat("/").concat(sql_cast(last, String))
+    periods = [(Subscriber.schedule_id == one, literal(name)) for one, name in names.items() if name is not None]
+    name: ColumnElement[str] = case(*periods, else_=instant) if periods else instant
+    return literal(f"{DIGEST}:").concat(sql_cast(reader, String)).concat(":").concat(name)
+
+
+def _is_on_its_way(reader: ColumnElement[int]) -> ColumnElement[bool]:
+    return exists().where(
+        Delivery.subscriber_id == reader,
+        Delivery.kind == DIGEST,
+        Delivery.state.in_(("waiting", "leased", "deferred")),
+        Delivery.message_id.is_(None),
+    )
+
+
+def _cadence_of(schedule: Schedule) -> Cadence:
+    return Cadence(cadence=schedule.cadence, hour=schedule.hour, weekday=schedule.weekday, time_zone=schedule.time_zone)
+
+
+def portions(schedules: Sequence[DueSchedule], size: int) -> list[Sequence[DueSchedule]]:
+    """The schedules, so many at a time."""
+    return [schedules[start : start + size] for start in range(0, len(schedules), size)]

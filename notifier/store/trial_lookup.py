@@ -1,13 +1,12 @@
 """Trials as they are asked for: by number, by words, with their facts and their history."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from notifier.domain.conditions import condition_key
-from notifier.store.models import Change, Condition, Trial, TrialAlias, TrialCondition, TrialState
+from notifier.store.models import Change, Condition, Trial, TrialAlias, TrialCondition
 
 
 def find_trial(session: Session, number: str) -> Trial | None:
@@ -23,11 +22,6 @@ def find_trial(session: Session, number: str) -> Trial | None:
 def get_trial(session: Session, trial_id: int) -> Trial:
     """The trial with this id."""
     return session.get_one(Trial, trial_id)
-
-
-def get_state_body(session: Session, state_id: int) -> bytes:
-    """The stored record of a state, still compressed."""
-    return session.scalars(select(TrialState.body).where(TrialState.id == state_id)).one()
 
 
 def list_changes(session: Session, trial_id: int, *, limit: int = 50) -> Sequence[Change]:
@@ -62,16 +56,3 @@ def search_trials(session: Session, text: str, *, limit: int = 20) -> Sequence[T
             )
         )
     return session.scalars(statement).all()
-
-
-def count_rows(session: Session) -> dict[str, int]:
-    """How many trials and changes are held."""
-    trials = session.scalar(select(func.count()).select_from(Trial)) or 0
-    changes = session.scalar(select(func.count()).select_from(Change)) or 0
-    return {"trials": trials, "changes": changes}
-
-
-def latest_data_version(session: Session) -> datetime | None:
-    """The day of the newest registry data held, as midnight UTC; None while nothing is held."""
-    day = session.scalar(select(func.max(func.coalesce(Trial.data_version, Trial.last_update_posted))))
-    return datetime.fromisoformat(day).replace(tzinfo=UTC) if day and len(day) == 10 else None

@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 
 from notifier.domain.cards import MOST_LINES, History, build_card, history_words
+from notifier.domain.comparing import compare
 from notifier.domain.conditions import concerns_of
 from notifier.domain.digests import Card, MaskedContact
 from notifier.domain.masking import EMAIL_MARK, PHONE_MARK
@@ -17,7 +18,8 @@ BASE = TrialFacts(nct_id="NCT00000001", brief_title="A study", status="RECRUITIN
 
 
 def card_of(before: TrialFacts | None, after: TrialFacts, history: History = HISTORY) -> Card:
-    return build_card(before=before, after=after, history=history, page_url="https://x.example", language="en")
+    changes = compare(before, after) if before is not None else None
+    return build_card(changes=changes, after=after, history=history, page_url="https://x.example", language="en")
 
 
 def facts_on(card: Card) -> dict[str, str]:
