@@ -16,6 +16,7 @@ from notifier.errors import ConfigurationError
 from notifier.store import migrating
 from notifier.store.addresses import AddressKeys
 from notifier.store.database import Database, open_database
+from notifier.store.inserting import insert_once
 from notifier.store.models import Installation as InstallationRow
 
 FALLBACK_URL = "http://127.0.0.1:8000"
@@ -121,10 +122,8 @@ def _keys_of(settings: Settings, database: Database, *, now: datetime) -> Addres
         row = session.get(InstallationRow, 1)
     if row is None:
         with database.writing() as session:
-            row = session.get(InstallationRow, 1) or InstallationRow(
-                id=1, index_key_check=offered[0].check(), created_at=now
-            )
-            session.add(row)
+            insert_once(session, InstallationRow, [{"id": 1, "index_key_check": offered[0].check(), "created_at": now}])
+            row = session.get_one(InstallationRow, 1)
     for keys in offered:
         if keys.check() == row.index_key_check:
             return keys
