@@ -42,10 +42,13 @@ def get_or_make_schedule(session: Session, cadence: Cadence, *, now: datetime) -
 def get_or_make_subscriber(
     session: Session, *, address_index: bytes, address_sealed: bytes, language: str, schedule_id: int, now: datetime
 ) -> Subscriber:
-    """The subscriber with this address, made if new and locked for this transaction; an address is never twice."""
+    """The subscriber with this address, made if new and locked for this transaction; an address is never twice.
+
+    The lock lets others refer to the subscriber: planning does, and would else wait in a circle with us.
+    """
     row = {"address_index": address_index, "address_sealed": address_sealed, "language": language}
     insert_once(session, Subscriber, [{**row, "schedule_id": schedule_id, "revision": 0, "created_at": now}])
-    chosen = select(Subscriber).where(Subscriber.address_index == address_index).with_for_update()
+    chosen = select(Subscriber).where(Subscriber.address_index == address_index).with_for_update(key_share=True)
     return session.scalars(chosen).one()
 
 
