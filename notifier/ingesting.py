@@ -15,6 +15,7 @@ from notifier.domain.masking import mask_record
 from notifier.domain.trials import FACTS_VERSION, TrialFacts
 from notifier.errors import InvalidRecord
 from notifier.registries import ctgov
+from notifier.registries.learned import changes_between
 from notifier.registries.record_files import BadRecord, FoundRecord
 from notifier.registries.record_merging import merge_record
 from notifier.registries.record_shapes import Json
@@ -257,7 +258,7 @@ def _prepare(
         held_record = unpack_state(body[0], facts_version=body[1])
         record = merge_record(held_record, record)
         before, after = ctgov.read_facts(held_record), ctgov.read_facts(record)
-        fields = _compare(held_record, before, after)
+        fields = changes_between(held_record, before=before, after=after)
     concerns = concerns_of(after)
     return _Prepared(
         incoming=incoming,
@@ -267,12 +268,6 @@ def _prepare(
         concerns=None if before and concerns == concerns_of(before) else concerns,
         first_posted=after.first_posted or now.date().isoformat(),
     )
-
-
-def _compare(held_record: Json, before: TrialFacts, after: TrialFacts) -> tuple[FieldChange, ...]:
-    """What changed; where only part of a study was held, learning the rest of it is no change of the study."""
-    fields = comparing.compare(before, after)
-    return fields if ctgov.is_complete(held_record) else tuple(one for one in fields if one.before is not None)
 
 
 def _state_of(record: Json, facts: TrialFacts, *, number: str, fingerprint: bytes) -> NewState:

@@ -96,6 +96,17 @@ def test_a_partial_record_erases_nothing(world: World) -> None:
     assert report.as_dict()["unchanged"] == 1
 
 
+def test_a_study_known_in_part_still_makes_news(world: World) -> None:
+    status = {"overallStatus": "RECRUITING"}
+    partial = {"protocolSection": {"identificationModule": {"nctId": "NCT90000001"}, "statusModule": status}}
+    world.ingest(partial)
+
+    learned = world.ingest(make_study(1, status="RECRUITING"))
+    stopped = world.ingest(make_study(1, status="TERMINATED", why_stopped="harm"))
+
+    assert (learned.counts["unchanged"], stopped.counts["changed"]) == (1, 1)
+
+
 def test_a_bad_record_is_reported_and_the_rest_goes_on(world: World) -> None:
     report = world.ingest({"protocolSection": {}}, make_study(1))
 
