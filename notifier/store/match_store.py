@@ -115,16 +115,17 @@ def _selected(now: datetime) -> Any:
 def _count_interested(session: Session, trial_ids: set[int]) -> dict[int, int]:
     """By trial, how many open subscriptions might hear of it: at most so many Matches can come of a Change."""
     open_ones = Subscription.ended_at.is_(None)
-    by_trial = select(Subscription.trial_id, func.count()).where(open_ones, Subscription.trial_id.in_(trial_ids))
+    trial_id = func.coalesce(Subscription.trial_id, 0)
+    by_trial = select(trial_id, func.count()).where(open_ones, Subscription.trial_id.in_(trial_ids))
     by_condition = (
         select(TrialCondition.trial_id, func.count())
         .join(Subscription, Subscription.condition_id == TrialCondition.condition_id)
         .where(open_ones, TrialCondition.trial_id.in_(trial_ids))
     )
-    interested: dict[int, int] = {}
-    for statement in (by_trial.group_by(Subscription.trial_id), by_condition.group_by(TrialCondition.trial_id)):
-        for trial_id, number in session.execute(statement):
-            interested[trial_id] = interested.get(trial_id, 0) + number
+    interested: dict[int, int] = dict.fromkeys(trial_ids, 0)
+    for statement in (by_trial.group_by(trial_id), by_condition.group_by(TrialCondition.trial_id)):
+        for trial, number in session.execute(statement):
+            interested[trial] += number
     return interested
 
 

@@ -29,7 +29,7 @@ class DueSchedule:
 def list_due(session: Session, *, now: datetime) -> list[DueSchedule]:
     """Schedules that are due, longest overdue first; "as it happens" always is."""
     due = session.scalars(select(Schedule).where(Schedule.next_due_at <= now).order_by(Schedule.next_due_at))
-    return [DueSchedule(id=one.id, cadence=_cadence_of(one), due_at=one.next_due_at) for one in due]
+    return [DueSchedule(id=one.id, cadence=cadence_of(one), due_at=one.next_due_at) for one in due]
 
 
 def is_anything_waiting(session: Session) -> bool:
@@ -122,7 +122,8 @@ def _is_on_its_way(reader: ColumnElement[int]) -> ColumnElement[bool]:
     )
 
 
-def _cadence_of(schedule: Schedule) -> Cadence:
+def cadence_of(schedule: Schedule) -> Cadence:
+    """The schedule as a value."""
     return Cadence(cadence=schedule.cadence, hour=schedule.hour, weekday=schedule.weekday, time_zone=schedule.time_zone)
 
 
