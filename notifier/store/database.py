@@ -8,7 +8,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -19,6 +20,20 @@ BUSY_TIMEOUT_SECONDS = 20
 BUSY_LOOK_SECONDS = 0.005
 """How often a writer looks whether the other is done. SQLite's own waiting grows to looking ten times a second, and so
 misses most of the gaps between the transactions of a long load: a form then waits for most of a second."""
+
+POOL: dict[str, int] = {"pool_size": 20, "max_overflow": 40, "pool_timeout": 5}
+"""Room for the 40 threads of the web server; nobody waits long for a connection while their page waits for them."""
+POSTGRES_CONNECT: dict[str, int] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""So that a server whose machine is gone is noticed within a minute; tcp_user_timeout in milliseconds."""
+_AWAY = ("08", "25", "53", "57")
+"""SQLSTATE classes: connection lost, read only or idle too long, out of room, stopped by the operator."""
+_OUR_BUGS = ("too many SQL variables", "number of parameters")
 
 
 class Database:
@@ -77,20 +92,16 @@ def open_database(url: str) -> Database:
         ConfigurationError: the URL is malformed or names another kind of database.
     """
     try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise ConfigurationError("NOTIFIER_DATABASE_URL is not a database address.") from error
-    if parsed.get_backend_name() == "sqlite":
-        return Database(_sqlite_engine(url))
-    return Database(
-        create_engine(url, pool_pre_ping=True, pool_size=5, max_overflow=10, connect_args={"connect_timeout": 5})
-    )
+        if make_url(url).get_backend_name() == "sqlite":
+            return Database(_sqlite_engine(url))
+        return Database(create_engine(url, pool_pre_ping=True, connect_args=POSTGRES_CONNECT, **POOL))
+    except (ArgumentError, ValueError):
+        # What went wrong would repeat a part of the address, perhaps of its password.
+        raise ConfigurationError("NOTIFIER_DATABASE_URL is not a database address.") from None
 
 
 def _sqlite_engine(url: str) -> Engine:
-    engine = create_engine(
-        url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}, pool_size=20, max_overflow=40
-    )
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}, **POOL)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -104,30 +115,32 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    kind = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+    if connection.get_execution_options().get("sqlite_begin") != "IMMEDIATE":
+        connection.exec_driver_sql("BEGIN DEFERRED")
+        return
     raw = connection.connection.driver_connection
     assert isinstance(raw, sqlite3.Connection)
-    if kind == "IMMEDIATE" and _begin_immediately(raw):
-        return
-    connection.exec_driver_sql(f"BEGIN {kind}")
+    raw.execute("PRAGMA busy_timeout=0")
+    try:
+        if not _begin_immediately(raw):
+            # It waited already: this fails at once, and says why.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}")
 
 
 def _begin_immediately(connection: sqlite3.Connection) -> bool:
     """Take the write lock as soon as it is free; False if it is not free for long or cannot be taken."""
     deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
-    connection.execute("PRAGMA busy_timeout=0")
-    try:
-        while time.monotonic() < deadline:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                    return False
-            else:
-                return True
-            time.sleep(BUSY_LOOK_SECONDS)
-    finally:
-        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}")
+    while time.monotonic() < deadline:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                return False
+        else:
+            return True
+        time.sleep(BUSY_LOOK_SECONDS)
     return False
 
 
@@ -135,8 +148,24 @@ def _begin_immediately(connection: sqlite3.Connection) -> bool:
 def _errors_told() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
-        raise StoreUnavailable(f"The database did not answer: {_first_line(error)}") from error
+    except PoolTimeout as error:
+        raise StoreUnavailable("The database did not answer: every connection is in use") from error
+    except DBAPIError as error:
+        if isinstance(error, ProgrammingError) and error.statement is None:
+            # Connecting failed before any question was asked.
+            raise ConfigurationError("NOTIFIER_DATABASE_URL has an option that the database does not know.") from None
+        if _is_away(error):
+            raise StoreUnavailable(f"The database did not answer: {_first_line(error)}") from error
+        raise
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """Whether the database is at fault and may answer later; what no try will ever mend is a bug of ours."""
+    if any(said in str(error.orig) for said in _OUR_BUGS):
+        return False
+    if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+        return True
+    return str(getattr(error.orig, "sqlstate", None) or "")[:2] in _AWAY
 
 
 def _first_line(error: DBAPIError) -> str:

@@ -1,0 +1,125 @@
+"""The way to the database: what counts as a database that is away, what as a wrong setting, and what as a bug."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from notifier.errors import ConfigurationError, StoreUnavailable
+from notifier.store import database as database_module
+from notifier.store.database import POOL, Database, open_database
+
+
+@pytest.fixture
+def on_sqlite(tmp_path: Path) -> Iterator[Database]:
+    database = open_database(f"sqlite:///{tmp_path / 'test.db'}")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def on_postgres(postgres_database_url: str) -> Iterator[Database]:
+    database = open_database(postgres_database_url)
+    yield database
+    database.close()
+
+
+@pytest.mark.parametrize("url", ["hush", "postgresql+psycopg://user:hush@db:hush/notifier"])
+def test_a_malformed_address_is_one_sentence_without_the_password(url: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        open_database(url)
+
+    assert "hush" not in str(refused.value)
+    assert refused.value.__suppress_context__
+
+
+@pytest.mark.postgres
+def test_an_option_that_is_not_known_is_a_wrong_setting(postgres_database_url: str) -> None:
+    with pytest.raises(ConfigurationError, match="NOTIFIER_DATABASE_URL") as refused:
+        _ask(open_database(f"{postgres_database_url}?colour=red"), "SELECT 1")
+
+    assert refused.value.__suppress_context__
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "SET LOCAL statement_timeout = 1; SELECT pg_sleep(1)",
+        "SET TRANSACTION READ ONLY; CREATE TABLE new (id integer)",
+        "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '53100'; END $$",
+        "SELECT pg_terminate_backend(pg_backend_pid())",
+    ],
+)
+def test_trouble_of_the_server_is_a_database_that_is_away(on_postgres: Database, trouble: str) -> None:
+    with pytest.raises(StoreUnavailable):
+        _ask(on_postgres, trouble)
+
+
+def test_a_statement_that_is_too_long_is_a_bug(on_sqlite: Database) -> None:
+    with pytest.raises(OperationalError, match="too many SQL variables"), on_sqlite.reading() as session:
+        connection = session.connection()
+        raw = connection.connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)
+        raw.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 2)
+        connection.exec_driver_sql("SELECT 1 WHERE 1 IN (?, ?, ?)", (1, 2, 3))
+
+
+@pytest.mark.postgres
+def test_forty_pages_at_once_each_find_a_connection(on_postgres: Database) -> None:
+    with ExitStack() as open_ones:
+        for _ in range(40):
+            open_ones.enter_context(on_postgres.reading()).execute(text("SELECT 1"))
+
+
+def test_a_pool_that_is_used_up_is_a_database_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_module, "POOL", {**POOL, "pool_size": 1, "max_overflow": 0, "pool_timeout": 0})
+    database = open_database(f"sqlite:///{tmp_path / 'test.db'}")
+
+    with database.reading() as session:
+        session.execute(text("SELECT 1"))
+        with pytest.raises(StoreUnavailable):
+            _ask(database, "SELECT 1")
+    database.close()
+
+
+def test_a_writer_waits_for_another_process_only_once(
+    on_sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _ask(on_sqlite, "SELECT 1")
+    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_SECONDS", 0.3)
+    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+
+    with pytest.raises(StoreUnavailable), on_sqlite.writing() as session:
+        session.execute(text("SELECT 1"))
+
+    assert time.monotonic() - began < 3
+    other.close()
+
+
+def test_a_writer_goes_on_as_soon_as_another_process_is_done(on_sqlite: Database, tmp_path: Path) -> None:
+    _ask(on_sqlite, "SELECT 1")
+    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    done = threading.Timer(0.2, other.rollback)
+    done.start()
+
+    with on_sqlite.writing() as session:
+        session.execute(text("CREATE TABLE new (id integer)"))
+
+    done.join()
+    other.close()
+
+
+def _ask(database: Database, statements: str) -> None:
+    with database.reading() as session:
+        for statement in statements.split("; ") if "DO" not in statements else [statements]:
+            session.execute(text(statement))
