@@ -59,6 +59,7 @@ def request_subscription(
     index = keys.index(address)
     if subscriber_store.is_suppressed(session, index):
         return
+    subscriber_store.take_turn(session, index)
     recent = subscriber_store.count_recent_mails(session, address_index=index, since=now - timedelta(days=1))
     if recent >= MAILS_PER_MAILBOX_AND_DAY:
         return
@@ -202,12 +203,13 @@ def _with_condition(session: Session, wish: Wish, target: Target) -> Target:
     condition = condition_store.find_condition(session, name)
     if condition is not None:
         return replace(target, condition_id=condition.id)
-    if not condition_store.is_plausible_name(name):
+    masked = mask_text(name)
+    if not (condition_store.is_plausible_name(name) and condition_store.is_plausible_name(masked)):
         raise UnknownCondition("This does not look like the name of a condition. Use letters, at most 200 of them.")
     if not wish.accept_unknown:
         near = tuple(one.name for one in condition_store.suggest_conditions(session, name))
         raise UnknownCondition("No study listed here names this condition yet.", near)
-    return replace(target, condition_text=mask_text(name))
+    return replace(target, condition_text=masked)
 
 
 def _same_request(session: Session, *, index: bytes, target: Target, now: datetime) -> PendingRequest | None:

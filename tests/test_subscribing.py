@@ -1,5 +1,6 @@
 """From a wish to a subscription and out again: nothing before the mailbox's owner confirms, everything ends at once."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -130,6 +131,26 @@ def test_one_mailbox_is_not_flooded_through_many_studies(world: World) -> None:
     assert count(world, Delivery) == 10
 
 
+def test_one_mailbox_is_not_flooded_by_many_at_once(either_world: World) -> None:
+    either_world.ingest(make_study(1))
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda _: ask(either_world), range(12)))
+
+    assert (count(either_world, PendingRequest), count(either_world, Delivery)) == (1, MAILS_PER_REQUEST)
+
+
+def test_mails_are_counted_by_the_day_they_were_sent(either_world: World) -> None:
+    either_world.ingest(*(make_study(number) for number in range(1, 20)))
+    for number in range(1, 8):
+        ask(either_world, trial=f"NCT9000{number:04}")
+    either_world.now += timedelta(hours=25)
+    for number in range(1, 20):
+        ask(either_world, trial=f"NCT9000{number:04}")
+
+    assert count(either_world, Delivery) == 17
+
+
 def test_an_expired_request_cannot_be_confirmed(world: World) -> None:
     world.ingest(make_study(1))
     ask(world)
@@ -184,6 +205,18 @@ def test_words_that_were_accepted_match_later_studies(world: World) -> None:
     world.ingest(make_study(1, conditions=("Moon Sickness",), meshes=(), ancestors=()))
 
     assert world.match() == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["quillon@clinic.example", "+1 555 010 4477", "quillon@clinic.example +1 555 010 4477"]
+)
+def test_contact_details_are_no_condition(world: World, text: str) -> None:
+    world.ingest(make_study(1))
+
+    with pytest.raises(UnknownCondition) as refused:
+        ask(world, condition=text, accept_unknown=True)
+
+    assert text not in str(refused.value)
 
 
 def test_unconfirmed_words_make_no_condition(world: World) -> None:

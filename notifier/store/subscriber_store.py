@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import BigInteger, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from notifier.domain.schedules import Cadence, next_due
@@ -141,9 +141,26 @@ def find_request(
     return session.scalar(same.where(PendingRequest.expires_at > now).order_by(PendingRequest.id.desc()))
 
 
+def take_turn(session: Session, address_index: bytes) -> None:
+    """Wait until no other transaction asks for the same mailbox, so that mails to it are counted rightly.
+
+    SQLite has one writer at a time in any case.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        number = int.from_bytes(address_index[:8], "big", signed=True)
+        session.execute(select(func.pg_advisory_xact_lock(literal(number, BigInteger))))
+
+
 def count_recent_mails(session: Session, *, address_index: bytes, since: datetime) -> int:
-    """How many confirmation mails requests for this mailbox have caused since a moment."""
-    counted = select(func.sum(PendingRequest.mails)).where(
-        PendingRequest.address_index == address_index, PendingRequest.created_at >= since
+    """How many confirmation mails were meant for this mailbox since a moment."""
+    counted = (
+        select(func.count())
+        .select_from(Delivery)
+        .join(PendingRequest, PendingRequest.id == Delivery.request_id)
+        .where(
+            PendingRequest.address_index == address_index,
+            Delivery.kind == "confirmation",
+            Delivery.created_at >= since,
+        )
     )
     return session.scalar(counted) or 0
