@@ -94,14 +94,16 @@ def open_database(url: str) -> Database:
     try:
         if make_url(url).get_backend_name() == "sqlite":
             return Database(_sqlite_engine(url))
-        return Database(create_engine(url, pool_pre_ping=True, connect_args=POSTGRES_CONNECT, **POOL))
+        engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=POSTGRES_CONNECT, **POOL)
     except (ArgumentError, ValueError):
         # What went wrong would repeat a part of the address, perhaps of its password.
         raise ConfigurationError("NOTIFIER_DATABASE_URL is not a database address.") from None
+    return Database(engine)
 
 
 def _sqlite_engine(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}, **POOL)
+    connect: dict[str, Any] = {"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+    engine = create_engine(url, hide_parameters=True, connect_args=connect, **POOL)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from notifier.errors import ConfigurationError, StoreUnavailable
 from notifier.store import database as database_module
@@ -63,12 +63,18 @@ def test_trouble_of_the_server_is_a_database_that_is_away(on_postgres: Database,
 
 
 def test_a_statement_that_is_too_long_is_a_bug(on_sqlite: Database) -> None:
-    with pytest.raises(OperationalError, match="too many SQL variables"), on_sqlite.reading() as session:
-        connection = session.connection()
-        raw = connection.connection.driver_connection
-        assert isinstance(raw, sqlite3.Connection)
-        raw.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 2)
-        connection.exec_driver_sql("SELECT 1 WHERE 1 IN (?, ?, ?)", (1, 2, 3))
+    with pytest.raises(OperationalError, match="too many SQL variables"):
+        _ask_for_too_much(on_sqlite)
+
+
+@pytest.mark.parametrize("engine", ["on_sqlite", pytest.param("on_postgres", marks=pytest.mark.postgres)])
+def test_what_was_to_be_stored_is_in_no_error(request: pytest.FixtureRequest, engine: str) -> None:
+    database: Database = request.getfixturevalue(engine)
+
+    with pytest.raises(DBAPIError) as failed, database.engine.connect() as connection:
+        connection.execute(text("SELECT * FROM nowhere WHERE name = :name"), {"name": "canary"})
+
+    assert "canary" not in str(failed.value)
 
 
 @pytest.mark.postgres
@@ -117,6 +123,14 @@ def test_a_writer_goes_on_as_soon_as_another_process_is_done(on_sqlite: Database
 
     done.join()
     other.close()
+
+
+def _ask_for_too_much(database: Database) -> None:
+    with database.reading() as session:
+        raw = session.connection().connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)
+        raw.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 2)
+        session.connection().exec_driver_sql("SELECT 1 WHERE 1 IN (?, ?, ?)", (1, 2, 3))
 
 
 def _ask(database: Database, statements: str) -> None:
