@@ -24,6 +24,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 Id = BigInteger().with_variant(Integer(), "sqlite")
 """SQLite numbers rows by itself only in a column that is exactly INTEGER."""
 
+_NEVER_AGAIN: dict[str, Any] = {"sqlite_autoincrement": True}
+"""Rows that links in mails lead to: without it SQLite would give the id of a deleted row to the next one."""
+
 
 def _only(condition: str) -> dict[str, Any]:
     """The rows a partial index covers, said the same to both engines."""
@@ -211,6 +214,7 @@ class Subscriber(Base):
     """A mailbox whose owner confirmed. ``revision`` rises whenever what they want changes."""
 
     __tablename__ = "subscribers"
+    __table_args__ = _NEVER_AGAIN
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     address_index: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
@@ -243,6 +247,7 @@ class Subscription(Base):
             "ix_subscriptions_condition", "condition_id",
             **_only("ended_at IS NULL"),
         ),
+        _NEVER_AGAIN,
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -263,7 +268,7 @@ class PendingRequest(Base):
     """What somebody asked for at the form, until the mailbox's owner confirms or it expires; changes nobody."""
 
     __tablename__ = "pending_requests"
-    __table_args__ = (Index(None, "address_index"), Index(None, "expires_at"))
+    __table_args__ = (Index(None, "address_index"), Index(None, "expires_at"), _NEVER_AGAIN)
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     address_index: Mapped[bytes]
@@ -299,6 +304,10 @@ class Match(Base):
         ),
         Index("ix_matches_delivery_id", "delivery_id"),
         Index("ix_matches_subscription_id", "subscription_id"),
+        Index(
+            "ix_matches_waiting_of_trial", "trial_id",
+            **_only("ended_at IS NULL"),
+        ),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -320,7 +329,7 @@ class Told(Base):
     __tablename__ = "told"
 
     subscriber_id: Mapped[int] = mapped_column(Id, ForeignKey("subscribers.id"), primary_key=True)
-    trial_id: Mapped[int] = mapped_column(Id, ForeignKey("trials.id"), primary_key=True)
+    trial_id: Mapped[int] = mapped_column(Id, ForeignKey("trials.id"), primary_key=True, index=True)
     seq: Mapped[int]
 
 
@@ -338,6 +347,8 @@ class Delivery(Base):
             **_only("state IN ('leased', 'in_data')"),
         ),
         Index("ix_deliveries_subscriber_id", "subscriber_id"),
+        Index("ix_deliveries_request_id", "request_id"),
+        _NEVER_AGAIN,
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)

@@ -105,6 +105,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["condition_id"], ["conditions.id"], name=op.f("fk_pending_requests_condition_id")),
         sa.ForeignKeyConstraint(["trial_id"], ["trials.id"], name=op.f("fk_pending_requests_trial_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_pending_requests")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("pending_requests", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_pending_requests_address_index"), ["address_index"], unique=False)
@@ -122,6 +123,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["schedule_id"], ["schedules.id"], name=op.f("fk_subscribers_schedule_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscribers")),
         sa.UniqueConstraint("address_index", name=op.f("uq_subscribers_address_index")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("subscribers", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_subscribers_schedule_id"), ["schedule_id"], unique=False)
@@ -227,6 +229,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["subscriber_id"], ["subscribers.id"], name=op.f("fk_deliveries_subscriber_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
         sa.UniqueConstraint("dedupe_key", name=op.f("uq_deliveries_dedupe_key")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.create_index(
@@ -243,6 +246,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("state IN ('leased', 'in_data')"),
             postgresql_where=sa.text("state IN ('leased', 'in_data')"),
         )
+        batch_op.create_index("ix_deliveries_request_id", ["request_id"], unique=False)
         batch_op.create_index("ix_deliveries_subscriber_id", ["subscriber_id"], unique=False)
 
     op.create_table(
@@ -263,6 +267,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["subscriber_id"], ["subscribers.id"], name=op.f("fk_subscriptions_subscriber_id")),
         sa.ForeignKeyConstraint(["trial_id"], ["trials.id"], name=op.f("fk_subscriptions_trial_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscriptions")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("subscriptions", schema=None) as batch_op:
         batch_op.create_index(
@@ -303,6 +308,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["trial_id"], ["trials.id"], name=op.f("fk_told_trial_id")),
         sa.PrimaryKeyConstraint("subscriber_id", "trial_id", name=op.f("pk_told")),
     )
+    with op.batch_alter_table("told", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_told_trial_id"), ["trial_id"], unique=False)
+
     op.create_table(
         "delivery_spans",
         sa.Column("delivery_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -339,6 +347,13 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_matches_waiting",
             ["subscriber_id"],
+            unique=False,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_matches_waiting_of_trial",
+            ["trial_id"],
             unique=False,
             sqlite_where=sa.text("ended_at IS NULL"),
             postgresql_where=sa.text("ended_at IS NULL"),
