@@ -42,6 +42,8 @@ class RequestView:
     wants: str
     cadence: Cadence
     already_confirmed: bool
+    ended: bool
+    """It was confirmed, and not all of what was asked for is followed any longer."""
 
 
 def request_subscription(
@@ -91,6 +93,7 @@ def view_request(session: Session, request_id: int, *, now: datetime) -> Request
         wants=request.wants,
         cadence=_cadence_of(request),
         already_confirmed=request.confirmed_at is not None,
+        ended=request.confirmed_at is not None and not _is_followed(session, request),
     )
 
 
@@ -277,6 +280,18 @@ def _who_confirmed(session: Session, request: PendingRequest) -> int:
     if subscriber is None:
         raise InvalidToken(_EXPIRED)
     return subscriber.id
+
+
+def _is_followed(session: Session, request: PendingRequest) -> bool:
+    """Whether who confirmed still follows all that the request asked for."""
+    subscriber = subscriber_store.find_subscriber(session, request.address_index)
+    followed = subscriber_store.list_open(session, subscriber.id) if subscriber else []
+    condition_id = request.condition_id
+    if request.condition_text:
+        condition = condition_store.find_condition(session, request.condition_text)
+        condition_id = condition.id if condition else None
+    trials, conditions = {one.trial_id for one in followed}, {one.condition_id for one in followed}
+    return request.trial_id in trials | {None} and condition_id in conditions | {None}
 
 
 def _cadence_of(request: PendingRequest) -> Cadence:

@@ -58,6 +58,20 @@ def test_only_the_button_confirms_and_twice_is_fine(client: TestClient, confirm_
     assert open_ones(rows) == 2
 
 
+def test_a_confirmed_link_does_not_claim_what_was_ended_since(
+    client: TestClient, links: Links, confirm_path: str, rows: Rows
+) -> None:
+    client.post(confirm_path)
+    before = client.get(confirm_path).text
+    client.post(path_of(links.end_one(1)), data={"what": "this"})
+
+    pages = [client.get(confirm_path).text, client.post(confirm_path).text]
+
+    assert "You are subscribed" in before
+    assert all("This was confirmed before" in page and "subscribed" not in page for page in pages)
+    assert open_ones(rows) == 1
+
+
 def test_many_presses_at_once_confirm_once(app: FastAPI, confirm_path: str, rows: Rows) -> None:
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(lambda _: TestClient(app).post(confirm_path).status_code, range(16)))
