@@ -9,9 +9,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -47,6 +48,8 @@ Composer = Callable[[Session, Sequence[Claimed], datetime], Sequence[Composing]]
 """Makes the mails of claimed Deliveries, from a reading session and the time; for a frozen one the same mail again."""
 
 STORE_RETRY_SECONDS = 1.0
+MARK_SECONDS = 5.0
+TIME_IS_UP = "the time is up"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -102,8 +105,8 @@ class Deliverer:
         self._stopping = threading.Event()
         self._one_run = threading.Lock()
 
-    def deliver_due(self, *, now: Clock, limit: int | None = None) -> Delivered:
-        """Send until nothing is due, or ``limit`` Deliveries were claimed.
+    def deliver_due(self, *, now: Clock, limit: int | None = None, seconds: float | None = None) -> Delivered:
+        """Send until nothing is due, ``limit`` Deliveries were claimed, or ``seconds`` are over.
 
         Threads that share a Deliverer run one after the other, so that a process never has more in_data than one group.
 
@@ -117,6 +120,7 @@ class Deliverer:
             limits=self._limits,
             clock=now,
             stopping=self._stopping,
+            ends_at=inf if seconds is None else time.monotonic() + seconds,
         )
         with self._one_run:
             return run.go(limit)
@@ -134,9 +138,11 @@ class Deliverer:
         self._stopping.set()
 
     def close(self) -> None:
-        """Stop, end the connections and the event loop."""
+        """Stop, hang up on mails under way, and have a run mark what is known of them."""
         self.stop()
         self._postman.close()
+        if self._one_run.acquire(timeout=MARK_SECONDS):
+            self._one_run.release()
 
 
 class Postman:
@@ -150,22 +156,25 @@ class Postman:
         self._thread: threading.Thread | None = None
         self._relay: Relay | None = None
         self._made_in: int | None = None
+        self._starting = threading.Lock()
 
-    def send(self, mails: Sequence[Composed]) -> "Future[dict[int, Verdict]]":
-        """Begin to hand mails over."""
-        relay = self._started()
-        return self._post(relay.send(mails))
+    def send(self, mails: Sequence[Composed], verdicts: dict[int, Verdict]) -> "Future[dict[int, Verdict]]":
+        """Begin to hand mails over; ``verdicts`` fills as they are earned."""
+        with self._starting:
+            relay = self._started()
+            return self._post(relay.send(mails, verdicts=verdicts))
 
     def close(self) -> None:
-        """End the connections, then the loop and its thread."""
-        loop, thread, relay = self._loop, self._thread, self._relay
-        if loop is None or thread is None or relay is None or self._made_in != os.getpid():
-            return
-        self._post(_shut(loop, relay)).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-        self._loop = self._thread = self._relay = None
+        """Hang up on what is under way, end the connections, then the loop and its thread."""
+        with self._starting:
+            loop, thread, relay = self._loop, self._thread, self._relay
+            if loop is None or thread is None or relay is None or self._made_in != os.getpid():
+                return
+            self._post(_shut(loop, relay)).result()
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
+            self._loop = self._thread = self._relay = None
 
     def _started(self) -> Relay:
         if self._relay is None or self._made_in != os.getpid():
@@ -185,6 +194,10 @@ class Postman:
 
 
 async def _shut(loop: asyncio.AbstractEventLoop, relay: Relay) -> None:
+    under_way = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in under_way:
+        task.cancel()
+    await asyncio.gather(*under_way, return_exceptions=True)
     await relay.close()
     await loop.shutdown_asyncgens()
     await loop.shutdown_default_executor()
@@ -200,6 +213,7 @@ class _Run:
     limits: Limits
     clock: Clock
     stopping: threading.Event
+    ends_at: float
     counts: Counter[str] = field(default_factory=Counter)
     stopped: str | None = None
     token: str = ""
@@ -220,8 +234,10 @@ class _Run:
         return Delivered(**self.counts, stopped=self.stopped)
 
     def _is_over(self) -> bool:
-        if self.stopping.is_set() and self.stopped is None:
+        if self.stopped is None and self.stopping.is_set():
             self.stopped = "asked to stop"
+        if self.stopped is None and time.monotonic() > self.ends_at:
+            self.stopped = TIME_IS_UP
         return self.stopped is not None
 
     def _claim(self, size: int) -> list[Claimed]:
@@ -253,15 +269,14 @@ class _Run:
         now = self.clock()
         with self.database.writing() as session:
             cancelled = cancel_silent(session, token=self.token, silent=silent, now=now)
-            failed = fail_uncomposed(session, token=self.token, broken=broken)
+            states = fail_uncomposed(session, token=self.token, broken=broken, now=now)
             for one in put_offs:
                 until, ids = now + RETRY_OURS, [one.delivery_id]
                 self.counts["deferred"] += put_off(session, token=self.token, until=until, reason=one.reason, ids=ids)
-        self.counts += Counter(cancelled=len(cancelled), failed=len(failed))
-        for id_, reason in [
-            (one.delivery_id, one.reason) for one in outcomes if isinstance(one, CannotCompose | NotYet)
-        ]:
-            log.error("delivery.not_composed", delivery=id_, reason=reason)
+        self.counts += Counter(states.values()) + Counter(cancelled=len(cancelled))
+        unmade: list[CannotCompose | NotYet] = [*broken, *put_offs]
+        for each in unmade:
+            log.error("delivery.not_composed", delivery=each.delivery_id, reason=each.reason)
 
     def _send_in_groups(self, mails: Sequence[Composed]) -> None:
         """Send group after group; the marks of one and the in_data of the next are one transaction."""
@@ -282,7 +297,15 @@ class _Run:
         """Mark what was sent and admit what goes next."""
         if not (verdicts or going):
             return frozenset()
-        states, admission = self._persist(lambda: self._write(sent, verdicts, going))
+        try:
+            states, admission = self._persist(lambda: self._write(sent, verdicts, going))
+        except StoreUnavailable:
+            raise
+        except Exception:
+            # Whatever broke, what the server answered must be known, or all of these would be sent again.
+            bare = {id_: replace(verdict, reply=None) for id_, verdict in verdicts.items()}
+            self._persist(lambda: self._write(sent, bare, ()))
+            raise
         self.counts += Counter(states.values()) + Counter(cancelled=len(admission.cancelled))
         for id_, state in states.items():
             self._report(id_, state, verdicts[id_])
@@ -309,18 +332,24 @@ class _Run:
         return write()
 
     def _send(self, mails: Sequence[Composed]) -> Verdicts:
-        """Hand mails over, holding on to the lease for as long as it takes."""
-        going = self.postman.send(mails)
+        """Hand mails over, holding on to the lease for as long as it takes.
+
+        What has no verdict in the end may have gone out: whoever finds it in_data counts it as ambiguous.
+        """
+        earned: dict[int, Verdict] = {}
+        if self.stopping.is_set():
+            return {mail.delivery_id: Verdict(answer=Answer.OURS, reason="asked to stop") for mail in mails}
+        going = self.postman.send(mails, earned)
         while True:
             try:
                 return going.result(timeout=self.limits.renew_seconds)
+            except CancelledError:
+                return dict(earned)
             except TimeoutError:
                 if going.done():
                     raise
             if not self._still_holds():
-                # Whoever has them now counts them as ambiguous.
                 going.cancel()
-                return {}
 
     def _still_holds(self) -> bool:
         """Renew the lease if it is time; a lease that is gone, or cannot be renewed until it runs out, ends the run."""
@@ -345,7 +374,7 @@ class _Run:
     def _heed(self, verdicts: Verdicts) -> None:
         """Stop where our own side is at fault."""
         ours = [one for one in verdicts.values() if one.answer is Answer.OURS]
-        if not ours:
+        if not ours or self._is_over():
             return
         told = next((one for one in ours if one.reply), ours[0])
         self.stopped = told.reason
@@ -355,7 +384,7 @@ class _Run:
         """Return what was claimed and not begun: at once if we were asked to stop, in a minute if nothing goes out."""
         now = self.clock()
         with self.database.writing() as session:
-            if self.stopping.is_set() or self.stopped is None:
+            if self.stopping.is_set() or self.stopped in {None, TIME_IS_UP}:
                 put_back(session, token=self.token, now=now)
             else:
                 self.counts["deferred"] += put_off(

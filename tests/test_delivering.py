@@ -1,18 +1,22 @@
 """Delivering from the database to real SMTP servers, with every kind of answer and every kind of trouble."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from notifier.delivering import Composer, Deliverer, Limits
-from notifier.domain.deliveries import Claimed, Composing
+from notifier.delivering import TIME_IS_UP, Composer, Deliverer, Limits, Postman
+from notifier.domain.deliveries import Claimed, Composed, Composing
 from notifier.emails.smtp import Timeouts
 from notifier.errors import ConfigurationError
 from notifier.store.database import Database, open_database
@@ -252,7 +256,7 @@ def test_a_mail_that_cannot_be_made_keeps_no_other(town: Town, box: Mailbox, wat
     with _deliverer(town, box, composer=_poisoned(ZeroDivisionError("ada@example.org"))) as deliverer:
         delivered = deliverer.deliver_due(now=watch)
 
-    assert (delivered.sent, delivered.failed) == (2, 1)
+    assert (delivered.sent, delivered.deferred) == (2, 1)
     assert town.delivery("ada").reason == "the mail could not be made: ZeroDivisionError"
 
 
@@ -368,6 +372,74 @@ def test_a_run_asked_to_stop_gives_back_what_it_did_not_begin(town: Town, box: M
         assert deliverer.deliver_due(now=watch).stopped == "asked to stop"
 
     assert town.states() == {"waiting": 6}
+
+
+def _taking(seconds: float) -> Composer:
+    def compose(session: Session, claimed: Sequence[Claimed], now: datetime) -> Sequence[Composing]:
+        time.sleep(seconds)
+        return compose_simply(session, claimed, now)
+
+    return compose
+
+
+def test_a_run_whose_time_is_up_gives_back_what_it_did_not_begin(town: Town, box: Mailbox, watch: Watch) -> None:
+    town.expect(*"abcd")
+
+    with _deliverer(town, box, composer=_taking(0.2), chunk=2) as deliverer:
+        delivered = deliverer.deliver_due(now=watch, seconds=0.1)
+
+    assert (delivered.stopped, town.states()) == (TIME_IS_UP, {"waiting": 4})
+
+
+def test_a_deliverer_can_be_closed_while_the_mail_server_hangs(town: Town, box: Mailbox, watch: Watch) -> None:
+    town.expect(*"abcd")
+    box.hang_at = "message"
+    limits = Limits(connections=2)
+    deliverer = Deliverer(
+        database=town.database, mail_server=box.server, sender="me@x.org", composer=compose_simply, limits=limits
+    )
+    run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": watch})
+    run.start()
+    while len(box.accepted) < 2:
+        time.sleep(0.01)
+    deliverer.close()
+    run.join(5)
+
+    assert not run.is_alive()
+    assert town.states() == {"in_data": 2, "deferred": 2}
+
+
+def test_threads_that_begin_together_share_one_loop(box: Mailbox) -> None:
+    postman = Postman(box.server, sender="me@x.org", limits=Limits())
+    before = threading.active_count()
+    together = threading.Barrier(8, timeout=5)
+
+    def begin() -> None:
+        together.wait()
+        postman.send([], {}).result()
+
+    with ThreadPoolExecutor(8) as pool:
+        for future in [pool.submit(begin) for _ in range(8)]:
+            future.result()
+    assert threading.active_count() == before + 1
+    postman.close()
+
+
+def test_what_the_server_answered_is_known_even_where_the_next_mails_break(
+    town: Town, box: Mailbox, watch: Watch
+) -> None:
+    town.expect(*"abcd")
+    odd: Any = object()
+
+    def compose(session: Session, claimed: Sequence[Claimed], now: datetime) -> Sequence[Composing]:
+        composed = compose_simply(session, claimed, now)
+        mails = [one for one in composed if isinstance(one, Composed)]
+        return [*mails[:2], *(replace(mail, language=odd) for mail in mails[2:])]
+
+    with _deliverer(town, box, composer=compose, group=2) as deliverer, pytest.raises(SQLAlchemyError):
+        deliverer.deliver_due(now=watch)
+
+    assert town.states() == {"sent": 2, "leased": 2}
 
 
 def test_no_address_is_logged(

@@ -45,7 +45,10 @@ _PASSING_TEXT = re.compile(r"gr[ea]ylist|try (?:again|later)|over ?quota|mailbox
 
 
 def judge_reply(code: int, text: str, *, recipient: str = "") -> Verdict:
-    """What a reply to RCPT, DATA or the message itself means."""
+    """What a reply to RCPT, DATA or the message itself means.
+
+    It concerns this mail alone, whatever it says: one recipient's server must not keep everybody's mail here.
+    """
     reply = mask_reply(f"{code} {text}", recipient=recipient)
     if 200 <= code < 300:
         return Verdict(answer=Answer.ACCEPTED, reply=reply)
@@ -61,7 +64,9 @@ def judge_error(error: SMTPException, *, recipient: str = "") -> Verdict:
 
 def mask_reply(text: str, *, recipient: str = "") -> str:
     """A reply in one line, at most 200 characters, without any address and without the recipient's local part."""
-    line = " ".join(text.split())
+    # A server may write what is neither UTF-8 nor printable; no database takes every such character.
+    known = text.encode("utf-8", "replace").decode()
+    line = "".join(character for character in " ".join(known.split()) if character.isprintable())
     masked = _ADDRESS.sub(_MARK, line)
     local_part = recipient.rpartition("@")[0]
     if len(local_part) >= _SHORTEST_LOCAL_PART:
@@ -73,7 +78,7 @@ def _judge_refusal(code: int, text: str) -> tuple[Answer, str]:
     enhanced = _ENHANCED.match(text)
     kind, detail = enhanced.groups() if enhanced else ("", "")
     if code in _OUR_CODES or detail in _OUR_DETAILS or _OUR_TEXT.search(text):
-        return Answer.OURS, "the mail server does not accept us or our sender address"
+        return Answer.LATER, "the mail server does not accept us or our sender address for this mail"
     if detail == _FULL_MAILBOX:
         return Answer.LATER, "the mailbox is full"
     if kind in ("4", "5"):
@@ -116,6 +121,9 @@ def _our_setup(error: SMTPException, recipient: str) -> Verdict:
 
 
 def _our_sender(error: SMTPException, recipient: str) -> Verdict:
+    assert isinstance(error, SMTPSenderRefused)
+    if error.code < 500:
+        return Verdict(answer=Answer.OURS, reason="the mail server takes no mail now", reply=_said(error, recipient))
     return Verdict(
         answer=Answer.OURS,
         reason="the mail server does not accept our sender address: check NOTIFIER_MAIL_FROM",

@@ -7,14 +7,17 @@ is it known whether a connection broke before the message had gone out (nothing 
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
+import structlog
 from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPServerDisconnected
 from aiosmtplib.protocol import normalize_message_line_endings
 
 from notifier.config import MailServer
 from notifier.domain.deliveries import Answer, Composed, Verdict
 from notifier.emails.replies import LOST, UNREACHABLE, judge_error, judge_reply
+
+log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 20.0
 """A connection that rested longer than this is asked whether it still lives."""
@@ -43,6 +46,8 @@ class Line:
         self._sender = sender
         self._timeouts = timeouts
         self._offered = 0
+        self.is_writing = False
+        """Whether the message in hand may have gone out."""
         self._used_at = asyncio.get_running_loop().time()
 
     @property
@@ -63,11 +68,15 @@ class Line:
     async def hand_over(self, mail: Composed) -> Verdict | None:
         """Send one mail; None if the server had hung up after earlier mails, and a new connection should try."""
         self._offered += 1
+        self.is_writing = False
         self._used_at = asyncio.get_running_loop().time()
         try:
+            await self._begin()
             await self._offer(mail.recipient)
         except SMTPException as error:
             return await self._declined(error, mail.recipient)
+        except _SenderUnfit:
+            return Verdict(answer=Answer.OURS, reason="our sender address cannot be written: check NOTIFIER_MAIL_FROM")
         except ValueError:
             await self._reset()
             return Verdict(answer=Answer.NEVER, reason="the address cannot be written in SMTP")
@@ -86,8 +95,13 @@ class Line:
         """Hang up."""
         self._client.close()
 
+    async def _begin(self) -> None:
+        try:
+            await self._client.mail(self._sender)
+        except ValueError as error:
+            raise _SenderUnfit from error
+
     async def _offer(self, recipient: str) -> None:
-        await self._client.mail(self._sender)
         await self._client.rcpt(recipient)
         reply = await self._client.execute_command(b"DATA")
         if reply.code != _GO_AHEAD:
@@ -105,8 +119,10 @@ class Line:
         protocol = self._client.protocol
         if protocol is None or not protocol.is_connected:
             return judge_error(SMTPServerDisconnected("before the message"))
+        wire = dot_stuffed(mail.message)
+        self.is_writing = True
         try:
-            protocol.write(dot_stuffed(mail.message))
+            protocol.write(wire)
             reply = await protocol.read_response(timeout=self._timeouts.message)
         except (SMTPException, OSError):
             self.close()
@@ -127,10 +143,17 @@ class Line:
             self.close()
 
 
+_STOPPED = Verdict(answer=Answer.OURS, reason="asked to stop")
+
+
+class _SenderUnfit(Exception):
+    """Our own address cannot be written in SMTP."""
+
+
 @dataclass(slots=True)
 class _Batch:
     waiting: deque[Composed]
-    verdicts: dict[int, Verdict] = field(default_factory=dict)
+    verdicts: dict[int, Verdict]
     trouble: Verdict | None = None
     """Why a connection could not be made."""
     stopped: bool = False
@@ -147,19 +170,25 @@ class Relay:
         self._resting: list[Line] = []
         self._own_name: str | None = None
 
-    async def send(self, mails: Sequence[Composed]) -> dict[int, Verdict]:
+    async def send(
+        self, mails: Sequence[Composed], *, verdicts: dict[int, Verdict] | None = None
+    ) -> dict[int, Verdict]:
         """Hand mails over, several at a time; a Verdict for each.
 
         If no connection can be made, or the server refuses us rather than a mailbox, the rest is not tried.
+        ``verdicts`` is filled as they are earned and so outlasts a cancelling: only mails that may be out have none.
         """
-        batch = _Batch(waiting=deque(mails))
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(min(self._connections, len(mails))):
-                workers.create_task(self._work(batch))
-        trouble = batch.trouble or Verdict(answer=Answer.OURS, reason=UNREACHABLE)
-        # The reply was about another mail.
-        unsent = replace(trouble, reply=None)
-        return batch.verdicts | {mail.delivery_id: unsent for mail in batch.waiting}
+        batch = _Batch(waiting=deque(mails), verdicts={} if verdicts is None else verdicts)
+        try:
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(min(self._connections, len(mails))):
+                    workers.create_task(self._work(batch))
+        finally:
+            trouble = batch.trouble or Verdict(answer=Answer.OURS, reason=UNREACHABLE)
+            # The reply was about another mail.
+            unsent = replace(trouble, reply=None)
+            batch.verdicts.update({mail.delivery_id: unsent for mail in batch.waiting})
+        return batch.verdicts
 
     async def close(self) -> None:
         """End every connection."""
@@ -170,7 +199,10 @@ class Relay:
         while batch.waiting and not batch.stopped:
             try:
                 line = await self._take_line()
-            except (SMTPException, OSError) as error:
+            except asyncio.CancelledError:
+                batch.trouble = batch.trouble or _STOPPED
+                raise
+            except Exception as error:  # noqa: BLE001 - a host name may break the library in ways of its own
                 batch.trouble = _judge_connecting(error)
                 return
             await self._use(line, batch)
@@ -187,7 +219,16 @@ class Relay:
 
     async def _send_next(self, line: Line, batch: _Batch) -> None:
         mail = batch.waiting.popleft()
-        verdict = await line.hand_over(mail)
+        try:
+            verdict = await line.hand_over(mail)
+        except asyncio.CancelledError:
+            batch.trouble = batch.trouble or _STOPPED
+            if not line.is_writing:
+                batch.waiting.appendleft(mail)
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever breaks here, the verdicts of the others must be kept
+            verdict = _judge_bug(line, error)
+            batch.trouble, batch.stopped = replace(verdict, answer=Answer.OURS), True
         if verdict is None:
             batch.waiting.appendleft(mail)
             return
@@ -238,7 +279,15 @@ def dot_stuffed(message: bytes) -> bytes:
     return (b"." + stuffed if stuffed.startswith(b".") else stuffed) + b".\r\n"
 
 
-def _judge_connecting(error: SMTPException | OSError) -> Verdict:
+def _judge_bug(line: Line, error: Exception) -> Verdict:
+    """What an error of ours means for the mail in hand; by its kind alone, for its words may repeat an address."""
+    log.error("smtp.broke", error=type(error).__name__)
+    line.close()
+    answer = Answer.AMBIGUOUS if line.is_writing else Answer.LATER
+    return Verdict(answer=answer, reason=f"an error of ours while sending: {type(error).__name__}")
+
+
+def _judge_connecting(error: Exception) -> Verdict:
     """What a failed connection means; always our side's matter, never a mailbox's."""
     if isinstance(error, SMTPException):
         verdict = judge_error(error)

@@ -64,9 +64,15 @@ def release(session: Session, delivery_ids: Sequence[int]) -> None:
     """Let go of what these Deliveries told: their open Matches are free for another one."""
     if not delivery_ids:
         return
-    session.execute(delete(DeliverySpan).where(DeliverySpan.delivery_id.in_(delivery_ids)))
+    forget_spans(session, delivery_ids)
     open_ones = update(Match).where(Match.delivery_id.in_(delivery_ids), Match.ended_at.is_(None))
     session.execute(open_ones.values(delivery_id=None))
+
+
+def forget_spans(session: Session, delivery_ids: Sequence[int]) -> None:
+    """Forget how far these Deliveries told: they move nobody on, now or later."""
+    if delivery_ids:
+        session.execute(delete(DeliverySpan).where(DeliverySpan.delivery_id.in_(delivery_ids)))
 
 
 def unfreeze(session: Session, delivery_ids: Sequence[int]) -> None:
@@ -89,6 +95,13 @@ def end_frozen_matches(session: Session, delivery_ids: Sequence[int], *, ended_a
     if delivery_ids:
         open_ones = update(Match).where(Match.delivery_id.in_(delivery_ids), Match.ended_at.is_(None))
         session.execute(open_ones.values(ended_at=now, ended_as=ended_as))
+
+
+def end_free_matches(session: Session, subscriber_ids: Sequence[int], *, ended_as: str, now: datetime) -> None:
+    """End what these readers wait for and no Delivery carries yet."""
+    if subscriber_ids:
+        free = update(Match).where(Match.subscriber_id.in_(subscriber_ids), Match.ended_at.is_(None))
+        session.execute(free.where(Match.delivery_id.is_(None)).values(ended_at=now, ended_as=ended_as))
 
 
 def tell(session: Session, delivery_ids: Sequence[int]) -> None:

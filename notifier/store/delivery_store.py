@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import bindparam, select, union, update
 from sqlalchemy.orm import Session
 
-from notifier.domain.deliveries import CannotCompose, Composed, NothingToSay
+from notifier.domain.deliveries import CannotCompose, Composed, NothingToSay, wait_before_retry
 from notifier.store.delivery_contents import (
     AnyRow,
+    end_free_matches,
     end_frozen_matches,
     end_matches,
     find_free_matches,
@@ -28,9 +29,9 @@ _GIVEN_BACK: dict[str, Any] = {"lease_token": None, "leased_until": None}
 class Admission:
     """Which mails may go out now, and which were sent back (``changed``) or ended (``cancelled``) instead."""
 
-    admitted: frozenset[int]
-    changed: frozenset[int]
-    cancelled: frozenset[int]
+    admitted: frozenset[int] = frozenset()
+    changed: frozenset[int] = frozenset()
+    cancelled: frozenset[int] = frozenset()
 
 
 def enter_data(
@@ -42,6 +43,8 @@ def enter_data(
     wants what they wanted when it was composed, and its Matches are still to be told. What changed goes back to be
     composed again; what nobody wants any more is cancelled. A lost lease is somebody else's business.
     """
+    if not mails:
+        return Admission()
     subscribers = lock_subscribers(session, (mail.subscriber_id for mail in mails))
     rows = _list_held(session, token=token, ids=[mail.delivery_id for mail in mails], now=now)
     held = [mail for mail in mails if mail.delivery_id in rows]
@@ -62,23 +65,41 @@ def enter_data(
 
 def cancel_silent(session: Session, *, token: str, silent: Sequence[NothingToSay], now: datetime) -> list[int]:
     """End Deliveries that have nothing to say, with the Matches that came to nothing; the ids ended."""
-    mine = _list_leased(session, token=token, ids=[one.delivery_id for one in silent])
+    rows = _list_leased(session, token=token, ids=[one.delivery_id for one in silent])
     for one in silent:
-        if one.delivery_id in mine:
+        if one.delivery_id in rows:
             end_matches(session, one.match_ids, ended_as="collapsed", now=now)
             _end(session, one.delivery_id, state="cancelled", reason=one.reason)
-    unfreeze(session, mine)
-    return mine
+    unfreeze(session, list(rows))
+    return list(rows)
 
 
-def fail_uncomposed(session: Session, *, token: str, broken: Sequence[CannotCompose]) -> list[int]:
-    """End Deliveries whose mail cannot be made; their Matches wait for the next one. The ids ended."""
-    mine = _list_leased(session, token=token, ids=[one.delivery_id for one in broken])
+def fail_uncomposed(session: Session, *, token: str, broken: Sequence[CannotCompose], now: datetime) -> dict[int, str]:
+    """Put off Deliveries whose mail cannot be made, as long as any other mail is tried; the new state of each.
+
+    What breaks a mail is mostly a bug of ours that will be mended, so it must not silence anybody. After four days of
+    tries a Delivery fails and its Matches are dropped: those it carries, or, if it carried none yet, all that wait.
+    """
+    rows = _list_leased(session, token=token, ids=[one.delivery_id for one in broken])
+    states = {}
     for one in broken:
-        if one.delivery_id in mine:
-            _end(session, one.delivery_id, state="failed", reason=one.reason[:200])
-    unfreeze(session, mine)
-    return mine
+        if one.delivery_id in rows:
+            states[one.delivery_id] = _fail(session, rows[one.delivery_id], reason=one.reason[:200], now=now)
+    return states
+
+
+def _fail(session: Session, row: AnyRow, *, reason: str, now: datetime) -> str:
+    wait = wait_before_retry(delivery_id=row.id, attempts=row.attempts + 1)
+    values: dict[str, Any] = {"state": "deferred", "reason": reason, "attempts": row.attempts + 1}
+    if wait is not None:
+        values["not_before"] = now + wait
+    else:
+        values["state"] = "failed"
+        end_frozen_matches(session, [row.id], ended_as="dropped", now=now)
+        if row.subscriber_id is not None and row.message_id is None:
+            end_free_matches(session, [row.subscriber_id], ended_as="dropped", now=now)
+    update_ids(session, update(Delivery).where(Delivery.id == row.id).values(**values, **_GIVEN_BACK))
+    return str(values["state"])
 
 
 def _list_held(session: Session, *, token: str, ids: Sequence[int], now: datetime) -> dict[int, AnyRow]:
@@ -90,12 +111,11 @@ def _list_held(session: Session, *, token: str, ids: Sequence[int], now: datetim
     return {row.id: row for row in session.execute(chosen.order_by(Delivery.id).with_for_update())}
 
 
-def _list_leased(session: Session, *, token: str, ids: Sequence[int]) -> list[int]:
-    mine = select(Delivery.id, Delivery.subscriber_id).where(
-        Delivery.id.in_(ids), Delivery.lease_token == token, Delivery.state == "leased"
-    )
+def _list_leased(session: Session, *, token: str, ids: Sequence[int]) -> dict[int, AnyRow]:
+    columns = (Delivery.id, Delivery.subscriber_id, Delivery.attempts, Delivery.message_id)
+    mine = select(*columns).where(Delivery.id.in_(ids), Delivery.lease_token == token, Delivery.state == "leased")
     lock_subscribers(session, (row.subscriber_id for row in session.execute(mine)))
-    return [row.id for row in session.execute(mine.order_by(Delivery.id).with_for_update())]
+    return {row.id: row for row in session.execute(mine.order_by(Delivery.id).with_for_update())}
 
 
 def _reasons_to_cancel(

@@ -22,8 +22,8 @@ from notifier.store.delivery_contents import (
     AnyRow,
     end_frozen_matches,
     end_matches,
+    forget_spans,
     lock_subscribers,
-    release,
     tell,
     unfreeze,
 )
@@ -70,7 +70,8 @@ def mark(
 
     Accepted: sent, its Matches end as delivered (or collapsed), the reader counts as told. Later: deferred, and
     composed afresh unless a copy may be out there. Never: failed, its Matches are dropped. Ambiguous: counted, frozen,
-    tried at most twice more; then unknown, and its Matches wait for the next mail.
+    tried at most twice more; then unknown: its Matches are dropped, and the reader counts as not told, so that the next
+    news on these trials tells everything since.
     """
     lock_subscribers(session, (mail.subscriber_id for mail in mails))
     chosen = _rows_in_data().where(Delivery.id.in_(verdicts.keys()), Delivery.lease_token == token)
@@ -112,9 +113,9 @@ def _write(
     session.connection().execute(one.values(**new, lease_token=None, leased_until=None), plan.rows)
     end_frozen_matches(session, plan.told, ended_as="delivered", now=now)
     tell(session, plan.told)
-    end_frozen_matches(session, plan.dropped, ended_as="dropped", now=now)
+    end_frozen_matches(session, plan.dropped + plan.unknown, ended_as="dropped", now=now)
+    forget_spans(session, plan.unknown)
     unfreeze(session, plan.unfrozen)
-    release(session, plan.unknown)
     return {values["of_delivery"]: values["new_state"] for values in plan.rows}
 
 

@@ -34,10 +34,10 @@ def test_every_error_of_the_library_is_sorted() -> None:
         (552, "5.2.2 Mailbox full", Answer.LATER),
         (552, "Mailbox full", Answer.LATER),
         (550, "Greylisted, try again later", Answer.LATER),
-        (554, "5.7.1 <ada@example.org>: Relay access denied", Answer.OURS),
-        (530, "5.7.0 Must issue a STARTTLS command first", Answer.OURS),
-        (535, "5.7.8 Authentication credentials invalid", Answer.OURS),
-        (550, "5.1.8 Sender address rejected: domain not found", Answer.OURS),
+        (554, "5.7.1 <ada@example.org>: Relay access denied", Answer.LATER),
+        (530, "5.7.0 Must issue a STARTTLS command first", Answer.LATER),
+        (535, "5.7.8 Authentication credentials invalid", Answer.LATER),
+        (550, "5.1.8 Sender address rejected: domain not found", Answer.LATER),
     ],
 )
 def test_a_reply_is_sorted(code: int, text: str, answer: Answer) -> None:
@@ -51,6 +51,7 @@ def test_a_reply_is_sorted(code: int, text: str, answer: Answer) -> None:
         (aiosmtplib.SMTPRecipientsRefused([aiosmtplib.SMTPRecipientRefused(450, "wait", "a@b.c")]), Answer.LATER),
         (aiosmtplib.SMTPDataError(452, "4.3.1 full"), Answer.LATER),
         (aiosmtplib.SMTPSenderRefused(550, "no", "me@example.org"), Answer.OURS),
+        (aiosmtplib.SMTPSenderRefused(421, "closing", "me@example.org"), Answer.OURS),
         (aiosmtplib.SMTPAuthenticationError(535, "no"), Answer.OURS),
         (aiosmtplib.SMTPConnectError("refused"), Answer.OURS),
         (aiosmtplib.SMTPServerDisconnected("gone"), Answer.LATER),
@@ -90,3 +91,11 @@ def test_a_reply_is_kept_short_and_in_one_line() -> None:
 
     assert masked.startswith("550 first line second line x")
     assert len(masked) == LONGEST_REPLY
+
+
+def test_a_reply_that_is_neither_utf_8_nor_printable_can_be_kept() -> None:
+    reply = b"550 Empf\xe4nger \x00<ada@exam\x07ple.org>\x1b unbekannt".decode("utf-8", "surrogateescape")
+
+    masked = mask_reply(reply, recipient="ada@example.org")
+
+    assert masked.encode() == "550 Empf?nger <•••> unbekannt".encode()

@@ -75,7 +75,7 @@ def test_several_connections_share_a_group(box: Mailbox) -> None:
 
 @pytest.mark.parametrize(
     ("reply", "answer"),
-    [("450 4.2.0 wait", "later"), ("550 5.1.1 unknown", "never"), ("554 5.7.1 Relay access denied", "ours")],
+    [("450 4.2.0 wait", "later"), ("550 5.1.1 unknown", "never"), ("554 5.7.1 Relay access denied", "later")],
 )
 def test_a_refused_recipient_is_sorted(box: Mailbox, reply: str, answer: str) -> None:
     box.on_rcpt["ada@example.org"] = reply
@@ -98,6 +98,71 @@ def test_a_refused_sender_stops_the_group(box: Mailbox) -> None:
 
     assert _answers(verdicts) == ["ours"] * 3
     assert [verdict.reply is None for verdict in verdicts] == [False, True, True]
+
+
+def test_one_recipient_stops_nobody_else(box: Mailbox) -> None:
+    box.on_rcpt["ada@example.org"] = box.on_message["bob@example.org"] = "554 5.7.1 Relay access denied"
+
+    assert _answers(_send(box.server, _mails("ada", "bob", "cyd"))) == ["later", "later", "accepted"]
+
+
+def test_a_server_that_closes_at_once_is_nobodys_fault(box: Mailbox) -> None:
+    box.on_mail = "421 4.3.2 closing"
+
+    verdicts = _send(box.server, _mails("ada", "bob"))
+
+    assert _answers(verdicts) == ["ours", "ours"]
+    assert verdicts[0].reason == "the mail server takes no mail now"
+
+
+def test_a_sender_that_cannot_be_written_fails_no_mail(box: Mailbox) -> None:
+    async def send() -> dict[int, Verdict]:
+        relay = Relay(box.server, sender="üpdates@example.org", connections=1, timeouts=SHORT)
+        verdicts = await relay.send(_mails("ada", "bob"))
+        await relay.close()
+        return verdicts
+
+    assert _answers(list(asyncio.run(send()).values())) == ["ours", "ours"]
+
+
+def test_a_host_that_cannot_be_a_name_is_nobodys_fault() -> None:
+    verdicts = _send(MailServer(host="mail..example.org", port=25, tls="none"), _mails("ada", "bob"))
+
+    assert _answers(verdicts) == ["ours", "ours"]
+    assert verdicts[0].reason == "no safe connection to the mail server: UnicodeError"
+
+
+class _Odd(bytes):
+    """A message that breaks us while it is made ready for the wire."""
+
+    def count(self, *_: object) -> int:
+        raise ZeroDivisionError("ada@example.org")
+
+
+def test_an_error_of_ours_costs_nobody_their_verdict(box: Mailbox) -> None:
+    mails = _mails("ada", "bob", "cyd")
+    mails[1] = replace(mails[1], message=_Odd(MESSAGE))
+
+    verdicts = _send(box.server, mails)
+
+    assert _answers(verdicts) == ["accepted", "later", "ours"]
+    assert verdicts[1].reason == "an error of ours while sending: ZeroDivisionError"
+
+
+@pytest.mark.parametrize(("step", "known"), [("rcpt", ["ours", "ours"]), ("message", ["ours"])])
+def test_only_a_mail_that_may_be_out_has_no_verdict_when_sending_is_cut_short(
+    box: Mailbox, step: str, known: list[str]
+) -> None:
+    box.hang_at = step
+    earned: dict[int, Verdict] = {}
+
+    async def cut_short() -> None:
+        relay = Relay(box.server, sender="updates@example.org", connections=1, timeouts=Timeouts())
+        await asyncio.wait_for(relay.send(_mails("ada", "bob"), verdicts=earned), timeout=0.5)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(cut_short())
+    assert _answers([earned[id_] for id_ in sorted(earned)]) == known
 
 
 def test_a_connection_dropped_before_the_message_means_later(box: Mailbox) -> None:

@@ -10,9 +10,17 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select, text, update
 
-from notifier.domain.deliveries import Answer, Claimed, Composed, NothingToSay, Verdict, wait_before_retry
+from notifier.domain.deliveries import (
+    Answer,
+    CannotCompose,
+    Claimed,
+    Composed,
+    NothingToSay,
+    Verdict,
+    wait_before_retry,
+)
 from notifier.store.database import Database, open_database
-from notifier.store.delivery_store import Admission, cancel_silent, enter_data
+from notifier.store.delivery_store import Admission, cancel_silent, enter_data, fail_uncomposed
 from notifier.store.lease_store import claim, put_back, put_off, renew
 from notifier.store.models import Base, Delivery, DeliverySpan, Match, Subscriber, Suppression, Told
 from notifier.store.outcome_store import mark, sweep
@@ -334,8 +342,39 @@ def test_an_ambiguous_mail_is_tried_twice_more_as_the_same_mail(
     assert {mail.message for mail in (*first, *again, *last)} == {first[0].message}
     assert [len(mails) for mails in (first, again, last)] == [1, 1, 1]
     assert (_delivery(database, digest).state, _delivery(database, digest).ambiguous) == ("unknown", 3)
-    with database.reading() as session:
-        assert session.scalars(select(Match.delivery_id)).all() == [None]
+
+
+def test_an_unknown_mail_ends_and_the_next_news_tells_everything(
+    database: Database, office: Office, digest: int, now: datetime
+) -> None:
+    for days in range(3):
+        office.send(AMBIGUOUS, now + timedelta(days=days))
+    assert (_endings(database), _told(database)) == (["dropped"], [1])
+
+    with database.writing() as session:
+        assert session.scalars(select(DeliverySpan.to_seq)).all() == []
+        add_change(session, 1, now=now)
+        add_digest(session, session.scalars(select(Subscriber.id)).one(), now=now)
+    next_one = office.send(ACCEPTED, now + timedelta(days=3))
+
+    assert b"trial 1: 1 to 3" in next_one[0].message
+    assert (_endings(database), _told(database)) == (["dropped", "delivered"], [3])
+
+
+@pytest.mark.parametrize(("attempts", "outcome"), [(0, ("deferred", None)), (100, ("failed", "dropped"))])
+def test_a_mail_that_cannot_be_made_is_tried_for_four_days(
+    database: Database, office: Office, digest: int, now: datetime, attempts: int, outcome: tuple[str, str | None]
+) -> None:
+    with database.writing() as session:
+        session.execute(update(Delivery).values(attempts=attempts))
+    office.claim(now)
+
+    with database.writing() as session:
+        broken = CannotCompose(delivery_id=digest, reason="the mail could not be made: KeyError")
+        states = fail_uncomposed(session, token=office.token, broken=[broken], now=now)
+
+    assert _delivery(database, digest).attempts == attempts + 1
+    assert (states[digest], *_endings(database)) == outcome
 
 
 def test_a_frozen_mail_stays_frozen_when_it_is_put_off(
