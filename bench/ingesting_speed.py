@@ -12,7 +12,7 @@ from rich.table import Table
 from bench.installations import MONDAY, open_bench_service
 from bench.measuring import Stages, spread, timed
 from bench.records import Stock, open_stock
-from notifier import ingesting
+from notifier import ingesting, preparing
 from notifier.domain import comparing
 from notifier.ingesting import ingest_records
 from notifier.registries import ctgov
@@ -26,15 +26,14 @@ _WATCHED: tuple[tuple[object, str, str], ...] = (
     (ctgov, "content_bytes", "fingerprint"),
     (ctgov, "contact_values", "fingerprint"),
     (AddressKeys, "fingerprint", "fingerprint"),
-    (ingesting, "mask_record", "mask"),
+    (preparing, "mask_record", "mask"),
     (ctgov, "read_facts", "read facts"),
     (comparing, "compare", "compare"),
     (comparing, "first_appearance", "compare"),
-    (ingesting, "concerns_of", "compare"),
-    (ingesting, "pack_state", "pack"),
-    (ingesting, "unpack_state", "pack"),
+    (preparing, "concerns_of", "compare"),
+    (preparing, "pack_state", "pack"),
+    (preparing, "unpack_state", "pack"),
     (trial_store, "list_held", "look up"),
-    (trial_store, "list_bodies", "look up"),
     (ingesting, "_write_chunk", "write"),
 )
 

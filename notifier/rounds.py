@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from notifier.composing import Composer, Sender
 from notifier.delivering import Delivered, Deliverer, Limits
-from notifier.ingesting import reread_trials
 from notifier.installation import Installation
 from notifier.matching import match_changes
 from notifier.planning import plan_digests
+from notifier.rereading import reread_trials
 
 Clock = Callable[[], datetime]
 

@@ -45,10 +45,10 @@ def view_study(session: Session, number: str, *, language: str = "en", page_url:
         UnknownTrial: no study with this number is held.
     """
     trial = trial_lookup.find_trial(session, number)
-    if trial is None or trial.state_id is None:
+    state = trial_store.read_state(session, trial.id) if trial else None
+    if trial is None or state is None:
         raise UnknownTrial("This study is not among those listed here. Check the number: it looks like NCT01234567.")
-    body, facts_version = trial_store.list_bodies(session, [trial.state_id])[trial.state_id]
-    facts = facts_of_state(body, facts_version=facts_version)
+    facts = facts_of_state(state[0], facts_version=state[1])
     first_seen, updates = trial.first_seen_at.date(), trial.seq - 1
     history = History(first_seen=first_seen, last_updated=day_of(trial.last_update_posted), updates=updates)
     changes = trial_lookup.list_changes(session, trial.id)

@@ -9,12 +9,13 @@ from celery.signals import setup_logging, worker_process_shutdown, worker_shutdo
 
 from notifier import queues
 from notifier.config import Settings, load_settings
-from notifier.ingesting import ingest_records, reread_trials
+from notifier.ingesting import ingest_records
 from notifier.installation import open_installation
 from notifier.logs import set_up_logs
 from notifier.matching import match_changes as match
 from notifier.planning import plan_digests as plan
 from notifier.registries.record_files import FoundRecord
+from notifier.rereading import reread_trials
 from notifier.rounds import Service, open_service
 
 app = queues.app

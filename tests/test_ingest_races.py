@@ -1,12 +1,48 @@
 """What happens while records come in: other records, other writers, and people who subscribe."""
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
 
 from notifier.ingesting import ingest_records
 from notifier.registries.record_files import FoundRecord
+from notifier.store.models import Condition, TrialCondition
+from tests.smtp_servers import Mailbox
 from tests.studies import make_study
-from tests.world import World
+from tests.world import World, open_world, settings_for
+
+WRITERS = 3
+
+
+@pytest.fixture
+def postgres_world(
+    tmp_path: Path,
+    mailbox: Mailbox,
+    now: datetime,
+    migrated_postgres: str,
+    new_postgres_database: Callable[[str], str],
+) -> Iterator[World]:
+    """An installation where writers really write at the same time."""
+    settings = settings_for(tmp_path, mailbox=mailbox, database_url=new_postgres_database(migrated_postgres))
+    opened = open_world(settings, mailbox=mailbox, now=now)
+    yield opened
+    opened.close()
+
+
+def ingest_at_once(world: World, runs: Sequence[Sequence[list[dict[str, Any]]]]) -> int:
+    """Several writers, each with its runs of records, at once; how many records were rejected."""
+
+    def write(mine: Sequence[list[dict[str, Any]]]) -> int:
+        return sum(world.ingest(*records).counts["rejected"] for records in mine)
+
+    with ThreadPoolExecutor(len(runs)) as pool:
+        return sum(pool.map(write, runs))
 
 
 def test_who_subscribes_during_a_long_run_hears_of_what_is_written_later(either_world: World) -> None:
@@ -23,3 +59,48 @@ def test_who_subscribes_during_a_long_run_hears_of_what_is_written_later(either_
     ingest_records(database=world.installation.database, keys=keys, records=records(), now=lambda: world.now)
 
     assert world.match() == 1
+
+
+@pytest.mark.postgres
+def test_writers_of_other_studies_with_the_same_conditions_all_get_through(postgres_world: World) -> None:
+    names, random = [f"Disease {number}" for number in range(40)], Random(7)
+
+    def study(number: int) -> dict[str, Any]:
+        return make_study(number, conditions=tuple(random.sample(names, 3)), meshes=(), ancestors=())
+
+    runs = [
+        [[study(1000 * writer + 32 * run + one) for one in range(32)] for run in range(4)] for writer in range(WRITERS)
+    ]
+
+    assert ingest_at_once(postgres_world, runs) == 0
+    with postgres_world.installation.database.reading() as session:
+        counted = session.scalar(select(func.sum(Condition.trial_count)))
+        assert counted == session.scalar(select(func.count(TrialCondition.id)))
+
+
+@pytest.mark.postgres
+def test_writers_of_the_same_studies_in_other_orders_all_get_through(postgres_world: World) -> None:
+    postgres_world.ingest(*map(make_study, range(1, 33)))
+    runs = [
+        [
+            [make_study(one, enrollment=1000 + 100 * writer + run) for one in Random(writer).sample(range(1, 33), 32)]
+            for run in range(4)
+        ]
+        for writer in range(WRITERS)
+    ]
+
+    assert ingest_at_once(postgres_world, runs) == 0
+
+
+@pytest.mark.postgres
+def test_a_state_taken_away_meanwhile_rejects_no_good_record(postgres_world: World) -> None:
+    postgres_world.ingest(make_study(1))
+
+    def unseen(writer: int, run: int) -> dict[str, Any]:
+        record = make_study(1)
+        record["protocolSection"]["statusModule"]["statusVerifiedDate"] = f"20{10 + writer}-{run % 12 + 1:02}"
+        return record
+
+    runs = [[[unseen(writer, run)] for run in range(24)] for writer in range(WRITERS)]
+
+    assert ingest_at_once(postgres_world, runs) == 0

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from notifier import ingesting
-from notifier.ingesting import reread_trials
+from notifier import preparing, rereading
 from notifier.registries import states
 from notifier.registries.record_files import iter_records
+from notifier.rereading import reread_trials
 from notifier.store.models import Change, Trial
 from tests.records import own_record, written_differently
 from tests.smtp_servers import Mailbox
@@ -155,8 +155,8 @@ def test_changed_contacts_are_told_without_saying_them(world: World) -> None:
 def test_a_better_reading_rereads_all_and_tells_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.ingest(make_study(1), make_study(2))
     world.subscribe("reader@example.org", trial="NCT90000001")
-    monkeypatch.setattr(ingesting, "FACTS_VERSION", 2)
-    monkeypatch.setattr(states, "FACTS_VERSION", 2)
+    for module in (preparing, rereading, states):
+        monkeypatch.setattr(module, "FACTS_VERSION", 2)
 
     reread = reread_trials(database=world.installation.database, now=world.now)
     again = world.ingest(make_study(1), make_study(2))

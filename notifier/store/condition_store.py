@@ -1,13 +1,13 @@
-"""Conditions: found by name, suggested, made as records name them, and tied to the trials that concern them."""
+"""Conditions: found by name, suggested, and made as records and readers name them."""
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import case, func, or_, select, update
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from notifier.domain.conditions import LONGEST_NAME, Concern, condition_key, tails
 from notifier.store.inserting import insert_once
-from notifier.store.models import Condition, TrialCondition
+from notifier.store.models import Condition
 
 SUGGESTIONS = 8
 
@@ -52,10 +52,10 @@ def suggest_conditions(session: Session, text: str, *, limit: int = SUGGESTIONS)
     return session.scalars(ordered.limit(limit)).all()
 
 
-def ensure_conditions(session: Session, concerns: Iterable[Concern]) -> dict[str, int]:
-    """Make the conditions that are not there yet; the id of each key.
+def ensure_conditions(session: Session, concerns: Iterable[Concern]) -> tuple[dict[str, int], dict[int, Concern]]:
+    """Make the conditions that are not there yet; the id of each key, and by id the names that some may take on.
 
-    A name and MeSH id that the vocabulary gives are put on a condition first known from a registrant's listing.
+    Those were first known from a registrant's listing, and now the vocabulary gives their name and MeSH id.
     """
     wanted: dict[str, Concern] = {}
     for concern in concerns:
@@ -64,12 +64,9 @@ def ensure_conditions(session: Session, concerns: Iterable[Concern]) -> dict[str
     held = _held(session, wanted)
     fresh = [wanted[key] for key in sorted(wanted.keys() - held.keys())]
     insert_once(session, Condition, [{"key": one.key, "name": one.name, "mesh_id": one.mesh_id} for one in fresh])
-    unnamed = [wanted[key] for key, (_, known) in held.items() if known is None and wanted[key].mesh_id]
-    for concern in sorted(unnamed, key=lambda one: one.key):
-        adopt = update(Condition).where(Condition.key == concern.key, Condition.mesh_id.is_(None))
-        session.execute(adopt.values(mesh_id=concern.mesh_id, name=concern.name))
-    made = _held(session, [one.key for one in fresh])
-    return {key: condition_id for key, (condition_id, _) in (held | made).items()}
+    held |= _held(session, [one.key for one in fresh])
+    unnamed = {number: wanted[key] for key, (number, known) in held.items() if known is None and wanted[key].mesh_id}
+    return {key: condition_id for key, (condition_id, _) in held.items()}, unnamed
 
 
 def broader_by_name(session: Session, listed: Iterable[Concern]) -> list[Concern]:
@@ -79,32 +76,6 @@ def broader_by_name(session: Session, listed: Iterable[Concern]) -> list[Concern
         return []
     known = session.scalars(select(Condition).where(Condition.key.in_(candidates), Condition.mesh_id.is_not(None)))
     return [Concern(key=one.key, name=one.name, how="broader", mesh_id=one.mesh_id) for one in known]
-
-
-def set_trial_conditions(session: Session, *, trial_id: int, seq: int, concerns: dict[int, str]) -> None:
-    """Tie a trial to its conditions as of a Change: what is new begins, what is gone ends, the rest stays.
-
-    Args:
-        session: a writing transaction.
-        trial_id: the trial.
-        seq: the Change with which this holds.
-        concerns: condition id to how it concerns the trial.
-    """
-    open_rows = select(TrialCondition).where(TrialCondition.trial_id == trial_id, TrialCondition.until_seq.is_(None))
-    held = {row.condition_id: row for row in session.scalars(open_rows)}
-    for condition_id in held.keys() - concerns.keys():
-        held[condition_id].until_seq = max(seq, held[condition_id].since_seq + 1)
-    begun = sorted(concerns.keys() - held.keys())
-    rows = [{"trial_id": trial_id, "condition_id": one, "how": concerns[one], "since_seq": seq} for one in begun]
-    insert_once(session, TrialCondition, rows)
-    _count(session, begun, 1)
-    _count(session, sorted(held.keys() - concerns.keys()), -1)
-
-
-def _count(session: Session, condition_ids: Sequence[int], by: int) -> None:
-    if condition_ids:
-        counted = update(Condition).where(Condition.id.in_(condition_ids))
-        session.execute(counted.values(trial_count=Condition.trial_count + by))
 
 
 def _held(session: Session, keys: Iterable[str]) -> dict[str, tuple[int, str | None]]:

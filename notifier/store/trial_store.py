@@ -1,12 +1,12 @@
 """Writes what came of a record: a new trial, its next state, its Change; compare-and-swap, so history never forks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import CursorResult, delete, exists, func, or_, select, update
+from sqlalchemy import CursorResult, Row, Select, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from notifier.domain.changes import FieldChange
@@ -27,6 +27,9 @@ class HeldTrial:
     fingerprint: bytes
     last_update_posted: str
     data_version: str
+    body: bytes
+    """The packed record of its state; empty where that is missing."""
+    state_version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,25 +68,34 @@ def is_empty(session: Session) -> bool:
 def list_held(session: Session, numbers: Iterable[str]) -> dict[str, HeldTrial]:
     """What is held of these trials, by number; a number that is an alias leads to its trial."""
     wanted = list(set(numbers))
-    found = {trial.number: _held(trial) for trial in session.scalars(select(Trial).where(Trial.number.in_(wanted)))}
+    found = {row.Trial.number: _held(row) for row in session.execute(_with_state().where(Trial.number.in_(wanted)))}
     missing = [number for number in wanted if number not in found]
     if missing:
-        aliased = select(TrialAlias.number, Trial).join(Trial, Trial.id == TrialAlias.trial_id)
-        for alias, trial in session.execute(aliased.where(TrialAlias.number.in_(missing))):
-            found[alias] = _held(trial)
+        aliased = _with_state().join(TrialAlias, TrialAlias.trial_id == Trial.id).add_columns(TrialAlias.number)
+        for row in session.execute(aliased.where(TrialAlias.number.in_(missing))):
+            found[row.number] = _held(row)
     return found
 
 
-def list_bodies(session: Session, state_ids: Sequence[int]) -> dict[int, tuple[bytes, int]]:
-    """The packed record and facts version of each state."""
-    chosen = select(TrialState.id, TrialState.body, TrialState.facts_version).where(TrialState.id.in_(state_ids))
-    return {row.id: (row.body, row.facts_version) for row in session.execute(chosen)}
+def lock_trials(session: Session, numbers: Iterable[str]) -> None:
+    """Keep other writers from these trials until the transaction ends; read what is held only afterwards."""
+    ids = [held.id for held in list_held(session, numbers).values()]
+    locked = select(Trial.id).where(Trial.id.in_(ids)).order_by(Trial.id)
+    session.execute(locked.with_for_update(key_share=True))
+    session.expire_all()
 
 
 def list_outdated(session: Session, *, facts_version: int, limit: int) -> list[HeldTrial]:
     """Trials whose facts were read by an older version of ours."""
-    chosen = select(Trial).where(Trial.facts_version < facts_version).order_by(Trial.id).limit(limit)
-    return [_held(trial) for trial in session.scalars(chosen)]
+    chosen = _with_state().where(Trial.facts_version < facts_version).order_by(Trial.id).limit(limit)
+    return [_held(row) for row in session.execute(chosen)]
+
+
+def read_state(session: Session, trial_id: int) -> tuple[bytes, int] | None:
+    """The packed record of a trial's present state and the version of ours that read it; None without one."""
+    chosen = select(TrialState.body, TrialState.facts_version).join(Trial, Trial.state_id == TrialState.id)
+    row = session.execute(chosen.where(Trial.id == trial_id)).one_or_none()
+    return None if row is None else (row.body, row.facts_version)
 
 
 def insert_trial(session: Session, state: NewState, *, source: str, now: datetime) -> int | None:
@@ -125,7 +137,8 @@ def swap_state(
 
 def set_data_versions(session: Session, versions: dict[int, str]) -> None:
     """Note, by trial id, up to which day of registry data the held states are known to stand."""
-    session.execute(update(Trial), [{"id": trial_id, "data_version": day} for trial_id, day in versions.items()])
+    rows = [{"id": trial_id, "data_version": day} for trial_id, day in sorted(versions.items())]
+    session.execute(update(Trial), rows)
 
 
 def insert_change(
@@ -163,7 +176,14 @@ def count_updates(session: Session, trial_id: int) -> int:
     return session.scalar(later) or 0
 
 
-def _held(trial: Trial) -> HeldTrial:
+def _with_state() -> Select[Trial, bytes, int]:
+    """Trials with their states in one statement: between two, another writer may take a state of no Change away."""
+    state = (TrialState.body, TrialState.facts_version.label("state_version"))
+    return select(Trial, *state).outerjoin(TrialState, TrialState.id == Trial.state_id)
+
+
+def _held(row: Row[Trial, bytes, int]) -> HeldTrial:
+    trial: Trial = row.Trial
     return HeldTrial(
         id=trial.id,
         number=trial.number,
@@ -174,6 +194,8 @@ def _held(trial: Trial) -> HeldTrial:
         fingerprint=trial.source_fingerprint,
         last_update_posted=trial.last_update_posted or "",
         data_version=trial.data_version or "",
+        body=row.body or b"",
+        state_version=row.state_version or 0,
     )
 
 

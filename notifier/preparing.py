@@ -1,0 +1,107 @@
+"""Prepares a record for writing: it is masked, joined to what is held of the study, and compared with that."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from notifier.domain import comparing
+from notifier.domain.changes import FieldChange
+from notifier.domain.conditions import Concern, concerns_of
+from notifier.domain.masking import mask_record
+from notifier.domain.trials import FACTS_VERSION, TrialFacts
+from notifier.registries import ctgov
+from notifier.registries.learned import changes_between
+from notifier.registries.record_merging import merge_record
+from notifier.registries.record_shapes import Json
+from notifier.registries.states import pack_state, unpack_state
+from notifier.store.addresses import AddressKeys
+from notifier.store.trial_store import HeldTrial, NewState
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """A record with its number and the keyed fingerprint of its content."""
+
+    place: str
+    number: str
+    record: Json
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A record compared with what is held, ready to be written in one short transaction."""
+
+    incoming: Incoming
+    held: HeldTrial | None
+    state: NewState
+    fields: tuple[FieldChange, ...]
+    concerns: tuple[Concern, ...] | None
+    first_posted: str
+
+
+def outcome_at_a_glance(incoming: Incoming, held: HeldTrial | None) -> str | None:
+    """What needs no comparing: ``unchanged``, the very record that is held, or ``stale``, an older one."""
+    if held is None:
+        return None
+    if incoming.fingerprint == held.fingerprint and held.facts_version == FACTS_VERSION:
+        return "unchanged"
+    posted, version = ctgov.order_of(incoming.record)
+    if posted and posted < held.last_update_posted:
+        return "stale"
+    same_day = not posted or posted == held.last_update_posted
+    return "stale" if same_day and version and version < held.data_version else None
+
+
+def newer_version(incoming: Incoming, held: HeldTrial | None) -> dict[int, str]:
+    """By trial id, the day of the registry data in which a record still stood as we hold it."""
+    version = ctgov.order_of(incoming.record)[1]
+    return {held.id: version} if held and version > held.data_version else {}
+
+
+def prepare(incoming: Incoming, held: HeldTrial | None, *, keys: AddressKeys, now: datetime) -> Prepared:
+    """Make a record ready to be written.
+
+    Raises:
+        InvalidRecord: it cannot be read; so do ValueError, TypeError and RecursionError.
+    """
+    record = mask_record(ctgov.reduce_record(incoming.record))
+    record["contactsFingerprint"] = keys.fingerprint(ctgov.contact_values(incoming.record)).hex()
+    if held is None:
+        before, after = None, ctgov.read_facts(record)
+        fields = comparing.first_appearance(after)
+    else:
+        held_record = unpack_state(held.body, facts_version=held.state_version)
+        record = merge_record(held_record, record)
+        before, after = ctgov.read_facts(held_record), ctgov.read_facts(record)
+        fields = changes_between(held_record, before=before, after=after)
+    concerns = concerns_of(after)
+    return Prepared(
+        incoming=incoming,
+        held=held,
+        state=state_of(record, after, number=incoming.number, fingerprint=incoming.fingerprint),
+        fields=fields,
+        concerns=None if before and concerns == concerns_of(before) else concerns,
+        first_posted=after.first_posted or now.date().isoformat(),
+    )
+
+
+def state_of(record: Json, facts: TrialFacts, *, number: str, fingerprint: bytes) -> NewState:
+    """What a reduced and masked record, of which these are the facts, comes to."""
+    digest, body = pack_state(record)
+    return NewState(
+        number=number,
+        digest=digest,
+        body=body,
+        facts_version=FACTS_VERSION,
+        fingerprint=fingerprint,
+        title=facts.title,
+        status=facts.status,
+        first_posted=facts.first_posted,
+        last_update_posted=facts.last_update_posted,
+        data_version=facts.data_version,
+        aliases=tuple(alias for alias in facts.aliases if alias != number),
+    )

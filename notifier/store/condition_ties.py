@@ -1,0 +1,84 @@
+"""Ties trials to the conditions they concern, as of a Change; the conditions' own rows are written last, in order."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import Session
+
+from notifier.domain.conditions import Concern
+from notifier.store.condition_store import broader_by_name, ensure_conditions
+from notifier.store.inserting import insert_once
+from notifier.store.models import Condition, TrialCondition
+from notifier.store.portions import portions
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a transaction will have changed of conditions that many trials share.
+
+    Written at its end, so that writers who meet at a condition wait for each other and never in a ring.
+    """
+
+    counts: Counter[int] = field(default_factory=Counter)
+    named: dict[int, Concern] = field(default_factory=dict)
+
+
+def conditions_of(session: Session, groups: Sequence[Sequence[Concern]], tally: Tally) -> list[dict[int, str]]:
+    """For each group of concerns: condition id to how it concerns the study; what is not there yet is made.
+
+    A name and MeSH id that the vocabulary gives are put on a condition first known from a registrant's listing.
+    """
+    complete: list[list[Concern]] = []
+    for concerns in groups:
+        derived = any(concern.how == "derived" for concern in concerns)
+        complete.append([*concerns, *([] if derived else broader_by_name(session, concerns))])
+    ids, unnamed = ensure_conditions(session, [concern for concerns in complete for concern in concerns])
+    tally.named |= unnamed
+    tied: list[dict[int, str]] = []
+    for concerns in complete:
+        by_id: dict[int, str] = {}
+        for concern in concerns:
+            by_id.setdefault(ids[concern.key], concern.how)
+        tied.append(by_id)
+    return tied
+
+
+def set_trial_conditions(session: Session, *, trial_id: int, seq: int, concerns: dict[int, str], tally: Tally) -> None:
+    """Tie a trial to its conditions as of a Change: what is new begins, what is gone ends, the rest stays.
+
+    Args:
+        session: a writing transaction.
+        trial_id: the trial, locked by having been written.
+        seq: the Change with which this holds.
+        concerns: condition id to how it concerns the trial.
+        tally: takes up how many more, or fewer, trials each condition has.
+    """
+    open_rows = select(TrialCondition).where(TrialCondition.trial_id == trial_id, TrialCondition.until_seq.is_(None))
+    held = {row.condition_id: row for row in session.scalars(open_rows)}
+    gone, begun = held.keys() - concerns.keys(), sorted(concerns.keys() - held.keys())
+    for condition_id in gone:
+        held[condition_id].until_seq = max(seq, held[condition_id].since_seq + 1)
+    rows = [{"trial_id": trial_id, "condition_id": one, "how": concerns[one], "since_seq": seq} for one in begun]
+    insert_once(session, TrialCondition, rows)
+    tally.counts.update(begun)
+    tally.counts.subtract(gone)
+
+
+def write_tally(session: Session, tally: Tally) -> None:
+    """Write what a transaction changed of shared conditions; nothing else may be locked after it."""
+    counts = {condition_id: by for condition_id, by in tally.counts.items() if by}
+    for some in portions(sorted({*counts, *tally.named})):
+        locked = select(Condition.id).where(Condition.id.in_(some)).order_by(Condition.id)
+        session.execute(locked.with_for_update(key_share=True))
+    connection = session.connection()
+    if counts:
+        counted = update(Condition).where(Condition.id == bindparam("condition"))
+        by = Condition.trial_count + bindparam("by")
+        connection.execute(
+            counted.values(trial_count=by), [{"condition": one, "by": counts[one]} for one in sorted(counts)]
+        )
+    for condition_id, concern in sorted(tally.named.items()):
+        adopt = update(Condition).where(Condition.id == condition_id, Condition.mesh_id.is_(None))
+        connection.execute(adopt.values(mesh_id=concern.mesh_id, name=concern.name))
