@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 import structlog
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
 from notifier.domain import comparing
@@ -29,6 +30,7 @@ TRIES = 4
 LARGEST_RECORD = 4_000_000
 """Without results the largest of a thousand real ones has 0.3 MB; a hostile one may take seconds a megabyte to mask."""
 PROBLEMS_KEPT = 1000
+REFUSED = "a value in it is longer or larger than the database takes"
 
 _Outcome: TypeAlias = tuple[Prepared, str | None]
 """A record with what became of it: new, changed or unchanged, and None where somebody else was first."""
@@ -186,7 +188,11 @@ def _ingest_alone(incoming: Incoming, run: _Run) -> bool:
             compared = _compare_chunk([incoming], trial_store.list_held(session, [incoming.number]), run)
             return compared, _write_all(session, compared.prepared, run)
 
-    written = unless_conflict(write)
+    try:
+        written = unless_conflict(write)
+    except DataError:
+        run.report.reject(incoming.place, REFUSED)
+        return True
     if written is None:
         return False
     _note_versions(written[0].seen_again, run)
@@ -231,8 +237,19 @@ def _write_chunk(prepared: list[Prepared], run: _Run) -> list[Prepared]:
 
     if not prepared:
         return []
-    written = unless_conflict(write)
+    try:
+        written = unless_conflict(write)
+    except DataError:
+        return _write_alone(prepared, run)
     return prepared if written is None else _count(written, run)
+
+
+def _write_alone(prepared: Sequence[Prepared], run: _Run) -> list[Prepared]:
+    """Write records one by one, so that only the one is rejected that carries what the database does not take."""
+    if len(prepared) > 1:
+        return [lost for one in prepared for lost in _write_chunk([one], run)]
+    run.report.reject(prepared[0].incoming.place, REFUSED)
+    return []
 
 
 def _count(written: Sequence[_Outcome], run: _Run) -> list[Prepared]:

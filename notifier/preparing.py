@@ -77,7 +77,7 @@ def prepare(incoming: Incoming, held: HeldTrial | None, *, keys: AddressKeys, no
         held_record = unpack_state(held.body, facts_version=held.state_version)
         record = merge_record(held_record, record)
         before, after = ctgov.read_facts(held_record), ctgov.read_facts(record)
-        fields = changes_between(held_record, before=before, after=after)
+        fields = changes_between(held_record, before, after)
     concerns = concerns_of(after)
     return Prepared(
         incoming=incoming,

@@ -174,3 +174,14 @@ def either_world(request: pytest.FixtureRequest, tmp_path: Path, mailbox: Mailbo
     opened = open_world(settings_for(tmp_path, mailbox=mailbox, database_url=url), mailbox=mailbox, now=now)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def postgres_world(
+    tmp_path: Path, mailbox: Mailbox, now: datetime, migrated_postgres: str, new_postgres_database: Callable[..., str]
+) -> Iterator[World]:
+    """An installation on PostgreSQL, where writers really write at the same time."""
+    settings = settings_for(tmp_path, mailbox=mailbox, database_url=new_postgres_database(migrated_postgres))
+    opened = open_world(settings, mailbox=mailbox, now=now)
+    yield opened
+    opened.close()

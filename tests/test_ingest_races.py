@@ -1,9 +1,8 @@
 """What happens while records come in: other records, other writers, and people who subscribe."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -13,26 +12,10 @@ from sqlalchemy import func, select
 from notifier.ingesting import ingest_records
 from notifier.registries.record_files import FoundRecord
 from notifier.store.models import Condition, TrialCondition
-from tests.smtp_servers import Mailbox
 from tests.studies import make_study
-from tests.world import World, open_world, settings_for
+from tests.world import World
 
 WRITERS = 3
-
-
-@pytest.fixture
-def postgres_world(
-    tmp_path: Path,
-    mailbox: Mailbox,
-    now: datetime,
-    migrated_postgres: str,
-    new_postgres_database: Callable[[str], str],
-) -> Iterator[World]:
-    """An installation where writers really write at the same time."""
-    settings = settings_for(tmp_path, mailbox=mailbox, database_url=new_postgres_database(migrated_postgres))
-    opened = open_world(settings, mailbox=mailbox, now=now)
-    yield opened
-    opened.close()
 
 
 def ingest_at_once(world: World, runs: Sequence[Sequence[list[dict[str, Any]]]]) -> int:

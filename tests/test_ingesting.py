@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from notifier import preparing, rereading
-from notifier.registries import states
+from notifier.registries import record_shapes, states
 from notifier.registries.record_files import iter_records
 from notifier.rereading import reread_trials
 from notifier.store.models import Change, Trial
@@ -113,6 +113,25 @@ def test_a_bad_record_is_reported_and_the_rest_goes_on(world: World) -> None:
     assert (report.counts["rejected"], report.counts["new"]) == (1, 1)
     assert report.problems[0].place == "record 1"
     assert "protocolSection.identificationModule" in report.problems[0].reason
+
+
+def test_values_too_long_for_what_they_are_keep_no_record_out(either_world: World) -> None:
+    record = make_study(1, status="X" * 100, meshes=({"id": "http://vocabulary.example/D020521", "term": "Stroke X"},))
+    record["protocolSection"]["identificationModule"]["nctIdAliases"] = ["NCT00000001 (formerly registered elsewhere)"]
+
+    assert either_world.ingest(record, make_study(2)).counts["new"] == 2
+
+
+@pytest.mark.postgres
+def test_only_the_record_that_the_database_refuses_is_rejected(
+    postgres_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record_shapes, "LONGEST_CODE", 1000)
+
+    report = postgres_world.ingest(make_study(1), make_study(2, status="X" * 100), make_study(3))
+
+    assert (report.counts["new"], report.counts["rejected"]) == (2, 1)
+    assert report.problems[0].place == "record 2"
 
 
 @pytest.mark.parametrize("text", ["nul \x00 byte", "lone \ud800 surrogate", "\u202e right to left", "x" * 300_000])

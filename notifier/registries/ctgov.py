@@ -39,7 +39,8 @@ __all__ = [
 
 NAME = "ctgov"
 
-_NCT_ID = re.compile(r"NCT\d{8}")
+_NCT_ID = re.compile(r"NCT[0-9]{8}")
+_MESH_ID = re.compile(r"[A-Z][0-9]{1,11}")
 _NCT_ID_PATH = "protocolSection.identificationModule.nctId"
 _LEFT_OUT = ("referencesModule", "ipdSharingStatementModule")
 _BROWSED = ("conditionBrowseModule", "interventionBrowseModule")
@@ -167,19 +168,24 @@ def _version(record: Json) -> str | None:
 
 
 def _terms(value: object) -> tuple[Term, ...]:
-    named = ((line_in(term.get("id")), line_in(term.get("term"))) for term in objects_in(value))
-    return tuple(Term(id=mesh_id(number), name=name) for number, name in named if number and name)
+    named = ((line_in(term.get("id")) or "", line_in(term.get("term"))) for term in objects_in(value))
+    return tuple(Term(id=mesh_id(number), name=name) for number, name in named if name and _MESH_ID.fullmatch(number))
 
 
 def _identification(module: Json) -> dict[str, Any]:
     return {
-        "aliases": tuple(alias.upper() for alias in lines_in(module.get("nctIdAliases"))),
+        "aliases": _aliases(module),
         "org_study_id": line_in(object_in(module.get("orgStudyIdInfo")).get("id")),
         "secondary_ids": lines_in([member.get("id") for member in objects_in(module.get("secondaryIdInfos"))]),
         "brief_title": line_in(module.get("briefTitle")),
         "official_title": line_in(module.get("officialTitle")),
         "acronym": line_in(module.get("acronym")),
     }
+
+
+def _aliases(identification: Json) -> tuple[str, ...]:
+    named = (alias.upper() for alias in lines_in(identification.get("nctIdAliases")))
+    return tuple(alias for alias in named if _NCT_ID.fullmatch(alias))
 
 
 def _status(module: Json) -> dict[str, Any]:

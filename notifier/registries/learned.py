@@ -14,7 +14,7 @@ _SAID_BY = {"why_stopped": "protocolSection.statusModule.overallStatus"}
 """What the registry leaves out where it does not apply: a status without a reason says that there is none."""
 
 
-def changes_between(held_record: Json, *, before: TrialFacts, after: TrialFacts) -> tuple[FieldChange, ...]:
+def changes_between(held_record: Json, before: TrialFacts, after: TrialFacts) -> tuple[FieldChange, ...]:
     """What changed from one state of a study to another, heaviest first, without what was only not known before.
 
     Args:

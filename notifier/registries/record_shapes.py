@@ -3,11 +3,14 @@
 import html
 import re
 from collections.abc import Iterator
+from datetime import date
 from typing import Any, TypeAlias
 
 from notifier.domain.trials import RegistryDate
 
 Json: TypeAlias = dict[str, Any]
+
+LONGEST_CODE = 64
 
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});")
@@ -16,7 +19,7 @@ _AROUND_BREAK = re.compile(r" +\n *|\n +")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff\x00-\x08\x0b\x0e-\x1f\x7f]")
 _WHOLE_NUMBER = re.compile(r"\d{1,15}(?:\.0+)?")
-_DAY_OR_MONTH = re.compile(r"\d{4}-\d{2}(?:-\d{2})?")
+_DAY_OR_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2})?")
 _YES = frozenset({"true", "yes", "y", "1", "accepts healthy volunteers"})
 _NO = frozenset({"false", "no", "n", "0"})
 
@@ -67,9 +70,11 @@ def lines_in(value: object) -> tuple[str, ...]:
 
 
 def code_in(value: object) -> str | None:
-    """A word of an enumeration, as the registry writes it today: ``NOT_YET_RECRUITING``."""
+    """A word of an enumeration, as the registry writes it today: ``NOT_YET_RECRUITING``; a sentence is none."""
     text = line_in(value)
-    if text is None or text.isupper():
+    if text is None or len(text) > LONGEST_CODE:
+        return None
+    if text.isupper():
         return text
     return text.upper().replace(",", "").replace(" ", "_")
 
@@ -115,7 +120,13 @@ def date_in(value: object) -> RegistryDate | None:
 def day_in(value: object) -> str | None:
     """A day or a month, ``YYYY-MM-DD`` or ``YYYY-MM``; a time of day is cut off."""
     text = value.strip()[:10] if isinstance(value, str) else ""
-    return text if _DAY_OR_MONTH.fullmatch(text) else None
+    if not _DAY_OR_MONTH.fullmatch(text):
+        return None
+    try:
+        date.fromisoformat(text if len(text) > len("2026-03") else f"{text}-01")
+    except ValueError:
+        return None
+    return text
 
 
 def _plain(value: object) -> str:

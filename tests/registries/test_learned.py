@@ -24,7 +24,7 @@ def partial(*, status: str = "RECRUITING", sites: tuple[dict[str, Any], ...] = (
 
 def changed(held: dict[str, Any], new: dict[str, Any]) -> set[str]:
     after = ctgov.read_facts(ctgov.merge_record(held, new))
-    return {one.field for one in changes_between(held, before=ctgov.read_facts(held), after=after)}
+    return {one.field for one in changes_between(held, ctgov.read_facts(held), after)}
 
 
 def test_the_rest_of_a_study_is_learned_and_not_news() -> None:
