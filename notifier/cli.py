@@ -15,7 +15,7 @@ from rich.console import Console
 
 from notifier import __version__, embedded, queues, worker
 from notifier.checkup import check_up
-from notifier.config import Settings, load_settings
+from notifier.config import Settings, check_shared, load_settings
 from notifier.domain.schedules import read_cadence
 from notifier.domain.wishes import EVERYTHING, Wish
 from notifier.errors import ConfigurationError, NotifierError, UnknownCondition
@@ -72,7 +72,7 @@ def up() -> None:
 @app.command()
 def web() -> None:
     """The pages and the API, in a process of their own."""
-    installation = _installation()
+    installation = _installation(_shared_settings())
     queues.configure(installation.settings)
     run_server(uvicorn.Server(web_config(create_app(installation), installation.settings)))
     installation.close()
@@ -83,7 +83,7 @@ def run_worker(
     concurrency: Annotated[int, typer.Option(min=1, help="Processes that work at the same time.")] = 2,
 ) -> None:
     """A Celery worker, in a process of its own."""
-    settings = _settings()
+    settings = _shared_settings()
     _installation(settings).close()
     worker.use_settings(settings)
     _run_celery("worker", f"--concurrency={concurrency}", "--loglevel", settings.log_level)
@@ -92,7 +92,7 @@ def run_worker(
 @app.command()
 def beat() -> None:
     """Celery's schedule, in a process of its own; two of them do no harm."""
-    settings = _settings()
+    settings = _shared_settings()
     queues.configure(settings)
     _run_celery("beat", "--loglevel", settings.log_level)
 
@@ -243,6 +243,12 @@ def search_conditions(text: str, as_json: AsJson = False) -> None:
 def _settings() -> Settings:
     settings = load_settings()
     set_up_logs(level=settings.log_level, as_json=not sys.stderr.isatty())
+    return settings
+
+
+def _shared_settings() -> Settings:
+    settings = _settings()
+    check_shared(settings)
     return settings
 
 

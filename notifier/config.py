@@ -135,8 +135,8 @@ def _check(settings: Settings) -> None:
     address = parseaddr(settings.mail_from)[1]
     if "@" not in address or any(character in settings.mail_from for character in "\r\n"):
         raise ConfigurationError("NOTIFIER_MAIL_FROM must be an address, such as Study updates <updates@example.org>.")
-    if settings.base_url and urlsplit(settings.base_url).scheme not in ("http", "https"):
-        raise ConfigurationError("NOTIFIER_BASE_URL must begin with http:// or https://.")
+    if settings.base_url and not _is_web_address(settings.base_url):
+        raise ConfigurationError("NOTIFIER_BASE_URL must be an address that begins with http:// or https://.")
     if settings.smtp_url:
         parse_smtp_url(settings.smtp_url)
     if not settings.broker_url.startswith(("memory://", "redis://", "rediss://", "amqp://", "amqps://", "unix://")):
@@ -145,6 +145,28 @@ def _check(settings: Settings) -> None:
         raise ConfigurationError("NOTIFIER_LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR.")
     if not settings.is_embedded:
         _check_production(settings)
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
+def check_shared(settings: Settings) -> None:
+    """Check what a process needs that does only a part of the work.
+
+    Raises:
+        ConfigurationError: the parts could not hear each other, or there is no mail server.
+    """
+    if settings.broker_url.startswith("memory://"):
+        raise ConfigurationError(
+            "notifier up does this in one process; several processes need NOTIFIER_BROKER_URL, "
+            "such as redis://localhost:6379/0."
+        )
+    parse_smtp_url(settings.smtp_url)
 
 
 def _check_secrets(settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """Everything in one process: web, worker, schedule and a mailbox, on SQLite and Celery's in-memory broker."""
 
+import errno
 import json
 import socket
 import threading
@@ -30,7 +31,10 @@ from notifier.web.app import create_app
 from notifier.web.serving import run_server, web_config
 
 PORTS = "ports.json"
-STOP_SECONDS = 20
+STOP_SECONDS = 5
+"""How long mails under way may take to end when the service is stopped, before their connections are cut."""
+BEAT_SECONDS = 0.2
+"""How often the schedule looks whether it was stopped."""
 
 SAMPLE_READERS = (
     ("ada@example.org", Wish(trial="NCT99990001", cadence=Cadence(cadence="instant"))),
@@ -144,24 +148,34 @@ def _celery() -> Iterator[None]:
         without_gossip=True,
     )
     beat = EmbeddedService(queues.app, thread=True, scheduler_cls="celery.beat:Scheduler")
+    beat.service.max_interval = BEAT_SECONDS
     working = threading.Thread(target=controller.start, name="worker", daemon=True)
     working.start()
     beat.start()
     try:
         yield
     finally:
-        beat.stop()
+        worker.stop_sending()
         # What Celery's own worker sets on a warm shutdown: tasks under way end, no new one begins.
         state.should_stop = 0
+        # It listens to its queue once more before it stops, two seconds at a time unless something comes.
+        for _ in range(2):
+            queues.ring(queues.SEND_DELIVERIES)
+        beat.stop()
+        working.join(STOP_SECONDS)
+        worker.close()
         working.join(STOP_SECONDS)
         state.should_stop = None
-        worker.close()
 
 
 @contextmanager
 def _mailbox(settings: Settings) -> Iterator[Mailbox]:
-    mailbox = Mailbox(settings.data_dir / "mailbox")
-    with serve_mailbox(mailbox, host="127.0.0.1", port=settings.mail_server.port):
+    with ExitStack() as serving:
+        try:
+            mailbox = Mailbox(settings.data_dir / "mailbox")
+            serving.enter_context(serve_mailbox(mailbox, host="127.0.0.1", port=settings.mail_server.port))
+        except OSError as error:
+            raise ConfigurationError(f"The mailbox cannot be started: {error.strerror or error}.") from None
         yield mailbox
 
 
@@ -186,15 +200,21 @@ def _choose_ports() -> dict[str, str]:
 
 
 def _refuse_taken(host: str, port: int) -> None:
-    with socket.socket() as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind((host, port))
-        except OSError:
+    try:
+        places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, place in places:
+            with socket.socket(family, kind, protocol) as trial:
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                trial.bind(place)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
             raise ConfigurationError(
-                f"Port {port} is taken: is the service running already in this folder? "
-                f"Stop it, or set NOTIFIER_PORT to another port (links in old mails lead to {port})."
+                f"Nothing can listen on NOTIFIER_BIND {host}, port {port}: {error.strerror or error}."
             ) from None
+        raise ConfigurationError(
+            f"Port {port} is taken: is the service running already in this folder? "
+            f"Stop it, or set NOTIFIER_PORT to another port (links in old mails lead to {port})."
+        ) from None
 
 
 def _now() -> datetime:

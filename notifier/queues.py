@@ -1,5 +1,6 @@
 """The bell: rings Celery tasks by name, after the commit; the database is the truth, so a lost ring costs a minute."""
 
+import time
 from typing import Any
 
 import structlog
@@ -17,11 +18,19 @@ SWEEP = "notifier.sweep"
 
 SWEEP_SECONDS = 30.0
 PLAN_SECONDS = 10.0
+QUIET_SECONDS = 5.0
+"""After a ring that failed none is tried for so long: somebody waits for their page, and the sweep rings again."""
 
 app = Celery("notifier")
 # Read at first use, so that importing this module never fails for a setting.
 app.config_from_object("notifier.celeryconfig")
 log = structlog.get_logger(__name__)
+
+
+class _Quiet:
+    """Until when no ring is tried, on the monotonic clock."""
+
+    until = 0.0
 
 
 def celery_options(settings: Settings) -> dict[str, Any]:
@@ -52,6 +61,7 @@ def celery_options(settings: Settings) -> dict[str, Any]:
 
 def configure(settings: Settings) -> Celery:
     """Give the Celery app these settings rather than those of the environment."""
+    _Quiet.until = 0.0
     app.config_from_object(celery_options(settings), force=True)
     return app
 
@@ -59,11 +69,14 @@ def configure(settings: Settings) -> Celery:
 def ring(task: str) -> None:
     """Ask a worker to look at the database now; call it after the commit.
 
-    A broker that does not answer is logged and otherwise ignored: the sweep finds what waits.
+    A broker that does not answer is logged, left alone for a while and otherwise ignored: the sweep finds what waits.
     """
+    if time.monotonic() < _Quiet.until:
+        return
     try:
         app.send_task(task, ignore_result=True)
     except (CeleryError, KombuError, OSError) as error:
+        _Quiet.until = time.monotonic() + QUIET_SECONDS
         log.warning("queue.unreachable", task=task, error=type(error).__name__)
 
 

@@ -9,6 +9,7 @@ from celery.signals import setup_logging, worker_process_shutdown, worker_shutdo
 
 from notifier import queues
 from notifier.config import Settings, load_settings
+from notifier.delivering import TIME_IS_UP
 from notifier.ingesting import ingest_records
 from notifier.installation import open_installation
 from notifier.logs import set_up_logs
@@ -23,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE = 512
 """Deliveries one task sends before it rings for the next: a worker that is told to stop stops soon."""
+SECONDS_AT_ONCE = 20.0
+"""The same where the mail server is slow."""
 
 
 class _Held:
@@ -43,6 +46,10 @@ class _Held:
                 self._service = open_service(open_installation(settings, now=_now()))
             return self._service
 
+    def stop_sending(self) -> None:
+        if self._service is not None:
+            self._service.deliverer.stop()
+
     def close(self) -> None:
         with self._lock:
             if self._service is not None:
@@ -57,6 +64,11 @@ def use_settings(settings: Settings) -> None:
     """Work with these settings rather than those of the environment."""
     _held.use(settings)
     queues.configure(settings)
+
+
+def stop_sending() -> None:
+    """Have a task that sends end after the mails under way, and no other begin."""
+    _held.stop_sending()
 
 
 def close() -> None:
@@ -97,9 +109,9 @@ def plan_digests() -> None:
 @app.task(name=queues.SEND_DELIVERIES)
 def send_deliveries() -> None:
     """Send what is due, a few hundred at a time."""
-    delivered = _held.service().deliverer.deliver_due(now=_now, limit=AT_ONCE)
+    delivered = _held.service().deliverer.deliver_due(now=_now, limit=AT_ONCE, seconds=SECONDS_AT_ONCE)
     tried = delivered.sent + delivered.deferred + delivered.failed + delivered.cancelled + delivered.unknown
-    if tried and not delivered.stopped:
+    if delivered.stopped == TIME_IS_UP or (tried and not delivered.stopped):
         queues.ring(queues.SEND_DELIVERIES)
 
 
@@ -108,9 +120,9 @@ def sweep() -> None:
     """Find what waits too long, wherever it was lost, and ring again."""
     service = _held.service()
     service.deliverer.sweep(now=_now)
-    reread_trials(database=service.installation.database, now=_now())
     for task in (queues.MATCH_CHANGES, queues.PLAN_DIGESTS, queues.SEND_DELIVERIES):
         queues.ring(task)
+    reread_trials(database=service.installation.database, now=_now())
 
 
 @setup_logging.connect

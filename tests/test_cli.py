@@ -86,6 +86,18 @@ def test_a_database_that_does_not_answer_is_one_sentence(tmp_path: Path) -> None
     assert "secret-password" not in sentence
 
 
+@pytest.mark.parametrize("command", ["web", "worker", "beat"])
+def test_a_part_that_nobody_would_hear_is_refused(tmp_path: Path, command: str) -> None:
+    sentence = one_sentence(notifier(tmp_path, command, SMTP_URL="smtp://127.0.0.1:25"))
+
+    assert "NOTIFIER_BROKER_URL" in sentence
+    assert "notifier up" in sentence
+
+
+def test_a_worker_without_a_mail_server_is_refused(tmp_path: Path) -> None:
+    assert "NOTIFIER_SMTP_URL" in one_sentence(notifier(tmp_path, "worker", BROKER_URL="redis://127.0.0.1:9/0"))
+
+
 def test_other_keys_than_the_databases_are_refused(tmp_path: Path) -> None:
     notifier(tmp_path, "migrate", DATABASE_URL="sqlite:///x.db")
     notifier(tmp_path, "status", DATABASE_URL="sqlite:///x.db", SECRET_KEY=GOOD_SECRET)

@@ -60,6 +60,8 @@ def test_postgresql_needs_every_setting_said(monkeypatch: pytest.MonkeyPatch, mi
         ("MAIL_FROM", "nobody"),
         ("MAIL_FROM", "a@example.org\nBcc: b@example.org"),
         ("BASE_URL", "updates.example.org"),
+        ("BASE_URL", "http://["),
+        ("BASE_URL", "http://"),
         ("PORT", "99999"),
         ("MAX_BODY_BYTES", "many"),
         ("LOG_LEVEL", "LOUD"),

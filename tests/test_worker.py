@@ -1,5 +1,7 @@
 """Celery's tasks: each may run twice, each rings the next bell, and a broker that is away is no error."""
 
+import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -76,6 +78,39 @@ def test_a_broker_that_is_away_is_no_error() -> None:
     queues.ring(queues.SWEEP)
 
     assert not queues.is_reachable(0.5)
+
+
+def test_a_broker_that_never_answers_is_waited_for_only_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        queues.configure(load_settings(broker_url=f"redis://127.0.0.1:{silent.getsockname()[1]}/0"))
+        queues.ring(queues.SWEEP)
+        began = time.monotonic()
+        for _ in range(5):
+            queues.ring(queues.SWEEP)
+
+    assert time.monotonic() - began < 0.5
+
+
+def test_a_sending_task_whose_time_is_up_rings_for_the_next(
+    working: World, rung: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "SECONDS_AT_ONCE", -1.0)
+
+    worker.send_deliveries()
+
+    assert rung == [queues.SEND_DELIVERIES]
+
+
+def test_a_worker_told_to_stop_sends_nothing_more(working: World, mailbox: Mailbox) -> None:
+    working.ingest(make_study(1))
+    working.subscribe("a@example.org", trial="NCT90000001")
+    worker.sweep()
+    worker.stop_sending()
+    worker.ingest_record(make_study(1, enrollment=120, updated="2026-02-21"))
+    for task in (worker.match_changes, worker.plan_digests, worker.send_deliveries):
+        task()
+
+    assert mailbox.recipients == []
 
 
 def test_only_ids_and_records_travel() -> None:

@@ -94,7 +94,7 @@ def _mail_server(installation: Installation) -> str:
         return str(error)
     try:
         _greet(server)
-    except (OSError, smtplib.SMTPException) as error:
+    except (OSError, ValueError, smtplib.SMTPException) as error:
         return f"does not answer ({type(error).__name__})"
     return OK
 

@@ -64,6 +64,13 @@ def test_a_missing_mail_server_is_told_in_a_sentence(installation: Installation)
     assert "Set NOTIFIER_SMTP_URL" in probes.look(opened)["mail_server"]
 
 
+def test_a_mail_server_whose_name_cannot_be_one_is_told(installation: Installation) -> None:
+    settings = installation.settings.model_copy(update={"smtp_url": "smtp://mail..example.org"})
+    opened = type(installation)(settings, installation.database, installation.keys, installation.links)
+
+    assert probes.look(opened)["mail_server"] == "does not answer (UnicodeError)"
+
+
 def test_metrics_count_routes_and_name_nobody(client: TestClient, app: FastAPI) -> None:
     client.get(f"/studies/{NUMBER}")
     client.get("/unsubscribe/secret-token")
