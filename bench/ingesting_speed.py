@@ -32,7 +32,7 @@ _WATCHED: tuple[tuple[object, str, str], ...] = (
     (comparing, "first_appearance", "compare"),
     (preparing, "concerns_of", "compare"),
     (preparing, "pack_state", "pack"),
-    (preparing, "unpack_state", "pack"),
+    (preparing, "try_state", "unpack"),
     (trial_store, "list_held", "look up"),
     (ingesting, "_write_chunk", "write"),
 )

@@ -14,7 +14,7 @@ from notifier.registries import ctgov
 from notifier.registries.learned import changes_between
 from notifier.registries.record_merging import merge_record
 from notifier.registries.record_shapes import Json
-from notifier.registries.states import pack_state, unpack_state
+from notifier.registries.states import pack_state, try_state
 from notifier.store.addresses import AddressKeys
 from notifier.store.trial_store import HeldTrial, NewState
 
@@ -70,23 +70,27 @@ def prepare(incoming: Incoming, held: HeldTrial | None, *, keys: AddressKeys, no
     """
     record = mask_record(ctgov.reduce_record(incoming.record))
     record["contactsFingerprint"] = keys.fingerprint(ctgov.contact_values(incoming.record)).hex()
-    if held is None:
-        before, after = None, ctgov.read_facts(record)
-        fields = comparing.first_appearance(after)
-    else:
-        held_record = unpack_state(held.body, facts_version=held.state_version)
-        record = merge_record(held_record, record)
-        before, after = ctgov.read_facts(held_record), ctgov.read_facts(record)
-        fields = changes_between(held_record, before, after)
+    known = _read_held(held) if held else None
+    if known:
+        record = merge_record(known[0], record)
+    after = ctgov.read_facts(record)
     concerns = concerns_of(after)
     return Prepared(
         incoming=incoming,
         held=held,
         state=state_of(record, after, number=incoming.number, fingerprint=incoming.fingerprint),
-        fields=fields,
-        concerns=None if before and concerns == concerns_of(before) else concerns,
+        fields=changes_between(*known, after) if known else () if held else comparing.first_appearance(after),
+        concerns=None if known and concerns == concerns_of(known[1]) else concerns,
         first_posted=after.first_posted or now.date().isoformat(),
     )
+
+
+def _read_held(held: HeldTrial) -> tuple[Json, TrialFacts] | None:
+    """What is held of a study; None where that cannot be read: the next record then takes its place without news."""
+    known = try_state(held.body, facts_version=held.state_version)
+    if known is None:
+        log.error("state.unreadable", trial_id=held.id)
+    return known
 
 
 def state_of(record: Json, facts: TrialFacts, *, number: str, fingerprint: bytes) -> NewState:

@@ -1,33 +1,45 @@
 """Rereading: trials whose facts an older version of ours read are read anew, silently."""
 
 from datetime import datetime
+from functools import partial
+
+import structlog
 
 from notifier.domain.conditions import concerns_of
 from notifier.domain.trials import FACTS_VERSION
 from notifier.preparing import state_of
 from notifier.registries import ctgov
-from notifier.registries.states import unpack_state
+from notifier.registries.states import try_state
 from notifier.store import trial_store
 from notifier.store.condition_ties import Tally, conditions_of, set_trial_conditions, write_tally
+from notifier.store.conflicts import unless_conflict
 from notifier.store.database import Database
 from notifier.store.trial_store import HeldTrial
+
+log = structlog.get_logger(__name__)
 
 
 def reread_trials(*, database: Database, now: datetime, limit: int = 200) -> int:
     """Read anew the trials whose facts an older version of ours read; how many there were.
 
-    Nobody is mailed: what a reader sees is always both sides read by today's rules.
+    Nobody is mailed: what a reader sees is always both sides read by today's rules. One that cannot be read is passed
+    over, once and for all, and its next record takes its place.
     """
     with database.reading() as session:
         outdated = trial_store.list_outdated(session, facts_version=FACTS_VERSION, limit=limit)
     for held in outdated:
-        _reread(database, held, now=now)
+        unless_conflict(partial(_reread, database, held, now=now))
     return len(outdated)
 
 
 def _reread(database: Database, held: HeldTrial, *, now: datetime) -> None:
-    record = unpack_state(held.body, facts_version=held.state_version)
-    facts = ctgov.read_facts(record)
+    known = try_state(held.body, facts_version=held.state_version)
+    if known is None:
+        log.error("state.unreadable", trial_id=held.id)
+        with database.writing() as session:
+            trial_store.pass_over(session, held, facts_version=FACTS_VERSION)
+        return
+    record, facts = known
     state = state_of(record, facts, number=held.number, fingerprint=held.fingerprint)
     tally = Tally()
     with database.writing() as session:

@@ -62,9 +62,10 @@ def make_composer(installation: Installation) -> Composer:
 
 def make_news(installation: Installation, *, now: datetime) -> tuple[int, int]:
     """Match what is unmatched and plan what is due; how many Matches and Deliveries that made."""
-    reread_trials(database=installation.database, now=now)
     matched = match_changes(database=installation.database, now=now)
     planned = plan_digests(database=installation.database, now=now)
+    # Last: readers need not wait for what is only our own upkeep.
+    reread_trials(database=installation.database, now=now)
     return matched, planned
 
 

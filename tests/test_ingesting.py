@@ -14,6 +14,7 @@ from notifier.registries import record_shapes, states
 from notifier.registries.record_files import iter_records
 from notifier.rereading import reread_trials
 from notifier.store.models import Change, Trial
+from notifier.viewing import view_study
 from tests.records import own_record, written_differently
 from tests.smtp_servers import Mailbox
 from tests.studies import make_study, with_contact
@@ -182,6 +183,44 @@ def test_a_better_reading_rereads_all_and_tells_nobody(world: World, monkeypatch
 
     assert (reread, again.as_dict()["unchanged"], world.match()) == (2, 2, 0)
     assert reread_trials(database=world.installation.database, now=world.now) == 0
+
+
+def test_a_state_that_cannot_be_read_keeps_no_other_from_being_reread(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.ingest(make_study(1), make_study(2))
+    world.poison("NCT90000001")
+    for module in (preparing, rereading, states):
+        monkeypatch.setattr(module, "FACTS_VERSION", 2)
+
+    looked_at = [reread_trials(database=world.installation.database, now=world.now, limit=1) for _ in range(3)]
+
+    assert looked_at == [1, 1, 0]
+
+
+def test_a_record_takes_the_place_of_a_state_that_cannot_be_read_without_news(either_world: World) -> None:
+    either_world.ingest(make_study(1))
+    either_world.poison("NCT90000001")
+
+    replaced = either_world.ingest(make_study(1, enrollment=120), make_study(2))
+    changed = either_world.ingest(make_study(1, enrollment=140))
+
+    assert (replaced.counts["unchanged"], replaced.counts["new"], changed.counts["changed"]) == (1, 1, 1)
+
+
+def test_the_same_record_heals_a_damaged_state_that_was_passed_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.ingest(make_study(1))
+    world.poison("NCT90000001")
+    for module in (preparing, rereading, states):
+        monkeypatch.setattr(module, "FACTS_VERSION", 2)
+
+    world.match()
+    world.ingest(make_study(1))
+
+    with world.installation.database.reading() as session:
+        assert view_study(session, "NCT90000001").facts.enrollment
 
 
 def test_new_secrets_make_no_change_and_no_second_subscriber(tmp_path: Path, world: World, mailbox: Mailbox) -> None:

@@ -7,11 +7,15 @@ import msgspec
 
 from notifier.domain.masking import mask_record
 from notifier.domain.trials import FACTS_VERSION, TrialFacts
+from notifier.errors import InvalidRecord
 from notifier.registries import ctgov
 from notifier.registries.record_shapes import Json
 
 _FAST = 3
 """zlib's level: 6 would save a tenth of the space for twice the time."""
+_UNREADABLE = (
+    zlib.error, msgspec.MsgspecError, InvalidRecord, ValueError, TypeError, KeyError, AttributeError, RecursionError,
+)  # fmt: skip
 
 
 def pack_state(record: Json) -> tuple[bytes, bytes]:
@@ -29,3 +33,12 @@ def unpack_state(body: bytes, *, facts_version: int) -> Json:
 def facts_of_state(body: bytes, *, facts_version: int) -> TrialFacts:
     """The facts of a state, as we read them today."""
     return ctgov.read_facts(unpack_state(body, facts_version=facts_version))
+
+
+def try_state(body: bytes, *, facts_version: int) -> tuple[Json, TrialFacts] | None:
+    """The record of a state and its facts; None where it cannot be read, through a bug of ours or a damaged disk."""
+    try:
+        record = unpack_state(body, facts_version=facts_version)
+        return record, ctgov.read_facts(record)
+    except _UNREADABLE:
+        return None

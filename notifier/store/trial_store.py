@@ -135,6 +135,13 @@ def swap_state(
     return True
 
 
+def pass_over(session: Session, held: HeldTrial, *, facts_version: int) -> None:
+    """Reread a trial no more whose state cannot be read; without its fingerprint any record that comes replaces it."""
+    passed = update(Trial).where(Trial.id == held.id, Trial.revision == held.revision)
+    values = {"facts_version": facts_version, "source_fingerprint": b"", "revision": held.revision + 1}
+    session.execute(passed.values(values))
+
+
 def set_data_versions(session: Session, versions: dict[int, str]) -> None:
     """Note, by trial id, up to which day of registry data the held states are known to stand."""
     rows = [{"id": trial_id, "data_version": day} for trial_id, day in sorted(versions.items())]
@@ -214,9 +221,12 @@ def _columns(state: NewState) -> dict[str, Any]:
 def _insert_state(session: Session, trial_id: int, state: NewState) -> int:
     """The id of this state of the trial; a trial that goes back to how it was has that state already."""
     row = {"trial_id": trial_id, "digest": state.digest, "facts_version": state.facts_version, "body": state.body}
-    insert_once(session, TrialState, [row])
-    same = select(TrialState.id).where(TrialState.trial_id == trial_id, TrialState.digest == state.digest)
-    return session.scalars(same).one()
+    inserted: Any = insert_for(session, TrialState).values(row)
+    # The same content, so nothing is altered, unless what stood there was damaged.
+    repaired = {"body": inserted.excluded.body, "facts_version": inserted.excluded.facts_version}
+    kept = inserted.on_conflict_do_update(index_elements=["trial_id", "digest"], set_=repaired)
+    state_id: int = session.scalars(kept.returning(TrialState.id)).one()
+    return state_id
 
 
 def _insert_aliases(session: Session, trial_id: int, state: NewState, *, source: str) -> None:
