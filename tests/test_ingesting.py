@@ -13,7 +13,7 @@ from notifier import preparing, rereading
 from notifier.registries import record_shapes, states
 from notifier.registries.record_files import iter_records
 from notifier.rereading import reread_trials
-from notifier.store.models import Change, Trial
+from notifier.store.models import Change, Condition, Trial
 from notifier.viewing import view_study
 from tests.records import own_record, written_differently
 from tests.smtp_servers import Mailbox
@@ -106,6 +106,21 @@ def test_a_study_known_in_part_still_makes_news(world: World) -> None:
     stopped = world.ingest(make_study(1, status="TERMINATED", why_stopped="harm"))
 
     assert (learned.counts["unchanged"], stopped.counts["changed"]) == (1, 1)
+
+
+def test_a_condition_that_comes_back_without_a_change_is_matched_and_counted_again(either_world: World) -> None:
+    stroke = {"id": "D020521", "term": "Stroke"}
+    for meshes in ((stroke,), (), (stroke,)):
+        either_world.ingest(make_study(1, conditions=("Apoplexy",), meshes=meshes, ancestors=()))
+    either_world.subscribe("a@example.org", condition="Stroke")
+
+    for enrollment in (110, 120):
+        changed = make_study(1, conditions=("Apoplexy",), meshes=(stroke,), ancestors=(), enrollment=enrollment)
+        either_world.ingest(changed)
+
+    assert either_world.match() == 2
+    with either_world.installation.database.reading() as session:
+        assert session.scalars(select(Condition.trial_count).where(Condition.key == "stroke")).one() == 1
 
 
 def test_a_bad_record_is_reported_and_the_rest_goes_on(world: World) -> None:

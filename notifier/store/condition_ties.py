@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from notifier.domain.conditions import Concern
 from notifier.store.condition_store import broader_by_name, ensure_conditions
-from notifier.store.inserting import insert_once
+from notifier.store.inserting import insert_for
 from notifier.store.models import Condition, TrialCondition
 from notifier.store.portions import portions
 
@@ -61,9 +62,18 @@ def set_trial_conditions(session: Session, *, trial_id: int, seq: int, concerns:
     for condition_id in gone:
         held[condition_id].until_seq = max(seq, held[condition_id].since_seq + 1)
     rows = [{"trial_id": trial_id, "condition_id": one, "how": concerns[one], "since_seq": seq} for one in begun]
-    insert_once(session, TrialCondition, rows)
+    _begin(session, rows)
     tally.counts.update(begun)
     tally.counts.subtract(gone)
+
+
+def _begin(session: Session, rows: list[dict[str, Any]]) -> None:
+    """A condition that went and comes back without a Change in between goes on as if it had stayed."""
+    if rows:
+        inserted = insert_for(session, TrialCondition)
+        again = {"until_seq": None, "how": inserted.excluded.how}
+        unique = ["trial_id", "condition_id", "since_seq"]
+        session.execute(inserted.on_conflict_do_update(index_elements=unique, set_=again), rows)
 
 
 def write_tally(session: Session, tally: Tally) -> None:
