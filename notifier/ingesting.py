@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from notifier.domain import comparing
 from notifier.domain.changes import heaviest
 from notifier.errors import InvalidRecord
-from notifier.preparing import Incoming, Prepared, newer_version, outcome_at_a_glance, prepare
+from notifier.preparing import Incoming, Prepared, held_of, newer_version, outcome_at_a_glance, prepare
 from notifier.registries import ctgov
 from notifier.registries.record_files import BadRecord, FoundRecord
 from notifier.store import trial_store
@@ -203,7 +203,7 @@ def _compare_chunk(chunk: Sequence[Incoming], held: Mapping[str, HeldTrial], run
     """Compare records with what is held; those that need no writing, or cannot be read, are counted."""
     compared = _Compared()
     for incoming in chunk:
-        known = held.get(incoming.number)
+        known = held_of(incoming, held.get(incoming.number))
         outcome = outcome_at_a_glance(incoming, known)
         if outcome is not None:
             run.report.count(outcome)

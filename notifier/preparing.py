@@ -43,6 +43,13 @@ class Prepared:
     first_posted: str
 
 
+def held_of(incoming: Incoming, held: HeldTrial | None) -> HeldTrial | None:
+    """What is held of a record's own study: where only that one names the record's number, they are two studies."""
+    if held is None or held.number == incoming.number or held.number in ctgov.aliases_of(incoming.record):
+        return held
+    return None
+
+
 def outcome_at_a_glance(incoming: Incoming, held: HeldTrial | None) -> str | None:
     """What needs no comparing: ``unchanged``, the very record that is held, or ``stale``, an older one."""
     if held is None:

@@ -123,6 +123,28 @@ def test_a_condition_that_comes_back_without_a_change_is_matched_and_counted_aga
         assert session.scalars(select(Condition.trial_count).where(Condition.key == "stroke")).one() == 1
 
 
+def test_a_study_whose_number_another_claims_stays_a_study_of_its_own(either_world: World) -> None:
+    claiming = make_study(2, title="Two")
+    claiming["protocolSection"]["identificationModule"]["nctIdAliases"] = ["NCT90000001"]
+    either_world.ingest(claiming)
+
+    first = either_world.ingest(make_study(1, title="One"))
+    again = either_world.ingest(claiming, make_study(1, title="One"))
+
+    assert (first.counts["new"], again.counts["unchanged"]) == (1, 2)
+
+
+def test_a_study_that_took_another_number_and_names_its_old_one_is_the_same(world: World) -> None:
+    world.ingest(make_study(1))
+    merged = make_study(1)
+    merged["protocolSection"]["identificationModule"]["nctIdAliases"] = ["NCT90000002"]
+    world.ingest(merged)
+    renumbered = make_study(2)
+    renumbered["protocolSection"]["identificationModule"]["nctIdAliases"] = ["NCT90000001"]
+
+    assert world.ingest(renumbered).counts["new"] == 0
+
+
 def test_a_bad_record_is_reported_and_the_rest_goes_on(world: World) -> None:
     report = world.ingest({"protocolSection": {}}, make_study(1))
 

@@ -27,6 +27,7 @@ from notifier.registries.record_shapes import (
 __all__ = [
     "CONTACTS_FINGERPRINT",
     "NAME",
+    "aliases_of",
     "contact_values",
     "content_bytes",
     "is_complete",
@@ -66,6 +67,11 @@ def nct_id_of(record: object) -> str:
     if not _NCT_ID.fullmatch(number):
         raise InvalidRecord(_NCT_ID_PATH, f"expected NCT and eight digits, found {text[:40]!r}")
     return number
+
+
+def aliases_of(record: Json) -> tuple[str, ...]:
+    """The other registry numbers that a record names as its own."""
+    return _aliases(object_in(object_in(record.get("protocolSection")).get("identificationModule")))
 
 
 def reduce_record(record: Json) -> Json:
