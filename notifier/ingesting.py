@@ -303,6 +303,8 @@ def _write(session: Session, one: Prepared, *, now: datetime, baseline: bool) ->
         trial_store.insert_change(
             session, trial_id=written.trial_id, seq=written.seq, from_state_id=from_state_id, change=change, now=now
         )
+        if baseline and written.seq > 1:
+            trial_store.tell_silently(session, trial_id=written.trial_id, seq=written.seq)
     return written
 
 

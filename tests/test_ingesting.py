@@ -260,6 +260,29 @@ def test_the_same_record_heals_a_damaged_state_that_was_passed_over(
         assert view_study(session, "NCT90000001").facts.enrollment
 
 
+def test_what_a_baseline_brought_is_not_told_later(either_world: World) -> None:
+    either_world.ingest(make_study(1))
+    either_world.subscribe("a@example.org", trial="NCT90000001")
+    either_world.ingest(make_study(1, enrollment=555), baseline=True)
+    either_world.ingest(make_study(1, enrollment=555, title="Another title"))
+
+    either_world.tick()
+
+    assert "100 people" not in either_world.text_to("a@example.org")
+
+
+def test_who_waits_for_earlier_news_still_gets_it_after_a_baseline(either_world: World) -> None:
+    either_world.ingest(make_study(1))
+    either_world.subscribe("a@example.org", trial="NCT90000001")
+    either_world.ingest(make_study(1, title="Another title"))
+    either_world.match()
+    either_world.ingest(make_study(1, title="Another title", enrollment=555), baseline=True)
+
+    either_world.tick()
+
+    assert "Another title" in either_world.text_to("a@example.org")
+
+
 def test_new_secrets_make_no_change_and_no_second_subscriber(tmp_path: Path, world: World, mailbox: Mailbox) -> None:
     record = with_contact(make_study(1), phone="+1 555 010 4477", email="a@clinic.example")
     world.ingest(record)

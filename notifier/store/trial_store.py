@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from notifier.domain.changes import FieldChange
 from notifier.store.inserting import insert_for, insert_once
-from notifier.store.models import Change, Trial, TrialAlias, TrialState
+from notifier.store.models import Change, Match, Told, Trial, TrialAlias, TrialState
+from notifier.store.portions import portions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +171,22 @@ def insert_change(
         )
     )
     session.flush()
+
+
+def tell_silently(session: Session, *, trial_id: int, seq: int) -> None:
+    """Count those as told of a baseline Change who knew all before it, so that no later digest tells it after all.
+
+    Who still waits for earlier news is told from where they were. A reader whose digest is just being marked as sent
+    is left out and not waited for, because that transaction may be waiting for others.
+    """
+    waiting = exists().where(
+        Match.subscriber_id == Told.subscriber_id, Match.trial_id == trial_id, Match.ended_at.is_(None)
+    )
+    known = select(Told.subscriber_id).where(Told.trial_id == trial_id, Told.seq == seq - 1, ~waiting)
+    readers = session.scalars(known.with_for_update(skip_locked=True)).all()
+    for some in portions(readers):
+        told = update(Told).where(Told.trial_id == trial_id, Told.subscriber_id.in_(some))
+        session.execute(told.values(seq=seq), execution_options={"synchronize_session": False})
 
 
 def read_fields(body: bytes) -> tuple[FieldChange, ...]:
