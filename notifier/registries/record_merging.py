@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from notifier.registries.record_shapes import Json, object_in
+from notifier.domain.trials import STOPPED_STATUSES
+from notifier.registries.record_shapes import Json, code_in, object_in
 
 CONTACTS_FINGERPRINT = "contactsFingerprint"
 """Where a masked record keeps the keyed fingerprint of its contacts."""
@@ -43,11 +44,23 @@ def merge_record(held: Json, new: Json) -> Json:
         before, after = object_in(held.get(name)), object_in(new.get(name))
         if before or after:
             merged[name] = {**before, **after} if whole else _joined(before, after)
+    if not whole:
+        _drop_outdated_reason(merged, new)
     if not whole or "contactsLocationsModule" not in object_in(new.get("protocolSection")):
         merged.pop(CONTACTS_FINGERPRINT, None)
         if CONTACTS_FINGERPRINT in held:
             merged[CONTACTS_FINGERPRINT] = held[CONTACTS_FINGERPRINT]
     return merged
+
+
+def _drop_outdated_reason(merged: Json, new: Json) -> None:
+    """Take away why a study was stopped where a partial record says that it goes on and no more."""
+    said = object_in(object_in(new.get("protocolSection")).get("statusModule"))
+    if code_in(said.get("overallStatus")) in {None, *STOPPED_STATUSES} or said.get("whyStopped"):
+        return
+    protocol = merged["protocolSection"]
+    status = {key: value for key, value in object_in(protocol.get("statusModule")).items() if key != "whyStopped"}
+    merged["protocolSection"] = {**protocol, "statusModule": status}
 
 
 def _joined(held: Json, new: Json) -> Json:

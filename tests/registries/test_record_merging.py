@@ -85,3 +85,15 @@ def test_some_contacts_are_not_taken_for_all_of_them() -> None:
 
     assert merged[ctgov.CONTACTS_FINGERPRINT] == held[ctgov.CONTACTS_FINGERPRINT]
     assert ctgov.read_facts(new).contacts_fingerprint is None
+
+
+def test_a_partial_record_of_a_study_that_goes_on_drops_why_it_was_stopped() -> None:
+    held = kept(own_record(NAME))
+    held["protocolSection"]["statusModule"] |= {"overallStatus": "SUSPENDED", "whyStopped": "Waiting for a review."}
+
+    goes_on = ctgov.merge_record(held, partial(statusModule={"overallStatus": "RECRUITING"}))
+    still = ctgov.merge_record(held, partial(statusModule={"overallStatus": "TERMINATED"}))
+
+    assert ctgov.read_facts(goes_on).why_stopped is None
+    assert ctgov.read_facts(still).why_stopped == "Waiting for a review."
+    assert ctgov.read_facts(held).why_stopped == "Waiting for a review."
