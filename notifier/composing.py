@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from notifier.domain.cards import History, build_card
 from notifier.domain.changes import FieldChange, Weight, heaviest
-from notifier.domain.comparing import compare
 from notifier.domain.deliveries import Claimed, Composed, NothingToSay, Span
 from notifier.domain.digests import Card, Confirmation, Digest, PreferencesLink, Section
 from notifier.domain.reasons import cadence_in_words, heading_for, reason_for
@@ -19,6 +18,7 @@ from notifier.emails.messages import build_message, list_id_for, message_id_for
 from notifier.emails.templates import RenderedMail, render_confirmation, render_digest, render_preferences
 from notifier.errors import StoreUnavailable
 from notifier.registries import ctgov
+from notifier.registries.learned import changes_between
 from notifier.registries.states import facts_of_state, unpack_state
 from notifier.store import digest_store
 from notifier.store.addresses import AddressKeys
@@ -272,7 +272,7 @@ class Composer:
 def changes_to(after: TrialFacts, old: PackedState) -> tuple[FieldChange, ...]:
     """What changed from a stored state to these facts, both read by today's rules."""
     held = unpack_state(old.body, facts_version=old.facts_version)
-    return compare(ctgov.read_facts(held), after)
+    return changes_between(held, before=ctgov.read_facts(held), after=after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,7 +129,7 @@ def test_a_poisoned_study_does_not_keep_the_others_back(world: World) -> None:
 
     delivered = world.tick()
 
-    assert (delivered.sent, delivered.failed) == (1, 1)
+    assert (delivered.sent, delivered.deferred) == (1, 1)
     assert world.mailbox.recipients == ["b@example.org"]
 
 
@@ -154,3 +154,19 @@ def test_many_readers_of_many_studies_fit_into_one_round(either_world: World) ->
 
     assert either_world.tick().sent == readers
     assert set(either_world.endings()) == {"delivered"}
+
+
+def test_what_was_learned_silently_is_no_news(world: World) -> None:
+    partial = make_study(1)
+    for module in ("descriptionModule", "designModule", "contactsLocationsModule", "eligibilityModule"):
+        del partial["protocolSection"][module]
+    world.ingest(make_study(9), partial)
+    world.subscribe("a@example.org", trial="NCT90000001")
+    world.ingest(make_study(1, status="RECRUITING", updated="2026-02-21"))
+    world.tick()
+
+    text = world.text_to("a@example.org")
+
+    assert "Recruiting: people can join now" in text
+    assert "Added" not in text
+    assert "added" not in text

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, and_, case, exists, func, literal, select, update
 from sqlalchemy import cast as sql_cast
@@ -88,7 +87,7 @@ def insert_digests(session: Session, *, names: dict[int, str | None], now: datet
     return max(counted.rowcount, 0)
 
 
-def _news() -> Select[Any]:
+def _news() -> Select[int, int]:
     """By reader, the newest Match that may be told now, through a subscription that is still open."""
     in_doubt = (
         exists()
