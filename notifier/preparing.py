@@ -1,5 +1,6 @@
 """Prepares a record for writing: it is masked, joined to what is held of the study, and compared with that."""
 
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,10 +58,16 @@ def outcome_at_a_glance(incoming: Incoming, held: HeldTrial | None) -> str | Non
     if incoming.fingerprint == held.fingerprint and held.facts_version == FACTS_VERSION:
         return "unchanged"
     posted, version = ctgov.order_of(incoming.record)
-    if posted and posted < held.last_update_posted:
+    if _is_before(posted, held.last_update_posted):
         return "stale"
-    same_day = not posted or posted == held.last_update_posted
-    return "stale" if same_day and version and version < held.data_version else None
+    is_later = posted and (not held.last_update_posted or _is_before(held.last_update_posted, posted))
+    return "stale" if not is_later and _is_before(version, held.data_version) else None
+
+
+def _is_before(one: str, other: str) -> bool:
+    """Whether a day or month surely was before another: of a day and its own month, nobody knows."""
+    known = min(len(one), len(other))
+    return one[:known] < other[:known]
 
 
 def newer_version(incoming: Incoming, held: HeldTrial | None) -> dict[int, str]:
@@ -88,8 +95,15 @@ def prepare(incoming: Incoming, held: HeldTrial | None, *, keys: AddressKeys, no
         state=state_of(record, after, number=incoming.number, fingerprint=incoming.fingerprint),
         fields=changes_between(*known, after) if known else () if held else comparing.first_appearance(after),
         concerns=None if known and concerns == concerns_of(known[1]) else concerns,
-        first_posted=after.first_posted or now.date().isoformat(),
+        first_posted=_last_day(after.first_posted) or now.date().isoformat(),
     )
+
+
+def _last_day(posted: str | None) -> str | None:
+    """The day a study was registered; one of which only the month is known is rather news than missed."""
+    if not posted or len(posted) > len("2026-02"):
+        return posted
+    return f"{posted}-{monthrange(int(posted[:4]), int(posted[5:]))[1]}"
 
 
 def _read_held(held: HeldTrial) -> tuple[Json, TrialFacts] | None:

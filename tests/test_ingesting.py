@@ -73,6 +73,22 @@ def test_an_older_record_is_stale_and_changes_nothing(either_world: World) -> No
     assert history(either_world, "NCT90000001") == [1]
 
 
+@pytest.mark.parametrize(("updated", "outcome"), [("2026-02", "changed"), ("2026-01", "stale"), ("2026-03", "changed")])
+def test_an_update_month_is_compared_with_a_day_as_far_as_both_go(world: World, updated: str, outcome: str) -> None:
+    world.ingest(make_study(1, updated="2026-02-20"))
+
+    assert world.ingest(make_study(1, updated=updated, enrollment=777)).counts[outcome] == 1
+
+
+def test_a_study_registered_in_the_month_of_a_subscription_is_new_to_it(world: World) -> None:
+    world.ingest(make_study(9))
+    world.subscribe("a@example.org", condition="Stroke")
+
+    world.ingest(make_study(1, posted="2026-03"))
+
+    assert world.match() == 1
+
+
 def test_an_older_data_version_of_the_same_day_is_stale(world: World) -> None:
     world.ingest(make_study(1, version="2026-03-02", enrollment=120))
 
