@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import CursorResult, Row, Select, delete, exists, func, or_, select, update
+from sqlalchemy import BindParameter, CursorResult, Row, Select, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from notifier.domain.changes import FieldChange
@@ -144,9 +144,11 @@ def pass_over(session: Session, held: HeldTrial, *, facts_version: int) -> None:
 
 
 def set_data_versions(session: Session, versions: dict[int, str]) -> None:
-    """Note, by trial id, up to which day of registry data the held states are known to stand."""
-    rows = [{"id": trial_id, "data_version": day} for trial_id, day in sorted(versions.items())]
-    session.execute(update(Trial), rows)
+    """Note, by trial id, up to which day of registry data the held states are known to stand; never an earlier one."""
+    day: BindParameter[str] = bindparam("day")
+    is_older = or_(Trial.data_version.is_(None), Trial.data_version < day)
+    noted = update(Trial).where(Trial.id == bindparam("trial"), is_older).values(data_version=day)
+    session.connection().execute(noted, [{"trial": one, "day": versions[one]} for one in sorted(versions)])
 
 
 def insert_change(
