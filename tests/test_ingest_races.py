@@ -4,14 +4,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from random import Random
+from sqlite3 import SQLITE_LIMIT_VARIABLE_NUMBER
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from notifier.ingesting import ingest_records
 from notifier.registries.record_files import FoundRecord
-from notifier.store.models import Condition, TrialCondition
+from notifier.store import trial_store
+from notifier.store.models import Condition, Trial, TrialCondition
 from tests.studies import make_study
 from tests.world import World
 
@@ -42,6 +44,27 @@ def test_who_subscribes_during_a_long_run_hears_of_what_is_written_later(either_
     ingest_records(database=world.installation.database, keys=keys, records=records(), now=lambda: world.now)
 
     assert world.match() == 1
+
+
+def test_a_day_of_registry_data_never_goes_back(either_world: World) -> None:
+    either_world.ingest(make_study(1))
+    database = either_world.installation.database
+
+    for day in ("2026-03-05", "2026-03-04"):
+        with database.writing() as session:
+            trial_store.set_data_versions(session, {1: day})
+
+    with database.reading() as session:
+        assert session.scalars(select(Trial.data_version)).one() == "2026-03-05"
+
+
+def test_a_study_of_more_conditions_than_one_statement_takes_comes_in(world: World) -> None:
+    engine = world.installation.database.engine
+    engine.dispose()
+    event.listen(engine, "connect", lambda raw, _entry: raw.setlimit(SQLITE_LIMIT_VARIABLE_NUMBER, 10_500))
+    names = tuple(f"disease number {number}" for number in range(12_000))
+
+    assert world.ingest(make_study(1, conditions=names, meshes=(), ancestors=())).counts["new"] == 1
 
 
 @pytest.mark.postgres

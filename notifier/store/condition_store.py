@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from notifier.domain.conditions import LONGEST_NAME, Concern, condition_key, tails
 from notifier.store.inserting import insert_once
 from notifier.store.models import Condition
+from notifier.store.portions import portions
 
 SUGGESTIONS = 8
 
@@ -72,13 +73,17 @@ def ensure_conditions(session: Session, concerns: Iterable[Concern]) -> tuple[di
 def broader_by_name(session: Session, listed: Iterable[Concern]) -> list[Concern]:
     """Known conditions that the listed ones are kinds of by their wording: for records without derived terms."""
     candidates = {tail for concern in listed for tail in tails(concern.key)}
-    if not candidates:
-        return []
-    known = session.scalars(select(Condition).where(Condition.key.in_(candidates), Condition.mesh_id.is_not(None)))
-    return [Concern(key=one.key, name=one.name, how="broader", mesh_id=one.mesh_id) for one in known]
+    found: list[Concern] = []
+    for some in portions(candidates):
+        known = session.scalars(select(Condition).where(Condition.key.in_(some), Condition.mesh_id.is_not(None)))
+        found += [Concern(key=one.key, name=one.name, how="broader", mesh_id=one.mesh_id) for one in known]
+    return found
 
 
 def _held(session: Session, keys: Iterable[str]) -> dict[str, tuple[int, str | None]]:
     """The id and MeSH id of each condition that is there."""
-    chosen = select(Condition.key, Condition.id, Condition.mesh_id).where(Condition.key.in_(list(keys)))
-    return {row.key: (row.id, row.mesh_id) for row in session.execute(chosen)}
+    found: dict[str, tuple[int, str | None]] = {}
+    for some in portions(keys):
+        chosen = select(Condition.key, Condition.id, Condition.mesh_id).where(Condition.key.in_(some))
+        found |= {row.key: (row.id, row.mesh_id) for row in session.execute(chosen)}
+    return found
