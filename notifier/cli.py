@@ -174,7 +174,7 @@ def tick(
         done = {"matched": matched, "planned": planned, "sent": 0, "deferred": 0, "failed": 0}
         if send:
             service = open_service(installation)
-            delivered = deliver(service, now=clock)
+            delivered = deliver(service, now=clock, real=_now)
             service.deliverer.close()
             done |= {"sent": delivered.sent, "deferred": delivered.deferred, "failed": delivered.failed}
             if delivered.stopped:

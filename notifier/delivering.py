@@ -1,19 +1,17 @@
 """Delivering: claim what is due, compose it, send it, mark it; the database is never held open over the network.
 
-Async lives here alone: one event loop, in a thread of its own, made at first use and so never inherited by a fork.
+It is synchronous itself; what waits for the mail server waits in the event loop of ``Postman``, in a thread of its own.
 """
 
-import asyncio
-import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import CancelledError, Future
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from math import inf
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import uuid4
 
 import structlog
@@ -32,7 +30,8 @@ from notifier.domain.deliveries import (
     Verdicts,
 )
 from notifier.domain.poison import compose_each
-from notifier.emails.smtp import Relay, Timeouts
+from notifier.emails.postman import Postman
+from notifier.emails.smtp import Timeouts
 from notifier.errors import StoreUnavailable
 from notifier.store.database import Database
 from notifier.store.delivery_contents import lock_subscribers
@@ -100,13 +99,17 @@ class Deliverer:
     ) -> None:
         self._database = database
         self._composer = composer
-        self._limits = limits or Limits()
-        self._postman = Postman(mail_server, sender=sender, limits=self._limits)
+        self._limits = limits = limits or Limits()
+        self._postman = Postman(mail_server, sender=sender, connections=limits.connections, timeouts=limits.timeouts)
         self._stopping = threading.Event()
         self._one_run = threading.Lock()
 
-    def deliver_due(self, *, now: Clock, limit: int | None = None, seconds: float | None = None) -> Delivered:
+    def deliver_due(
+        self, *, now: Clock, real: Clock | None = None, limit: int | None = None, seconds: float | None = None
+    ) -> Delivered:
         """Send until nothing is due, ``limit`` Deliveries were claimed, or ``seconds`` are over.
+
+        Leases, which other workers must understand, run by the ``real`` time where ``now`` is a time that was set.
 
         Threads that share a Deliverer run one after the other, so that a process never has more in_data than one group.
 
@@ -119,6 +122,7 @@ class Deliverer:
             postman=self._postman,
             limits=self._limits,
             clock=now,
+            real=real or now,
             stopping=self._stopping,
             ends_at=inf if seconds is None else time.monotonic() + seconds,
         )
@@ -145,64 +149,6 @@ class Deliverer:
             self._one_run.release()
 
 
-class Postman:
-    """One event loop in a thread of its own with the connections to the mail server, made at first use."""
-
-    def __init__(self, server: MailServer, *, sender: str, limits: Limits) -> None:
-        self._server = server
-        self._sender = sender
-        self._limits = limits
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._relay: Relay | None = None
-        self._made_in: int | None = None
-        self._starting = threading.Lock()
-
-    def send(self, mails: Sequence[Composed], verdicts: dict[int, Verdict]) -> "Future[dict[int, Verdict]]":
-        """Begin to hand mails over; ``verdicts`` fills as they are earned."""
-        with self._starting:
-            relay = self._started()
-            return self._post(relay.send(mails, verdicts=verdicts))
-
-    def close(self) -> None:
-        """Hang up on what is under way, end the connections, then the loop and its thread."""
-        with self._starting:
-            loop, thread, relay = self._loop, self._thread, self._relay
-            if loop is None or thread is None or relay is None or self._made_in != os.getpid():
-                return
-            self._post(_shut(loop, relay)).result()
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
-            loop.close()
-            self._loop = self._thread = self._relay = None
-
-    def _started(self) -> Relay:
-        if self._relay is None or self._made_in != os.getpid():
-            limits = self._limits
-            self._made_in = os.getpid()
-            self._loop = asyncio.new_event_loop()
-            self._relay = Relay(
-                self._server, sender=self._sender, connections=limits.connections, timeouts=limits.timeouts
-            )
-            self._thread = threading.Thread(target=self._loop.run_forever, name="postman", daemon=True)
-            self._thread.start()
-        return self._relay
-
-    def _post(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
-        assert self._loop is not None
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
-
-
-async def _shut(loop: asyncio.AbstractEventLoop, relay: Relay) -> None:
-    under_way = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in under_way:
-        task.cancel()
-    await asyncio.gather(*under_way, return_exceptions=True)
-    await relay.close()
-    await loop.shutdown_asyncgens()
-    await loop.shutdown_default_executor()
-
-
 @dataclass(slots=True, kw_only=True)
 class _Run:
     """One run through what is due."""
@@ -212,6 +158,7 @@ class _Run:
     postman: Postman
     limits: Limits
     clock: Clock
+    real: Clock
     stopping: threading.Event
     ends_at: float
     counts: Counter[str] = field(default_factory=Counter)
@@ -241,10 +188,11 @@ class _Run:
         return self.stopped is not None
 
     def _claim(self, size: int) -> list[Claimed]:
-        self.token, now = str(uuid4()), self.clock()
+        self.token, since = str(uuid4()), self.real()
+        until = since + self.limits.lease
         with self.database.writing() as session:
-            claimed = claim(session, now=now, limit=size, token=self.token, lease=self.limits.lease)
-        self._held_since(now)
+            claimed = claim(session, now=self.clock(), limit=size, token=self.token, until=until)
+        self._held_since(since)
         return claimed
 
     def _held_since(self, now: datetime) -> None:
@@ -318,7 +266,9 @@ class _Run:
         with self.database.writing() as session:
             lock_subscribers(session, (mail.subscriber_id for mail in (*sent, *going)))
             states = mark(session, token=self.token, mails=sent, verdicts=verdicts, now=now)
-            admission = enter_data(session, token=self.token, mails=going, now=now, lease=self.limits.lease)
+            admission = enter_data(
+                session, token=self.token, mails=going, now=now, real=self.real(), lease=self.limits.lease
+            )
         return states, admission
 
     def _persist(self, write: Callable[[], T]) -> T:
@@ -353,7 +303,7 @@ class _Run:
 
     def _still_holds(self) -> bool:
         """Renew the lease if it is time; a lease that is gone, or cannot be renewed until it runs out, ends the run."""
-        now = self.clock()
+        now = self.real()
         if now < self.renew_at:
             return True
         try:

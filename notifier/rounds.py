@@ -69,7 +69,7 @@ def make_news(installation: Installation, *, now: datetime) -> tuple[int, int]:
     return matched, planned
 
 
-def deliver(service: Service, *, now: Clock, limit: int | None = None) -> Delivered:
-    """Take back what lost workers left, then send what is due."""
-    service.deliverer.sweep(now=now)
-    return service.deliverer.deliver_due(now=now, limit=limit)
+def deliver(service: Service, *, now: Clock, real: Clock | None = None, limit: int | None = None) -> Delivered:
+    """Take back what lost workers left, then send what is due; ``real`` is the time where ``now`` was set."""
+    service.deliverer.sweep(now=real or now)
+    return service.deliverer.deliver_due(now=now, real=real, limit=limit)

@@ -15,12 +15,13 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from notifier.delivering import TIME_IS_UP, Composer, Deliverer, Limits, Postman
+from notifier.delivering import TIME_IS_UP, Composer, Deliverer, Limits
 from notifier.domain.deliveries import Claimed, Composed, Composing
+from notifier.emails.postman import Postman
 from notifier.emails.smtp import Timeouts
 from notifier.errors import ConfigurationError
 from notifier.store.database import Database, open_database
-from notifier.store.lease_store import claim
+from notifier.store.lease_store import LEASE, claim
 from notifier.store.models import Base, Delivery, Match, Subscriber, Told
 from tests.delivery_rows import (
     add_change,
@@ -409,8 +410,21 @@ def test_a_deliverer_can_be_closed_while_the_mail_server_hangs(town: Town, box: 
     assert town.states() == {"in_data": 2, "deferred": 2}
 
 
+def test_leases_run_by_the_real_time(town: Town, box: Mailbox, watch: Watch) -> None:
+    town.expect("ada")
+    real = Watch(watch.now - timedelta(days=2000))
+    seen: list[datetime | None] = []
+    look = _meanwhile(town, lambda session: seen.extend(session.scalars(select(Delivery.leased_until))))
+
+    with _deliverer(town, box, composer=look) as deliverer:
+        assert deliverer.deliver_due(now=watch, real=real).sent == 1
+
+    assert seen == [real.now + LEASE]
+    assert town.delivery("ada").sent_at == watch.now
+
+
 def test_threads_that_begin_together_share_one_loop(box: Mailbox) -> None:
-    postman = Postman(box.server, sender="me@x.org", limits=Limits())
+    postman = Postman(box.server, sender="me@x.org", connections=2, timeouts=SHORT)
     before = threading.active_count()
     together = threading.Barrier(8, timeout=5)
 

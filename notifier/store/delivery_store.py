@@ -35,25 +35,32 @@ class Admission:
 
 
 def enter_data(
-    session: Session, *, token: str, mails: Sequence[Composed], now: datetime, lease: timedelta = LEASE
+    session: Session,
+    *,
+    token: str,
+    mails: Sequence[Composed],
+    now: datetime,
+    real: datetime | None = None,
+    lease: timedelta = LEASE,
 ) -> Admission:
     """Put mails in_data and freeze them; only what is admitted may be sent, and only after the commit.
 
     A mail is admitted if its lease holds, nobody suppressed its address, its reader still has a subscription open and
     wants what they wanted when it was composed, and its Matches are still to be told. What changed goes back to be
-    composed again; what nobody wants any more is cancelled. A lost lease is somebody else's business.
+    composed again; what nobody wants any more is cancelled. A lost lease is somebody else's business; leases run by the
+    ``real`` time where ``now`` is a time that was set.
     """
     if not mails:
         return Admission()
     subscribers = lock_subscribers(session, (mail.subscriber_id for mail in mails))
-    rows = _list_held(session, token=token, ids=[mail.delivery_id for mail in mails], now=now)
+    rows = _list_held(session, token=token, ids=[mail.delivery_id for mail in mails], now=real or now)
     held = [mail for mail in mails if mail.delivery_id in rows]
     reasons = _reasons_to_cancel(session, rows, subscribers)
     wanted = [mail for mail in held if mail.delivery_id not in reasons]
     free = find_free_matches(session, wanted)
     admitted = [mail for mail in wanted if _is_current(mail, subscribers, free)]
     changed = {mail.delivery_id for mail in wanted} - {mail.delivery_id for mail in admitted}
-    _admit(session, admitted, now=now, lease=lease)
+    _admit(session, admitted, now=now, until=(real or now) + lease)
     _send_back(session, sorted(changed))
     _cancel(session, [mail for mail in held if mail.delivery_id in reasons], reasons, now=now)
     return Admission(
@@ -168,11 +175,11 @@ def _is_current(mail: Composed, subscribers: Mapping[int, AnyRow], free: Mapping
     return all(free.get(id_, -1) in (None, mail.delivery_id) for id_ in mail.match_ids + mail.collapsed_ids)
 
 
-def _admit(session: Session, mails: Sequence[Composed], *, now: datetime, lease: timedelta) -> None:
+def _admit(session: Session, mails: Sequence[Composed], *, now: datetime, until: datetime) -> None:
     if not mails:
         return
     row = update(Delivery).where(Delivery.id == bindparam("of_delivery"))
-    fixed: dict[str, Any] = {"state": "in_data", "reason": None, "in_data_at": now, "leased_until": now + lease}
+    fixed: dict[str, Any] = {"state": "in_data", "reason": None, "in_data_at": now, "leased_until": until}
     fixed |= {name: bindparam(f"new_{name}") for name in ("message_id", "dated_at", "language")}
     values = [
         {

@@ -16,7 +16,7 @@ _IS_OPEN = text("deliveries.state IN ('waiting', 'deferred')")
 _IS_HELD = text("deliveries.state IN ('leased', 'in_data')")
 
 
-def claim(session: Session, *, now: datetime, limit: int, token: str, lease: timedelta = LEASE) -> list[Claimed]:
+def claim(session: Session, *, now: datetime, limit: int, token: str, until: datetime | None = None) -> list[Claimed]:
     """Lease what is due, mails somebody waits for first, then the longest waiting; skips what another one claims.
 
     Nobody else gets what is returned until the lease runs out, is given back, or the Delivery ends.
@@ -26,7 +26,7 @@ def claim(session: Session, *, now: datetime, limit: int, token: str, lease: tim
     ids = session.scalars(chosen.with_for_update(skip_locked=True)).all()
     if not ids:
         return []
-    held = {"state": "leased", "lease_token": token, "leased_until": now + lease}
+    held = {"state": "leased", "lease_token": token, "leased_until": until or now + LEASE}
     update_ids(session, update(Delivery).where(Delivery.id.in_(ids)).values(**held))
     return _list_claimed(session, ids, token)
 
