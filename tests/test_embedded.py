@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from notifier.config import load_settings
-from notifier.embedded import settle
+from notifier.embedded import serve, settle
 from notifier.errors import ConfigurationError
 from tests.servers import free_port
 from tests.smtp_servers import Mailbox
@@ -89,6 +89,13 @@ def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path, host: str) -> None
 
         with pytest.raises(ConfigurationError, match="is taken"):
             settle(settings)
+
+
+def test_a_mailbox_that_cannot_be_kept_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "mailbox").write_text("not a folder")
+
+    with pytest.raises(ConfigurationError, match="mailbox cannot be started"):
+        serve(load_settings(data_dir=tmp_path, port=free_port()), announce=lambda *_: None)
 
 
 def test_an_address_of_another_machine_is_one_sentence(tmp_path: Path) -> None:
