@@ -20,7 +20,7 @@ from notifier.matching import match_changes
 from notifier.registries.record_files import FoundRecord
 from notifier.rounds import Service
 from notifier.store import match_store, subscriber_store
-from notifier.store.models import Change, Condition, Match, Subscriber, Subscription, Trial
+from notifier.store.models import Change, Condition, Match, Subscriber, Subscription, Told, Trial
 
 READERS_A_CONDITION = 100
 
@@ -87,6 +87,10 @@ def _add_subscriptions(session: Session, trials: Sequence[int], conditions: Sequ
             for number in range(1, count + 1)
         ],
     )
+    # Whoever follows a study was told of its first appearance, and so hears of its change.
+    of_trials = range(few + 1, count + 1)
+    told = [{"subscriber_id": number, "trial_id": trials[number % len(trials)], "seq": 1} for number in of_trials]
+    session.execute(insert(Told), told)
 
 
 def _forget_matches(service: Service) -> None:
