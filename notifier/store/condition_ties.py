@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from notifier.domain.conditions import Concern
 from notifier.store.condition_store import broader_by_name, ensure_conditions
-from notifier.store.inserting import insert_for
+from notifier.store.inserting import insert_for, offered
 from notifier.store.models import Condition, TrialCondition
 from notifier.store.portions import portions
 
@@ -70,9 +70,8 @@ def set_trial_conditions(session: Session, *, trial_id: int, seq: int, concerns:
 def _begin(session: Session, rows: list[dict[str, Any]]) -> None:
     """A condition that went and comes back without a Change in between goes on as if it had stayed."""
     if rows:
+        unique, again = ["trial_id", "condition_id", "since_seq"], {"until_seq": None, "how": offered("how")}
         inserted = insert_for(session, TrialCondition)
-        again = {"until_seq": None, "how": inserted.excluded.how}
-        unique = ["trial_id", "condition_id", "since_seq"]
         session.execute(inserted.on_conflict_do_update(index_elements=unique, set_=again), rows)
 
 

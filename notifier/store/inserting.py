@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import ColumnElement, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -13,6 +14,11 @@ def insert_for(session: Session, model: type[Base]) -> Any:
     """The engine's own INSERT, which knows ON CONFLICT; SQLAlchemy's common one does not."""
     on_sqlite = session.get_bind().dialect.name == "sqlite"
     return sqlite.insert(model) if on_sqlite else postgresql.insert(model)
+
+
+def offered(column: str) -> ColumnElement[Any]:
+    """The value an insert would have written where it conflicts; quicker than the insert's own ``excluded``."""
+    return literal_column(f"excluded.{column}")
 
 
 def insert_once(session: Session, model: type[Base], rows: Sequence[dict[str, Any]]) -> None:

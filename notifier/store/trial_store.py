@@ -10,7 +10,7 @@ from sqlalchemy import BindParameter, CursorResult, Row, Select, bindparam, dele
 from sqlalchemy.orm import Session
 
 from notifier.domain.changes import FieldChange
-from notifier.store.inserting import insert_for, insert_once
+from notifier.store.inserting import insert_for, insert_once, offered
 from notifier.store.models import Change, Match, Told, Trial, TrialAlias, TrialState
 from notifier.store.portions import portions
 
@@ -240,10 +240,13 @@ def _columns(state: NewState) -> dict[str, Any]:
 def _insert_state(session: Session, trial_id: int, state: NewState) -> int:
     """The id of this state of the trial; a trial that goes back to how it was has that state already."""
     row = {"trial_id": trial_id, "digest": state.digest, "facts_version": state.facts_version, "body": state.body}
-    inserted: Any = insert_for(session, TrialState).values(row)
     # The same content, so nothing is altered, unless what stood there was damaged.
-    repaired = {"body": inserted.excluded.body, "facts_version": inserted.excluded.facts_version}
-    kept = inserted.on_conflict_do_update(index_elements=["trial_id", "digest"], set_=repaired)
+    repaired = {"body": offered("body"), "facts_version": offered("facts_version")}
+    kept = (
+        insert_for(session, TrialState)
+        .values(row)
+        .on_conflict_do_update(index_elements=["trial_id", "digest"], set_=repaired)
+    )
     state_id: int = session.scalars(kept.returning(TrialState.id)).one()
     return state_id
 
