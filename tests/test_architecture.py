@@ -123,7 +123,7 @@ def test_the_environment_is_read_in_one_file() -> None:
 
 def test_the_import_contracts_hold() -> None:
     # In a process of its own: import-linter switches off every logger that is there.
-    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache", "--no-logo"]
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"]
 
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 

@@ -68,5 +68,8 @@ async def _shut(loop: asyncio.AbstractEventLoop, relay: Relay) -> None:
         task.cancel()
     await asyncio.gather(*under_way, return_exceptions=True)
     await relay.close()
+    # Transports let go of their sockets in the next rounds of the loop.
+    for _ in range(3):
+        await asyncio.sleep(0)
     await loop.shutdown_asyncgens()
     await loop.shutdown_default_executor()

@@ -84,12 +84,16 @@ class Line:
 
     async def quit(self) -> None:
         """Say goodbye, without insisting."""
+        transport = self._client.transport
         try:
             await self._client.quit(timeout=1.0)
         except (SMTPException, OSError):
             pass
         finally:
             self.close()
+            if transport is not None:
+                # TLS would say goodbye a second time, and outlast the loop that ends now.
+                transport.abort()
 
     def close(self) -> None:
         """Hang up."""
