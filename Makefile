@@ -70,7 +70,7 @@ wheel: setup ## build the wheel into dist/
 	@$(BIN)/python -m build --wheel --no-isolation
 
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet
+	--no-header --no-annotate --no-emit-find-links --quiet
 
 .PHONY: lock
 lock: ## renew both locks from pyproject.toml (needs the program uv)
