@@ -91,7 +91,7 @@ class Line:
             pass
         finally:
             self.close()
-            if transport is not None:
+            if isinstance(transport, asyncio.WriteTransport):
                 # TLS would say goodbye a second time, and outlast the loop that ends now.
                 transport.abort()
 
