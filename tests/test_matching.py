@@ -1,8 +1,11 @@
 """Who hears of what: by study, by condition and its broader ones, before and after, and only of news."""
 
+from datetime import timedelta
+
 import pytest
 
 from notifier import matching
+from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import OPENINGS
 from tests.records import own_record
 from tests.studies import make_study
@@ -151,3 +154,19 @@ def test_a_large_batch_is_matched_in_several_transactions(world: World, monkeypa
     world.ingest(*(make_study(number, enrollment=120) for number in range(5)))
 
     assert world.match() == 20
+
+
+def test_following_a_study_that_already_waits_through_a_condition_misses_nothing(either_world: World) -> None:
+    daily = Cadence(cadence="daily", hour=18)
+    either_world.ingest(make_study(1, enrollment=100))
+    either_world.subscribe("a@example.org", condition="Stroke", wants=OPENINGS, cadence=daily)
+    either_world.ingest(make_study(1, enrollment=100, status="RECRUITING"))
+    either_world.match()
+    either_world.subscribe("a@example.org", trial="NCT90000001", cadence=daily)
+
+    either_world.ingest(make_study(1, enrollment=150, status="RECRUITING"))
+
+    assert either_world.match() == 1
+    either_world.tick(after=timedelta(hours=12))
+    assert "Recruiting: people can join now" in either_world.text_to("a@example.org")
+    assert "150 people" in either_world.text_to("a@example.org")

@@ -64,11 +64,13 @@ def mark_matched(session: Session, change_ids: Sequence[int], *, now: datetime) 
 def _by_trial(change_ids: Sequence[int], now: datetime) -> Any:
     """By trial, where the reader was not told so far already: whoever subscribes is told of all there is then."""
     told = and_(Told.subscriber_id == Subscription.subscriber_id, Told.trial_id == Change.trial_id)
-    joined = _selected(now).join(Subscription, Subscription.trial_id == Change.trial_id).join(Told, told)
+    joined = _selected(now).join(Subscription, Subscription.trial_id == Change.trial_id).outerjoin(Told, told)
+    # Nothing is noted yet while older news of the trial waits for them through a condition.
+    untold = and_(Told.seq.is_(None), Subscription.confirmed_at <= Change.observed_at)
     return joined.where(
         Change.id.in_(change_ids),
         Subscription.ended_at.is_(None),
-        Change.seq > Told.seq,
+        or_(Change.seq > Told.seq, untold),
         Change.weight > Weight.HOUSEKEEPING,
     )
 
