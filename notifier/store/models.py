@@ -324,7 +324,7 @@ class Match(Base):
 
 
 class Told(Base):
-    """How far a subscriber has been told about a trial; moves only when a Delivery is sent."""
+    """How far a subscriber has been told about a trial; moves when a Delivery is sent, or for a silent load."""
 
     __tablename__ = "told"
 
