@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from bench.masking_figures import value_at
 from notifier.domain.masking import mask_record, mask_text
 from notifier.registries.ctgov import nct_id_of, reduce_record
 from notifier.registries.states import unpack_state
@@ -75,13 +76,3 @@ def _stands(string: str, record: object, path: str) -> bool:
     if isinstance(value, dict) and {"lat", "lon"} <= value.keys():
         value = f"{value['lat']},{value['lon']}"
     return string in str(value)
-
-
-def value_at(record: object, path: str) -> object:
-    """What stands at a path such as ``a.b[0].c``, or None."""
-    for step in re.findall(r"[^.\[\]]+", path):
-        try:
-            record = record[int(step)] if isinstance(record, list) else record[step]  # type: ignore[index]
-        except (KeyError, IndexError, TypeError, ValueError):
-            return None
-    return record

@@ -1,6 +1,5 @@
 """The settings: NOTIFIER_* variables, typed, each documented once, with safe defaults for the embedded way."""
 
-import os
 from dataclasses import dataclass
 from email.utils import parseaddr
 from pathlib import Path
@@ -195,9 +194,3 @@ def _check_production(settings: Settings) -> None:
         raise ConfigurationError(
             "NOTIFIER_BROKER_URL is missing: several processes need a broker, such as redis://localhost:6379/0."
         )
-
-
-def environment_with(settings: Settings) -> dict[str, str]:
-    """The environment that gives a child process the same settings."""
-    given = {f"NOTIFIER_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
-    return {**os.environ, **given}

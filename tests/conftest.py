@@ -12,7 +12,8 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from notifier.store import migrating
-from notifier.store.database import open_database
+from notifier.store.database import Database, open_database
+from notifier.store.models import Base
 from tests.servers import ServerMissing, free_port, postgres_server, redis_server
 from tests.smtp_servers import Mailbox
 from tests.smtp_servers import mailbox as running_mailbox
@@ -185,3 +186,14 @@ def postgres_world(
     opened = open_world(settings, mailbox=mailbox, now=now)
     yield opened
     opened.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database with every table and nothing in it, on SQLite, then on PostgreSQL."""
+    on_sqlite = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path / 'test.db'}" if on_sqlite else request.getfixturevalue("postgres_database_url")
+    database = open_database(url)
+    Base.metadata.create_all(database.engine)
+    yield database
+    database.close()

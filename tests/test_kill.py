@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from notifier.store.database import Database, open_database
-from notifier.store.models import Base, Delivery, Match
+from notifier.store.database import Database
+from notifier.store.models import Delivery, Match
 from notifier.store.subscriber_store import end_subscriptions
 from tests.delivery_rows import add_change, add_digest, add_reader, add_trial
 from tests.smtp_servers import Mailbox, mailbox
@@ -28,16 +28,6 @@ LEASE_SECONDS = 1.0
 MOST_IN_DATA = 32
 LEAVERS = 40
 """How many readers leave while mails go out, a few after each kill."""
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    on_sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path / 'test.db'}" if on_sqlite else request.getfixturevalue("postgres_database_url")
-    database = open_database(url)
-    Base.metadata.create_all(database.engine)
-    yield database
-    database.close()
 
 
 def _fill(database: Database) -> dict[str, int]:

@@ -29,7 +29,8 @@ _NOT_DATA_NAMES = ("readme", "license", "licence", "notice", "thumbs.db", "deskt
 _BOM = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError)
+_UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, ValueError)
+"""What damaged or locked archives raise; a method of compression that Python lacks is a RuntimeError too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import BindParameter, CursorResult, Row, Select, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import BindParameter, CursorResult, Row, Select, bindparam, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from notifier.domain.changes import FieldChange
@@ -194,12 +194,6 @@ def tell_silently(session: Session, *, trial_id: int, seq: int) -> None:
 def read_fields(body: bytes) -> tuple[FieldChange, ...]:
     """The FieldChanges of a stored Change."""
     return msgspec.json.decode(body, type=tuple[FieldChange, ...])
-
-
-def count_updates(session: Session, trial_id: int) -> int:
-    """How often a study changed since we first saw it, as its page counts."""
-    later = select(func.count()).where(Change.trial_id == trial_id, Change.seq > 1)
-    return session.scalar(later) or 0
 
 
 def _with_state() -> Select[Trial, bytes, int]:

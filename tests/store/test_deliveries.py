@@ -1,6 +1,6 @@
 """Deliveries in a real database: claims and leases, who is admitted, what marks do, on both engines."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,16 +33,6 @@ LATER = Verdict(answer=Answer.LATER, reason="not accepted yet", reply="450 wait"
 NEVER = Verdict(answer=Answer.NEVER, reason="refused", reply="550 no")
 OURS = Verdict(answer=Answer.OURS, reason="the mail server cannot be reached")
 AMBIGUOUS = Verdict(answer=Answer.AMBIGUOUS, reason="lost")
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    on_sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path / 'test.db'}" if on_sqlite else request.getfixturevalue("postgres_database_url")
-    database = open_database(url)
-    Base.metadata.create_all(database.engine)
-    yield database
-    database.close()
 
 
 @dataclass
