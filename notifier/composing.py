@@ -2,33 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 
-import structlog
 from sqlalchemy.orm import Session
 
-from notifier.domain.cards import History, build_card
-from notifier.domain.changes import FieldChange, Weight, heaviest
 from notifier.domain.deliveries import Claimed, Composed, NothingToSay, Span
-from notifier.domain.digests import Card, Confirmation, Digest, PreferencesLink, Section
+from notifier.domain.digests import Confirmation, Digest, PreferencesLink, Section
 from notifier.domain.reasons import cadence_in_words, heading_for, reason_for
-from notifier.domain.trials import TrialFacts, day_of
 from notifier.emails.links import Links
 from notifier.emails.messages import build_message, list_id_for, message_id_for
 from notifier.emails.templates import RenderedMail, render_confirmation, render_digest, render_preferences
-from notifier.errors import StoreUnavailable
-from notifier.registries import ctgov
-from notifier.registries.learned import changes_between
-from notifier.registries.states import facts_of_state, unpack_state
 from notifier.store import digest_store
 from notifier.store.addresses import AddressKeys
-from notifier.store.digest_store import News, PackedState, Reader, TrialNow
+from notifier.store.digest_store import Reader
 from notifier.store.models import PendingRequest
-
-KEPT_CARDS = 5_000
-"""Cards kept between mails: readers of one study share one."""
-
-log = structlog.get_logger(__name__)
+from notifier.telling import Entry, Inputs, Teller
 
 Made = Composed | NothingToSay
 
@@ -44,26 +32,14 @@ class Sender:
     postal_address: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Inputs:
-    """Everything read from the database for a group of digests."""
-
-    readers: dict[int, Reader]
-    news: dict[int, list[News]]
-    told: dict[tuple[int, int], int]
-    blocked: dict[int, set[tuple[int, int]]]
-    spans: dict[int, dict[int, tuple[int, int]]]
-    trials: dict[int, TrialNow]
-
-
 class Composer:
-    """Makes mails; keeps the cards it made, because readers of the same study last told at the same point share one."""
+    """Makes mails, frozen ones as they were first made."""
 
     def __init__(self, *, keys: AddressKeys, links: Links, sender: Sender) -> None:
         self._keys = keys
         self._links = links
         self._sender = sender
-        self._kept: dict[tuple[int, int, int, str], _Telling | None] = {}
+        self._teller = Teller(links=links)
 
     def __call__(self, session: Session, claimed: Sequence[Claimed], now: datetime) -> list[Made]:
         """Compose claimed Deliveries.
@@ -71,7 +47,7 @@ class Composer:
         Raises:
             ConfigurationError: a secret is missing, so that addresses cannot be opened.
         """
-        inputs = self._read_inputs(session, [one for one in claimed if one.kind == "digest"])
+        inputs = self._teller.read_inputs(session, [one for one in claimed if one.kind == "digest"])
         alone = _first_of_each_reader(claimed)
         return [
             self._make(session, one, inputs, now)
@@ -86,34 +62,21 @@ class Composer:
             id=0, kind="digest", subscriber_id=reader_id, request_id=None, message_id=None, dated_at=None,
             language=None, attempts=0, ambiguous=0, token="",
         )  # fmt: skip
-        inputs = self._read_inputs(session, [preview])
-        told, _collapsed = self._told_by(session, preview, inputs)
+        inputs = self._teller.read_inputs(session, [preview])
+        told, _collapsed = self._teller.told_by(session, preview, inputs)
         return self._digest(inputs.readers[reader_id], told, inputs) if told else None
 
-    def _make(self, session: Session, one: Claimed, inputs: _Inputs, now: datetime) -> Made:
+    def _make(self, session: Session, one: Claimed, inputs: Inputs, now: datetime) -> Made:
         if one.kind == "digest":
             return self._make_digest(session, one, inputs, now)
         if one.kind == "preferences":
             return self._make_preferences(session, one, now)
         return self._make_confirmation(session, one, now)
 
-    def _read_inputs(self, session: Session, digests: Sequence[Claimed]) -> _Inputs:
-        readers = {one.subscriber_id for one in digests if one.subscriber_id is not None}
-        frozen = [one.id for one in digests if one.frozen]
-        news = digest_store.list_news(session, subscriber_ids=readers, frozen_ids=frozen)
-        return _Inputs(
-            readers=digest_store.list_readers(session, readers),
-            news=news,
-            told=digest_store.list_told(session, readers),
-            blocked=digest_store.list_blocked(session, readers),
-            spans=digest_store.list_spans(session, frozen),
-            trials=digest_store.list_trials(session, readers),
-        )
-
-    def _make_digest(self, session: Session, one: Claimed, inputs: _Inputs, now: datetime) -> Made:
+    def _make_digest(self, session: Session, one: Claimed, inputs: Inputs, now: datetime) -> Made:
         reader = inputs.readers[one.subscriber_id or 0]
         reader = replace(reader, language=one.language or reader.language)
-        told, collapsed = self._told_by(session, one, inputs)
+        told, collapsed = self._teller.told_by(session, one, inputs)
         if not told:
             return NothingToSay(delivery_id=one.id, reason="nothing to say", match_ids=collapsed)
         digest = self._digest(reader, told, inputs)
@@ -128,67 +91,8 @@ class Composer:
         )
         return self._composed(one, render_digest(digest), envelope, now)
 
-    def _told_by(self, session: Session, one: Claimed, inputs: _Inputs) -> "tuple[list[_Entry], tuple[int, ...]]":
-        """What one digest tells, trial by trial, and the Matches whose net change is nothing.
-
-        A study that cannot be told does not keep the others back: its Matches go on waiting.
-        """
-        entries: list[_Entry] = []
-        collapsed: list[int] = []
-        failure: Exception | None = None
-        for trial_id, items in _by_trial(one, inputs).items():
-            language = one.language or inputs.readers[items[0].subscriber_id].language
-            try:
-                span = _span(trial_id, items, inputs, spans=inputs.spans.get(one.id, {}) if one.frozen else None)
-                told = self._tell(session, span, inputs.trials[trial_id], language=language) if span else None
-            except StoreUnavailable:
-                raise
-            except Exception as error:
-                log.exception("study.untellable", trial=trial_id)
-                failure = error
-                continue
-            if span is None or told is None:
-                collapsed.extend(item.match_id for item in items)
-            else:
-                entries.append(_Entry(span, told, tuple(items)))
-        if failure is not None and not entries:
-            raise failure
-        return entries, tuple(collapsed)
-
-    def _tell(self, session: Session, span: Span, trial: TrialNow, *, language: str) -> "_Telling | None":
-        key = (span.trial_id, span.from_seq, span.to_seq, language)
-        if key in self._kept:
-            return self._kept[key]
-        if len(self._kept) >= KEPT_CARDS:
-            self._kept = {}
-        telling = self._new_telling(session, span, trial, language=language)
-        self._kept[key] = telling
-        return telling
-
-    def _new_telling(self, session: Session, span: Span, trial: TrialNow, *, language: str) -> "_Telling | None":
-        if span.from_seq >= span.to_seq:
-            return None
-        old, new = digest_store.get_states(session, trial_id=span.trial_id, from_seq=span.from_seq, to_seq=span.to_seq)
-        after = facts_of_state(new.body, facts_version=new.facts_version)
-        changes = changes_to(after, old) if old else None
-        if changes is not None and heaviest(changes) <= Weight.HOUSEKEEPING:
-            return None
-        history = History(
-            first_seen=trial.first_seen_at.date(),
-            last_updated=day_of(after.last_update_posted),
-            updates=span.to_seq - 1,
-        )
-        card = build_card(
-            changes=changes,
-            after=after,
-            history=history,
-            page_url=self._links.study(after.nct_id),
-            language=language,
-        )
-        return _Telling(card, day_of(after.data_version) or day_of(after.last_update_posted))
-
-    def _digest(self, reader: Reader, told: "list[_Entry]", inputs: _Inputs) -> Digest:
-        sections: dict[int, list[_Entry]] = {}
+    def _digest(self, reader: Reader, told: list[Entry], inputs: Inputs) -> Digest:
+        sections: dict[int, list[Entry]] = {}
         for entry in told:
             sections.setdefault(entry.asked_by.subscription_id, []).append(entry)
         cards = [entry.telling.card for entry in told]
@@ -207,7 +111,7 @@ class Composer:
             site_name=self._sender.site_name,
         )
 
-    def _section(self, entries: "list[_Entry]") -> Section:
+    def _section(self, entries: list[Entry]) -> Section:
         asked = entries[0].asked_by
         return Section(
             heading=heading_for(asked.condition),
@@ -269,12 +173,6 @@ class Composer:
         )
 
 
-def changes_to(after: TrialFacts, old: PackedState) -> tuple[FieldChange, ...]:
-    """What changed from a stored state to these facts, both read by today's rules."""
-    held = unpack_state(old.body, facts_version=old.facts_version)
-    return changes_between(held, before=ctgov.read_facts(held), after=after)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Envelope:
     """To whom a mail goes and what being sent will mean."""
@@ -288,28 +186,6 @@ class _Envelope:
     spans: tuple[Span, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Telling:
-    """A card, and the day of the registry data it was made from."""
-
-    card: Card
-    as_of: date | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One trial in one digest, with the Matches it tells."""
-
-    span: Span
-    telling: _Telling
-    news: tuple[News, ...]
-
-    @property
-    def asked_by(self) -> News:
-        """What they asked for that brought it: the study itself before a condition it belongs to."""
-        return min(self.news, key=lambda item: (item.condition is not None, item.subscription_id))
-
-
 def _first_of_each_reader(claimed: Sequence[Claimed]) -> set[int]:
     """Two open digests of one reader would tell the same: the first takes all along. Frozen ones are told apart."""
     first: dict[tuple[object, ...], int] = {}
@@ -317,31 +193,3 @@ def _first_of_each_reader(claimed: Sequence[Claimed]) -> set[int]:
         own = one.kind != "digest" or one.frozen
         first.setdefault((one.id,) if own else ("reader", one.subscriber_id), one.id)
     return set(first.values())
-
-
-def _by_trial(one: Claimed, inputs: _Inputs) -> dict[int, list[News]]:
-    """What this Delivery may tell: a frozen one what it carries, another what is free and not in doubt elsewhere."""
-    doubtful = {
-        trial_id for trial_id, delivery_id in inputs.blocked.get(one.subscriber_id or 0, ()) if delivery_id != one.id
-    }
-    found: dict[int, list[News]] = {}
-    for item in inputs.news.get(one.subscriber_id or 0, []):
-        mine = item.delivery_id == one.id if one.frozen else item.delivery_id is None and item.trial_id not in doubtful
-        if mine:
-            found.setdefault(item.trial_id, []).append(item)
-    return found
-
-
-def _span(
-    trial_id: int, items: Sequence[News], inputs: _Inputs, *, spans: dict[int, tuple[int, int]] | None
-) -> Span | None:
-    """From where they were last told, else from just before the first news, to now.
-
-    A frozen mail has the ``spans`` it was first made with; a trial without one came to nothing then.
-    """
-    if spans is not None:
-        from_seq, to_seq = spans.get(trial_id, (0, 0))
-        return Span(trial_id=trial_id, from_seq=from_seq, to_seq=to_seq) if trial_id in spans else None
-    first = min(item.seq for item in items) - 1
-    told = inputs.told.get((items[0].subscriber_id, trial_id), first)
-    return Span(trial_id=trial_id, from_seq=told, to_seq=inputs.trials[trial_id].seq)

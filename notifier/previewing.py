@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from notifier.composing import changes_to
 from notifier.domain.cards import History, build_card
 from notifier.domain.digests import Digest, Section
 from notifier.domain.reasons import cadence_in_words, heading_for, reason_for
@@ -18,6 +17,7 @@ from notifier.registries.states import facts_of_state
 from notifier.rounds import make_composer
 from notifier.store import digest_store, subscriber_store, trial_lookup
 from notifier.store.addresses import Address
+from notifier.telling import changes_to
 
 
 def preview_sample() -> RenderedMail:

@@ -1,0 +1,113 @@
+"""What goes out: matches, how far readers were told, deliveries, and who must not be mailed."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from notifier.store.table_base import NEVER_AGAIN, Base, Id, only
+
+
+class Match(Base):
+    """This Change concerns this Subscription; ends as delivered, collapsed, dropped or ended."""
+
+    __tablename__ = "matches"
+    __table_args__ = (
+        UniqueConstraint("change_id", "subscription_id"),
+        Index(
+            "ix_matches_waiting", "subscriber_id",
+            **only("ended_at IS NULL"),
+        ),
+        Index("ix_matches_delivery_id", "delivery_id"),
+        Index("ix_matches_subscription_id", "subscription_id"),
+        Index(
+            "ix_matches_waiting_of_trial", "trial_id",
+            **only("ended_at IS NULL"),
+        ),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    change_id: Mapped[int] = mapped_column(Id, ForeignKey("changes.id"))
+    subscription_id: Mapped[int] = mapped_column(Id, ForeignKey("subscriptions.id"))
+    subscriber_id: Mapped[int] = mapped_column(Id, ForeignKey("subscribers.id"))
+    trial_id: Mapped[int] = mapped_column(Id, ForeignKey("trials.id"))
+    seq: Mapped[int]
+    created_at: Mapped[datetime]
+    delivery_id: Mapped[int | None] = mapped_column(Id, ForeignKey("deliveries.id"))
+    """The Delivery that carries it, from the moment its content is frozen."""
+    ended_at: Mapped[datetime | None]
+    ended_as: Mapped[str | None] = mapped_column(String(12))
+
+
+class Told(Base):
+    """How far a subscriber has been told about a trial; moves when a Delivery is sent, or for a silent load."""
+
+    __tablename__ = "told"
+
+    subscriber_id: Mapped[int] = mapped_column(Id, ForeignKey("subscribers.id"), primary_key=True)
+    trial_id: Mapped[int] = mapped_column(Id, ForeignKey("trials.id"), primary_key=True, index=True)
+    seq: Mapped[int]
+
+
+class Delivery(Base):
+    """One mail's trip to one mailbox: waiting, leased, in_data, sent; or deferred, failed, cancelled, unknown."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        Index(
+            "ix_deliveries_due", "lane", "not_before",
+            **only("state IN ('waiting', 'deferred')"),
+        ),
+        Index(
+            "ix_deliveries_leased", "leased_until",
+            **only("state IN ('leased', 'in_data')"),
+        ),
+        Index("ix_deliveries_subscriber_id", "subscriber_id"),
+        Index("ix_deliveries_request_id", "request_id"),
+        NEVER_AGAIN,
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    dedupe_key: Mapped[str] = mapped_column(String(120), unique=True)
+    subscriber_id: Mapped[int | None] = mapped_column(Id, ForeignKey("subscribers.id"))
+    request_id: Mapped[int | None] = mapped_column(Id, ForeignKey("pending_requests.id"))
+    lane: Mapped[int]
+    """0 for mails somebody is waiting for, 1 for digests."""
+    state: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str | None] = mapped_column(String(200))
+    not_before: Mapped[datetime]
+    created_at: Mapped[datetime]
+    lease_token: Mapped[str | None] = mapped_column(String(36))
+    leased_until: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    ambiguous: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    """How often a worker died between the commit of in_data and the mark: each may be an extra copy."""
+    message_id: Mapped[str | None] = mapped_column(String(200))
+    language: Mapped[str | None] = mapped_column(String(16))
+    dated_at: Mapped[datetime | None]
+    """The Date of the message, frozen with its content when in_data is first committed."""
+    in_data_at: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    reply: Mapped[str | None] = mapped_column(String(200))
+
+
+class DeliverySpan(Base):
+    """What a frozen Delivery tells of one trial: the net change from one seq to another."""
+
+    __tablename__ = "delivery_spans"
+
+    delivery_id: Mapped[int] = mapped_column(Id, ForeignKey("deliveries.id"), primary_key=True)
+    trial_id: Mapped[int] = mapped_column(Id, ForeignKey("trials.id"), primary_key=True)
+    from_seq: Mapped[int]
+    to_seq: Mapped[int]
+
+
+class Suppression(Base):
+    """An address that must not be mailed, as a keyed hash that outlives erasure."""
+
+    __tablename__ = "suppressions"
+
+    address_index: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    reason: Mapped[str] = mapped_column(String(32))
+    created_at: Mapped[datetime]

@@ -1,0 +1,104 @@
+"""Who asked for what: schedules, subscribers, subscriptions, and requests not confirmed yet."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from notifier.store.table_base import NEVER_AGAIN, Base, Id, only
+
+
+class Schedule(Base):
+    """A cadence in a time zone, shared by many subscribers; it alone knows when it is next due."""
+
+    __tablename__ = "schedules"
+    __table_args__ = (UniqueConstraint("cadence", "hour", "weekday", "time_zone"), Index(None, "next_due_at"))
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    cadence: Mapped[str] = mapped_column(String(8))
+    hour: Mapped[int]
+    weekday: Mapped[int]
+    time_zone: Mapped[str] = mapped_column(String(64))
+    next_due_at: Mapped[datetime]
+
+
+class Subscriber(Base):
+    """A mailbox whose owner confirmed. ``revision`` rises whenever what they want changes."""
+
+    __tablename__ = "subscribers"
+    __table_args__ = NEVER_AGAIN
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    address_index: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    address_sealed: Mapped[bytes]
+    language: Mapped[str] = mapped_column(String(16))
+    schedule_id: Mapped[int] = mapped_column(Id, ForeignKey("schedules.id"), index=True)
+    revision: Mapped[int]
+    created_at: Mapped[datetime]
+
+
+class Subscription(Base):
+    """A subscriber wants one trial or one condition; ``wants`` is everything, or openings only."""
+
+    __tablename__ = "subscriptions"
+    __table_args__ = (
+        CheckConstraint("(trial_id IS NULL) <> (condition_id IS NULL)", name="one_target"),
+        Index(
+            "uq_subscriptions_open_trial", "subscriber_id", "trial_id", unique=True,
+            **only("ended_at IS NULL AND trial_id IS NOT NULL"),
+        ),
+        Index(
+            "uq_subscriptions_open_condition", "subscriber_id", "condition_id", unique=True,
+            **only("ended_at IS NULL AND condition_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_subscriptions_trial", "trial_id",
+            **only("ended_at IS NULL"),
+        ),
+        Index(
+            "ix_subscriptions_condition", "condition_id",
+            **only("ended_at IS NULL"),
+        ),
+        NEVER_AGAIN,
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    subscriber_id: Mapped[int] = mapped_column(Id, ForeignKey("subscribers.id"))
+    trial_id: Mapped[int | None] = mapped_column(Id, ForeignKey("trials.id"))
+    condition_id: Mapped[int | None] = mapped_column(Id, ForeignKey("conditions.id"))
+    wants: Mapped[str] = mapped_column(String(12))
+    news_since: Mapped[str] = mapped_column(String(10))
+    """A study registered before this day is not new to them merely because it reaches us later."""
+    consent_site: Mapped[str] = mapped_column(String(64))
+    consent_how: Mapped[str] = mapped_column(String(16))
+    confirmed_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    ended_reason: Mapped[str | None] = mapped_column(String(32))
+
+
+class PendingRequest(Base):
+    """What somebody asked for at the form, until the mailbox's owner confirms or it expires; changes nobody."""
+
+    __tablename__ = "pending_requests"
+    __table_args__ = (Index(None, "address_index"), Index(None, "expires_at"), NEVER_AGAIN)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    address_index: Mapped[bytes]
+    address_sealed: Mapped[bytes]
+    language: Mapped[str] = mapped_column(String(16))
+    trial_id: Mapped[int | None] = mapped_column(Id, ForeignKey("trials.id"))
+    condition_id: Mapped[int | None] = mapped_column(Id, ForeignKey("conditions.id"))
+    condition_text: Mapped[str | None]
+    """A condition by a name that nothing held bears yet, followed as these words once confirmed."""
+    wants: Mapped[str] = mapped_column(String(12))
+    cadence: Mapped[str] = mapped_column(String(8))
+    hour: Mapped[int]
+    weekday: Mapped[int]
+    time_zone: Mapped[str] = mapped_column(String(64))
+    site: Mapped[str] = mapped_column(String(64))
+    how: Mapped[str] = mapped_column(String(16))
+    mails: Mapped[int]
+    """How many confirmation mails this request has caused."""
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]

@@ -1,0 +1,135 @@
+"""What is known of studies: trials, their states, changes and conditions."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from notifier.store.table_base import Base, Id, only
+
+
+class Installation(Base):
+    """One row that tells whether the keys given are the keys this database was made with."""
+
+    __tablename__ = "installation"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    index_key_check: Mapped[bytes]
+    created_at: Mapped[datetime]
+
+
+class Trial(Base):
+    """A registered study as it is now; ``revision`` rises with each write and is what compare-and-swap compares."""
+
+    __tablename__ = "trials"
+    __table_args__ = (
+        UniqueConstraint("registry", "number"),
+        Index(None, "facts_version"),
+        Index(None, "last_change_at"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    source: Mapped[str] = mapped_column("registry", String(16))
+    number: Mapped[str] = mapped_column(String(32))
+    revision: Mapped[int]
+    seq: Mapped[int]
+    """The number of its newest Change; the first appearance is 1."""
+    state_id: Mapped[int | None] = mapped_column(Id)
+    facts_version: Mapped[int]
+    source_fingerprint: Mapped[bytes]
+    """Keyed hash of the record as it came, so that an unchanged one costs little more than reading it."""
+    title: Mapped[str]
+    status: Mapped[str | None] = mapped_column(String(64))
+    first_posted: Mapped[str | None] = mapped_column(String(10))
+    last_update_posted: Mapped[str | None] = mapped_column(String(10))
+    data_version: Mapped[str | None] = mapped_column(String(10))
+    first_seen_at: Mapped[datetime]
+    last_change_at: Mapped[datetime]
+
+
+class TrialAlias(Base):
+    """Another number that leads to a trial."""
+
+    __tablename__ = "trial_aliases"
+
+    source: Mapped[str] = mapped_column("registry", String(16), primary_key=True)
+    number: Mapped[str] = mapped_column(String(32), primary_key=True)
+    trial_id: Mapped[int] = mapped_column(Id, ForeignKey("trials.id"), index=True)
+
+
+class TrialState(Base):
+    """What a registry said of a trial at one point, cleaned, masked, compressed; facts are read from it."""
+
+    __tablename__ = "trial_states"
+    __table_args__ = (UniqueConstraint("trial_id", "digest"),)
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    trial_id: Mapped[int] = mapped_column(Id, ForeignKey("trials.id"))
+    digest: Mapped[bytes]
+    facts_version: Mapped[int]
+    body: Mapped[bytes]
+
+
+class Change(Base):
+    """One observed difference between two states of one trial, or its first appearance; never altered."""
+
+    __tablename__ = "changes"
+    __table_args__ = (
+        UniqueConstraint("trial_id", "seq"),
+        Index(
+            "ix_changes_unmatched",
+            "id",
+            **only("matched_at IS NULL"),
+        ),
+        Index(None, "observed_at"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    trial_id: Mapped[int] = mapped_column(Id, ForeignKey("trials.id"))
+    seq: Mapped[int]
+    from_state_id: Mapped[int | None] = mapped_column(Id, ForeignKey("trial_states.id"), index=True)
+    to_state_id: Mapped[int] = mapped_column(Id, ForeignKey("trial_states.id"), index=True)
+    fields: Mapped[bytes]
+    weight: Mapped[int]
+    opens: Mapped[bool]
+    """People can join since this Change, or a site opened in it."""
+    first_posted: Mapped[str] = mapped_column(String(10))
+    """When the study was registered, or first observed where the registry does not say; decides whether it is new."""
+    baseline: Mapped[bool]
+    """Part of a first load, which makes no news."""
+    posted: Mapped[str | None] = mapped_column(String(10))
+    observed_at: Mapped[datetime]
+    matched_at: Mapped[datetime | None]
+
+
+class Condition(Base):
+    """A disease as a concept, compared by its normalised key."""
+
+    __tablename__ = "conditions"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    key: Mapped[str] = mapped_column(Text, unique=True)
+    name: Mapped[str]
+    mesh_id: Mapped[str | None] = mapped_column(String(12), index=True)
+    trial_count: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+
+
+class TrialCondition(Base):
+    """That a trial concerns a condition: listed by the registrant, derived by the registry, or broader than those.
+
+    It held from Change ``since_seq`` up to, not including, ``until_seq``; a removed condition still matches the
+    Change that removed it.
+    """
+
+    __tablename__ = "trial_conditions"
+    __table_args__ = (
+        UniqueConstraint("trial_id", "condition_id", "since_seq"),
+        Index(None, "condition_id", "trial_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    trial_id: Mapped[int] = mapped_column(Id, ForeignKey("trials.id"))
+    condition_id: Mapped[int] = mapped_column(Id, ForeignKey("conditions.id"))
+    how: Mapped[str] = mapped_column(String(8))
+    since_seq: Mapped[int]
+    until_seq: Mapped[int | None]
