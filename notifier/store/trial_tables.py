@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifier.store.table_base import Base, Id, only
@@ -45,6 +45,9 @@ class Trial(Base):
     data_version: Mapped[str | None] = mapped_column(String(10))
     first_seen_at: Mapped[datetime]
     last_change_at: Mapped[datetime]
+    listing: Mapped[str | None] = mapped_column(String(12))
+    """How it left the registry: ``gone``, ``withheld`` or ``merged``; None while the registry lists it."""
+    merged_into_id: Mapped[int | None] = mapped_column(Id)
 
 
 class TrialAlias(Base):
@@ -82,6 +85,7 @@ class Change(Base):
             **only("matched_at IS NULL"),
         ),
         Index(None, "observed_at"),
+        Index("ix_changes_held_id", "held_id", **only("held_id IS NOT NULL")),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -93,6 +97,8 @@ class Change(Base):
     weight: Mapped[int]
     opens: Mapped[bool]
     """People can join since this Change, or a site opened in it."""
+    closes: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    """Since this Change people can no longer join who could before."""
     first_posted: Mapped[str] = mapped_column(String(10))
     """When the study was registered, or first observed where the registry does not say; decides whether it is new."""
     baseline: Mapped[bool]
@@ -100,6 +106,36 @@ class Change(Base):
     posted: Mapped[str | None] = mapped_column(String(10))
     observed_at: Mapped[datetime]
     matched_at: Mapped[datetime | None]
+    held_id: Mapped[int | None] = mapped_column(Id)
+    """The breaker that keeps it from being mailed: everything a reader would see in it is the same in many studies."""
+
+
+class HeldChange(Base):
+    """One same difference seen in many studies within days, which is not mailed until the operator decides."""
+
+    __tablename__ = "held_changes"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    signature: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    field: Mapped[str] = mapped_column(String(40))
+    before: Mapped[str]
+    after: Mapped[str]
+    state: Mapped[str] = mapped_column(String(8))
+    """``held``, ``released`` or ``dropped``."""
+    tripped_at: Mapped[datetime]
+    decided_at: Mapped[datetime | None]
+
+
+class ChangeSignature(Base):
+    """What difference a Change shares with others, so that the breaker can count the studies it comes in."""
+
+    __tablename__ = "change_signatures"
+    __table_args__ = (Index(None, "signature", "observed_at"), Index(None, "observed_at"))
+
+    change_id: Mapped[int] = mapped_column(Id, ForeignKey("changes.id"), primary_key=True)
+    signature: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    trial_id: Mapped[int] = mapped_column(Id, ForeignKey("trials.id"))
+    observed_at: Mapped[datetime]
 
 
 class Condition(Base):
