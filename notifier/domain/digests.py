@@ -4,6 +4,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a text; ``marked`` where it differs from the other side."""
+
+    text: str
+    marked: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeLine:
     """One change in words.
@@ -11,6 +19,7 @@ class ChangeLine:
     ``tone`` chooses colour and badge: stop, open, closed, site, results, join, plan, info.
     ``badge`` is the same in words ("Stopped early"), ``label`` names the fact ("Recruitment"). ``before`` and ``after``
     are ready to read; None on one side means added or removed. ``note`` is one more sentence, such as the reason given.
+    ``before_marks`` and ``after_marks`` are these texts in pieces, what differs marked; empty where marks do not help.
     """
 
     tone: str
@@ -19,6 +28,8 @@ class ChangeLine:
     before: str | None = None
     after: str | None = None
     note: str | None = None
+    before_marks: tuple[Piece, ...] = ()
+    after_marks: tuple[Piece, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +56,7 @@ class Card:
     ``kind`` is "changed" or "new"; ``headline`` says in a sentence what happened ("This study was stopped early").
     ``more`` counts changes left out of ``lines``; ``where`` are site lines such as "Beijing, China: Recruiting".
     ``history`` reads like "First seen 3 March 2026 · Updated 2 times · Last updated 4 May 2026".
+    ``closing`` is said where this is the last news of the study ("It is over"), None otherwise.
     """
 
     nct_id: str
@@ -62,6 +74,7 @@ class Card:
     history: str
     page_url: str
     record_url: str
+    closing: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
