@@ -13,7 +13,8 @@ _TABLE = tomllib.loads((files("notifier.domain") / "data" / "changes.toml").read
 class Field:
     """One kind of change: our name, the registry's path, the weight, and its place in the table.
 
-    ``fact`` is the attribute of the facts it is read from, ``known_by`` what tells members of a list apart.
+    ``fact`` is the attribute of the facts it is read from, ``known_by`` what tells members of a list apart;
+    ``shared``: one same change of it in many studies is no news of any of them.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Field:
     rank: int
     fact: str
     known_by: tuple[str, ...] = ()
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,7 @@ def _fields(group: str, rank: int) -> tuple[Field, ...]:
             rank=rank + number,
             fact=row.get("fact", row["field"]),
             known_by=tuple(row.get("known_by", ())),
+            shared=row.get("shared", False),
         )
         for number, row in enumerate(_TABLE[group])
     )
@@ -54,6 +57,9 @@ PLANNED = _fields("planned", 300)
 SETS = _fields("sets", 400)
 FIELDS = {field.name: field for field in (*OTHERS.values(), *FACTS, *MEMBERS, *PLANNED, *SETS)}
 """Every kind of change there is, by name."""
+
+SHARED = frozenset(field.name for field in FIELDS.values() if field.shared)
+"""Fields in which one same change in many studies is the registry's doing, such as a country renamed."""
 
 TRANSITIONS = tuple(
     Transition(before=frozenset(row.get("from", ())), after=frozenset(row.get("to", ())), weight=Weight[row["weight"]])

@@ -23,6 +23,10 @@ class Weight(IntEnum):
     SAFETY_STOP = 90
 
 
+IMPORTANT = Weight.ELIGIBILITY
+"""From here up, somebody hears of it who wants only what is important: stops, recruiting, sites, results, who may join."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldChange:
     """One fact that changed.

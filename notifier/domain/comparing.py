@@ -51,6 +51,11 @@ def opens(changes: Iterable[FieldChange]) -> bool:
     return any(_is_opening(change) for change in changes)
 
 
+def closes(changes: Iterable[FieldChange]) -> bool:
+    """Whether people who could join before these changes no longer can: the study closed, or is not listed any more."""
+    return any(_is_closing(change) for change in changes)
+
+
 def status_weight(before: str | None, after: str | None) -> Weight:
     """What a move of the whole study from one status to another weighs."""
     for transition in TRANSITIONS:
@@ -70,6 +75,12 @@ def _is_opening(change: FieldChange) -> bool:
     if change.field not in {"status", "site_status"}:
         return False
     return change.after in OPEN_STATUSES and change.before not in OPEN_STATUSES
+
+
+def _is_closing(change: FieldChange) -> bool:
+    if change.field == "listing":
+        return change.before is None
+    return change.field == "status" and change.before in OPEN_STATUSES and change.after not in OPEN_STATUSES
 
 
 def _change(row: Field, before: Value, after: Value, *, key: str = "") -> FieldChange:

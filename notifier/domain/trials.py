@@ -78,7 +78,8 @@ class Site:
 class TrialFacts:
     """Everything we follow about one study; None or empty where the registry says nothing.
 
-    Enumerations are the registry's own words, kept as text because new ones appear without notice.
+    Enumerations are the registry's own words, kept as text because new ones appear without notice. ``listing`` is None
+    while the registry shows the study, else ``GONE``, ``WITHHELD`` or ``MERGED:`` and the number it went into.
     """
 
     nct_id: str
@@ -128,6 +129,7 @@ class TrialFacts:
     contacts: tuple[Contact, ...] = ()
     contacts_fingerprint: str | None = None
     has_results: bool = False
+    listing: str | None = None
     data_version: str | None = None
 
     @property
@@ -151,3 +153,16 @@ OPEN_STATUSES = frozenset({"RECRUITING", "ENROLLING_BY_INVITATION", "AVAILABLE"}
 
 STOPPED_STATUSES = frozenset({"TERMINATED", "SUSPENDED", "WITHDRAWN"})
 """Statuses that mean a study was stopped early, halted, or never began."""
+
+OVER_STATUSES = frozenset({"COMPLETED", "TERMINATED", "WITHDRAWN", "NO_LONGER_AVAILABLE", "APPROVED_FOR_MARKETING"})
+"""Statuses after which a study is not expected to go on."""
+
+
+def is_over(facts: TrialFacts) -> bool:
+    """Whether the study is over: it ended, its results are there, or the registry lists it no longer."""
+    return facts.status in OVER_STATUSES or facts.has_results or is_delisted(facts.listing)
+
+
+def is_delisted(listing: str | None) -> bool:
+    """Whether the study is gone for good, or goes on under another number; one withheld may come back."""
+    return listing is not None and (listing == "GONE" or listing.startswith("MERGED"))

@@ -10,8 +10,11 @@ from notifier.registries.record_shapes import Json, list_in
 
 _KEYS = {"kind": "type", "time_frame": "timeFrame", "interventions": "interventionNames", "other_names": "otherNames"}
 """What the registry calls the parts of a list's member, where we call them otherwise."""
-_SAID_BY = {"why_stopped": "protocolSection.statusModule.overallStatus"}
-"""What the registry leaves out where it does not apply: a status without a reason says that there is none."""
+_SAID_BY = {
+    "why_stopped": "protocolSection.statusModule.overallStatus",
+    "listing": "protocolSection.identificationModule.nctId",
+}
+"""What is left out where it does not apply: a status without a reason says that there is none."""
 
 
 def changes_between(held_record: Json, before: TrialFacts, after: TrialFacts) -> tuple[FieldChange, ...]:
