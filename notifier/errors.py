@@ -5,6 +5,7 @@ NotifierError
 ├── InvalidRecord           a registry record that cannot be read; says where and why
 ├── InvalidRequest          what a person or program asked for cannot be done as asked
 │   ├── InvalidAddress      not an e-mail address that mail can be sent to
+│   ├── UnknownLanguage     a language that we have no words for
 │   ├── UnknownTrial        no study with this number is held
 │   └── UnknownCondition    no condition is known by this name; carries suggestions
 ├── InvalidToken            a link that was altered, has expired or serves another purpose
@@ -46,6 +47,12 @@ class InvalidAddress(InvalidRequest):
     """Not an e-mail address that mail can be sent to."""
 
     field = "email"
+
+
+class UnknownLanguage(InvalidRequest):
+    """A language that we have no words for."""
+
+    field = "language"
 
 
 class UnknownTrial(InvalidRequest):

@@ -1,0 +1,33 @@
+"""The catalogs of ``notifier/locales``: what templates and messages say in each language but English.
+
+English is what stands in the templates and in the code itself; see docs/decisions/0012-languages.md.
+"""
+
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+LOCALES = Path(__file__).resolve().parents[1] / "locales"
+
+
+@cache
+def catalog_of(language: str) -> NullTranslations:
+    """The translations into a language; English, or a language without a catalog, leaves every text as it is."""
+    file = LOCALES / f"{language}.po"
+    if not file.is_file():
+        return NullTranslations()
+    with file.open("rb") as stream:
+        catalog = read_po(stream, locale=language, ignore_obsolete=True, abort_invalid=True)
+    compiled = BytesIO()
+    write_mo(compiled, catalog)
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def translated(text: str, language: str) -> str:
+    """A text of the catalogs in a language; one that they do not have stays as it is."""
+    return catalog_of(language).gettext(text) if text else ""
