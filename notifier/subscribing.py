@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from notifier.domain.masking import mask_text
 from notifier.domain.schedules import Cadence
-from notifier.domain.wishes import EVERYTHING, Consent, Wish, check_wish
+from notifier.domain.wishes import Consent, Wish, check_wish
 from notifier.errors import InvalidRequest, InvalidToken, UnknownCondition, UnknownTrial
 from notifier.store import condition_store, subscriber_store, trial_lookup
 from notifier.store.addresses import Address, AddressKeys
@@ -40,6 +40,7 @@ class RequestView:
     trial_title: str | None
     condition: str | None
     wants: str
+    trial_wants: str
     cadence: Cadence
     already_confirmed: bool
     ended: bool
@@ -91,6 +92,7 @@ def view_request(session: Session, request_id: int, *, now: datetime) -> Request
         trial_title=trial.title if trial else None,
         condition=condition.name if condition else request.condition_text,
         wants=request.wants,
+        trial_wants=request.trial_wants,
         cadence=_cadence_of(request),
         already_confirmed=request.confirmed_at is not None,
         ended=request.confirmed_at is not None and not _is_followed(session, request),
@@ -119,7 +121,8 @@ def confirm_request(session: Session, request_id: int, *, now: datetime) -> int:
     )
     target = Target(trial_id=request.trial_id, condition_id=request.condition_id, condition_text=request.condition_text)
     consent = _consent(site=request.site, how=request.how, now=now)
-    _subscribe(session, subscriber, target=target, wants=request.wants, consent=consent)
+    wants = (request.trial_wants, request.wants)
+    _subscribe(session, subscriber, target=target, wants=wants, consent=consent)
     return subscriber.id
 
 
@@ -138,7 +141,8 @@ def subscribe_directly(
     subscriber = _subscriber_for(
         session, index=index, sealed=keys.seal(address), language=wish.language, cadence=wish.cadence, now=now
     )
-    _subscribe(session, subscriber, target=target, wants=wish.wants, consent=_consent(site=wish.site, how=how, now=now))
+    consent = _consent(site=wish.site, how=how, now=now)
+    _subscribe(session, subscriber, target=target, wants=(wish.of_trial, wish.of_condition), consent=consent)
     return subscriber.id
 
 
@@ -236,7 +240,8 @@ def _new_request(
         trial_id=target.trial_id,
         condition_id=target.condition_id,
         condition_text=target.condition_text,
-        wants=wish.wants,
+        wants=wish.of_condition,
+        trial_wants=wish.of_trial,
         cadence=wish.cadence.cadence,
         hour=wish.cadence.hour,
         weekday=wish.cadence.weekday,
@@ -250,7 +255,7 @@ def _new_request(
 
 
 def _take_over(request: PendingRequest, wish: Wish) -> None:
-    request.wants, request.language = wish.wants, wish.language
+    request.wants, request.trial_wants, request.language = wish.of_condition, wish.of_trial, wish.language
     request.cadence, request.hour = wish.cadence.cadence, wish.cadence.hour
     request.weekday, request.time_zone = wish.cadence.weekday, wish.cadence.time_zone
 
@@ -309,18 +314,22 @@ def _subscriber_for(
     return subscriber
 
 
-def _subscribe(session: Session, subscriber: Subscriber, *, target: Target, wants: str, consent: Consent) -> None:
+def _subscribe(
+    session: Session, subscriber: Subscriber, *, target: Target, wants: tuple[str, str], consent: Consent
+) -> None:
+    """Open what leads to a target; ``wants`` are what they want of the study and of the condition."""
     subscriber.revision += 1
+    of_trial, of_condition = wants
     if target.trial_id is not None:
         subscriber_store.add_subscription(
-            session, subscriber_id=subscriber.id, trial_id=target.trial_id, wants=EVERYTHING, consent=consent
+            session, subscriber_id=subscriber.id, trial_id=target.trial_id, wants=of_trial, consent=consent
         )
     condition_id = target.condition_id
     if target.condition_text:
         condition_id = condition_store.get_or_make_condition(session, target.condition_text).id
     if condition_id is not None:
         subscriber_store.add_subscription(
-            session, subscriber_id=subscriber.id, condition_id=condition_id, wants=wants, consent=consent
+            session, subscriber_id=subscriber.id, condition_id=condition_id, wants=of_condition, consent=consent
         )
 
 

@@ -7,25 +7,39 @@ from notifier.domain.schedules import Cadence
 from notifier.errors import InvalidRequest
 
 EVERYTHING = "everything"
+IMPORTANT = "important"
 OPENINGS = "openings"
+CHOICES = (OPENINGS, IMPORTANT, EVERYTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """One filled-in form.
 
-    ``trial`` is a registry number, ``condition`` a name as somebody wrote it. ``wants`` is for the condition: openings
-    (new studies, and studies in which people can join now) or everything that changes in its studies as well.
+    ``trial`` is a registry number, ``condition`` a name as somebody wrote it. ``wants`` is which news of them: openings
+    (of a condition: new studies, and studies in which people can join now), what is important, or everything.
+    ``trial_wants`` is for the study where that differs.
     ``accept_unknown``: follow the words even if nothing held bears this name yet.
     """
 
     trial: str | None = None
     condition: str | None = None
-    wants: str = OPENINGS
+    wants: str | None = None
+    trial_wants: str | None = None
     cadence: Cadence = field(default_factory=Cadence)
     language: str = "en"
     site: str = ""
     accept_unknown: bool = False
+
+    @property
+    def of_condition(self) -> str:
+        """Which news of the condition: openings, unless they say otherwise."""
+        return self.wants or OPENINGS
+
+    @property
+    def of_trial(self) -> str:
+        """Which news of the study: everything, unless they say otherwise; openings are not for a single study."""
+        return self.trial_wants or (IMPORTANT if self.wants == IMPORTANT else EVERYTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +56,11 @@ def check_wish(wish: Wish) -> None:
     """Refuse a wish for nothing, or for something there is no word for.
 
     Raises:
-        InvalidRequest: neither a study nor a condition, or unknown ``wants``.
+        InvalidRequest: neither a study nor a condition, unknown ``wants``, or openings of one study.
     """
     if not wish.trial and not wish.condition:
         raise InvalidRequest("Choose a study, a condition, or both.")
-    if wish.wants not in (EVERYTHING, OPENINGS):
-        raise InvalidRequest("What you want to hear must be one of: openings, everything.")
+    if wish.wants not in (None, *CHOICES) or wish.trial_wants not in (None, IMPORTANT, EVERYTHING):
+        raise InvalidRequest("What you want to hear must be one of: openings, important, everything.")
+    if wish.wants == OPENINGS and not wish.condition:
+        raise InvalidRequest("For one study, what you want to hear must be one of: important, everything.")

@@ -19,7 +19,7 @@ class Match(Base):
             **only("ended_at IS NULL"),
         ),
         Index("ix_matches_delivery_id", "delivery_id"),
-        Index("ix_matches_subscription_id", "subscription_id"),
+        Index("ix_matches_subscription_id_trial_id", "subscription_id", "trial_id"),
         Index(
             "ix_matches_waiting_of_trial", "trial_id",
             **only("ended_at IS NULL"),

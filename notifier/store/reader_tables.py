@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifier.store.table_base import NEVER_AGAIN, Base, Id, only
@@ -38,7 +38,7 @@ class Subscriber(Base):
 
 
 class Subscription(Base):
-    """A subscriber wants one trial or one condition; ``wants`` is everything, or openings only."""
+    """A subscriber wants one trial or one condition; ``wants`` is everything, important or openings."""
 
     __tablename__ = "subscriptions"
     __table_args__ = (
@@ -91,6 +91,9 @@ class PendingRequest(Base):
     condition_text: Mapped[str | None]
     """A condition by a name that nothing held bears yet, followed as these words once confirmed."""
     wants: Mapped[str] = mapped_column(String(12))
+    """Of the condition."""
+    trial_wants: Mapped[str] = mapped_column(String(12), server_default=text("'everything'"))
+    """Of the study."""
     cadence: Mapped[str] = mapped_column(String(8))
     hour: Mapped[int]
     weekday: Mapped[int]

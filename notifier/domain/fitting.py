@@ -1,0 +1,132 @@
+"""Decides for whom the net change of a study is news, by what they asked for, and when a card says it is the last."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from notifier.domain import comparing
+from notifier.domain.changes import IMPORTANT, FieldChange, Weight, heaviest
+from notifier.domain.trials import OPEN_STATUSES, OVER_STATUSES, TrialFacts, is_delisted, is_over
+from notifier.domain.vocabulary import language_of
+from notifier.domain.wishes import EVERYTHING, OPENINGS
+
+JOINABLE_STATUSES = OPEN_STATUSES | {"NOT_YET_RECRUITING"}
+"""Statuses in which people can join, or soon can."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Net:
+    """What became of a study between two points, as far as it decides who hears of it.
+
+    ``is_new``: it was not held before. ``ending``: why it is over now, as a closing sentence is named, None while it is
+    not. ``relisted_only``: nothing but that it left the registry, or came back.
+    """
+
+    is_new: bool
+    weight: Weight
+    opens: bool
+    closes: bool
+    has_first_results: bool
+    is_joinable: bool
+    was_over: bool
+    ending: str | None
+    is_delisted: bool
+    relisted_only: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One subscription, as seen from one study.
+
+    ``condition`` is the name of what is followed, None for the study itself. ``concerned_before`` and
+    ``concerned_after`` say whether the study was about that condition at both ends of the net change; ``was_told``,
+    whether the reader knows how the study stood before.
+    """
+
+    wants: str
+    condition: str | None
+    concerned_before: bool = True
+    concerned_after: bool = True
+    was_told: bool
+
+
+def net_of(changes: tuple[FieldChange, ...] | None, *, before: TrialFacts | None, after: TrialFacts) -> Net:
+    """What became of a study by these changes; None for both of a study that was not held before."""
+    told = changes or ()
+    return Net(
+        is_new=changes is None,
+        weight=heaviest(told),
+        opens=comparing.opens(told),
+        closes=closes(told),
+        has_first_results=any(change.field == "has_results" and change.after is True for change in told),
+        is_joinable=after.status in JOINABLE_STATUSES and after.listing is None,
+        was_over=before is not None and is_over(before),
+        ending=_ending_of(after),
+        is_delisted=is_delisted(after.listing),
+        relisted_only=bool(told) and all(change.field == "listing" for change in told),
+    )
+
+
+def closes(changes: Iterable[FieldChange]) -> bool:
+    """Whether people who could join before these changes, or soon could have, no longer can."""
+    changes = tuple(changes)
+    return comparing.closes(changes) or any(
+        change.field == "status" and change.before in JOINABLE_STATUSES and change.after not in JOINABLE_STATUSES
+        for change in changes
+    )
+
+
+def passes(net: Net, asked: Asked) -> bool:
+    """Whether a net change that a reader would see is news for a subscription.
+
+    A study followed for itself is told for as long as it is followed. One that came with a condition is told while it
+    is about that condition, once when it no longer is, and after it is over only if results come or people can join.
+    """
+    if asked.condition is None:
+        return net.is_new or asked.wants == EVERYTHING or net.weight >= IMPORTANT
+    if _is_past(net, asked):
+        return False
+    if asked.wants == EVERYTHING or (asked.was_told and not asked.concerned_after):
+        return True
+    begins = net.is_new or not asked.concerned_before
+    if asked.wants == OPENINGS:
+        return net.opens or (begins and net.is_joinable) or (asked.was_told and net.closes)
+    return net.weight >= IMPORTANT or (begins and net.is_joinable)
+
+
+def _is_past(net: Net, asked: Asked) -> bool:
+    """Whether all there was to say of a study to who follows its condition was said, or is none of their business."""
+    if not (asked.concerned_before or asked.concerned_after):
+        return True
+    if not asked.was_told:
+        return net.is_delisted or net.relisted_only
+    return net.was_over and net.ending is not None and not (net.opens or net.has_first_results)
+
+
+def closing_words(net: Net, asked: Iterable[Asked], *, language: str) -> str | None:
+    """What stands at the end of a card: that the study is over, or no longer about the condition; told once.
+
+    Args:
+        net: what the card tells.
+        asked: the subscriptions for which it is news; at least one.
+        language: the reader's.
+    """
+    asked = tuple(asked)
+    speech = language_of(language)
+    is_followed = any(one.condition is None for one in asked)
+    if not is_followed and not any(one.concerned_after for one in asked):
+        return speech.sentence("closing_left", condition=asked[0].condition or "")
+    if net.ending is None or (net.was_over and any(one.was_told for one in asked)):
+        return None
+    if is_followed:
+        return speech.sentence("closing_over_followed") if net.ending.startswith("closing_over") else None
+    return speech.sentence(net.ending)
+
+
+def _ending_of(facts: TrialFacts) -> str | None:
+    if not is_over(facts):
+        return None
+    if is_delisted(facts.listing):
+        return "closing_gone"
+    if facts.status in OVER_STATUSES:
+        return "closing_over_with_results" if facts.has_results else "closing_over"
+    return "closing_results"
