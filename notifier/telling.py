@@ -1,7 +1,7 @@
 """Telling: which studies one digest tells its reader of, each as the net change since they were last told."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import structlog
@@ -11,6 +11,7 @@ from notifier.domain.cards import History, build_card
 from notifier.domain.changes import FieldChange, Weight, heaviest
 from notifier.domain.deliveries import Claimed, Span
 from notifier.domain.digests import Card
+from notifier.domain.fitting import Asked, Net, closing_words, net_of, passes
 from notifier.domain.trials import TrialFacts, day_of
 from notifier.emails.links import Links
 from notifier.errors import StoreUnavailable
@@ -34,6 +35,7 @@ class Inputs:
     news: dict[int, list[News]]
     told: dict[tuple[int, int], int]
     blocked: dict[int, set[tuple[int, int]]]
+    concerns: dict[tuple[int, int], list[tuple[int, int | None]]]
     spans: dict[int, dict[int, tuple[int, int]]]
     trials: dict[int, TrialNow]
 
@@ -48,16 +50,21 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One trial in one digest, with the Matches it tells."""
+    """One trial in one digest, with the Matches it tells and what they asked for that brought it."""
 
     span: Span
     telling: Telling
     news: tuple[News, ...]
+    asked_by: News
 
-    @property
-    def asked_by(self) -> News:
-        """What they asked for that brought it: the study itself before a condition it belongs to."""
-        return min(self.news, key=lambda item: (item.condition is not None, item.subscription_id))
+
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """A study at both ends of a span, read by today's rules; None for the changes where it was not held before."""
+
+    changes: tuple[FieldChange, ...] | None
+    after: TrialFacts
+    net: Net
 
 
 class Teller:
@@ -65,7 +72,9 @@ class Teller:
 
     def __init__(self, *, links: Links) -> None:
         self._links = links
-        self._kept: dict[tuple[int, int, int, str], Telling | None] = {}
+        self._nets: dict[Span, Net | None] = {}
+        self._kept: dict[tuple[Span, str, str | None], Telling] = {}
+        self._last: tuple[Span, _Difference | None] | None = None
 
     def read_inputs(self, session: Session, digests: Sequence[Claimed]) -> Inputs:
         """Everything read from the database for a group of digests."""
@@ -77,12 +86,13 @@ class Teller:
             news=news,
             told=digest_store.list_told(session, readers),
             blocked=digest_store.list_blocked(session, readers),
+            concerns=digest_store.list_concerns(session, readers),
             spans=digest_store.list_spans(session, frozen),
             trials=digest_store.list_trials(session, readers),
         )
 
     def told_by(self, session: Session, one: Claimed, inputs: Inputs) -> tuple[list[Entry], tuple[int, ...]]:
-        """What one digest tells, trial by trial, and the Matches whose net change is nothing.
+        """What one digest tells, trial by trial, and the Matches whose net change is not what they asked for.
 
         A study that cannot be told does not keep the others back: its Matches go on waiting.
         """
@@ -90,61 +100,127 @@ class Teller:
         collapsed: list[int] = []
         failure: Exception | None = None
         for trial_id, items in _by_trial(one, inputs).items():
-            language = one.language or inputs.readers[items[0].subscriber_id].language
             try:
-                span = _span(trial_id, items, inputs, spans=inputs.spans.get(one.id, {}) if one.frozen else None)
-                told = self._tell(session, span, inputs.trials[trial_id], language=language) if span else None
+                entry = self._enter(session, one, items, inputs)
             except StoreUnavailable:
                 raise
             except Exception as error:
                 log.exception("study.untellable", trial=trial_id)
                 failure = error
                 continue
-            if span is None or told is None:
+            if entry is None:
                 collapsed.extend(item.match_id for item in items)
             else:
-                entries.append(Entry(span, told, tuple(items)))
+                entries.append(entry)
         if failure is not None and not entries:
             raise failure
         return entries, tuple(collapsed)
 
-    def _tell(self, session: Session, span: Span, trial: TrialNow, *, language: str) -> Telling | None:
-        key = (span.trial_id, span.from_seq, span.to_seq, language)
-        if key in self._kept:
-            return self._kept[key]
-        if len(self._kept) >= KEPT_CARDS:
-            self._kept = {}
-        telling = self._new_telling(session, span, trial, language=language)
-        self._kept[key] = telling
-        return telling
+    def _enter(self, session: Session, one: Claimed, items: Sequence[News], inputs: Inputs) -> Entry | None:
+        """One trial as this digest tells it; None where there is nothing that they asked to hear."""
+        span = _span(items[0].trial_id, items, inputs, spans=inputs.spans.get(one.id, {}) if one.frozen else None)
+        net = self._net(session, span) if span else None
+        if span is None or net is None:
+            return None
+        asked = {item: _asked(item, span, inputs) for item in items}
+        wanted = [item for item in items if passes(net, asked[item])]
+        if one.frozen:
+            # What it told once, it tells again, whatever they chose meanwhile.
+            wanted = wanted or list(items)
+        if not wanted:
+            return None
+        # The study itself before a condition it belongs to, and that before one it left.
+        wanted.sort(key=lambda item: (item.condition is not None, not asked[item].concerned_after, item.match_id))
+        language = one.language or inputs.readers[items[0].subscriber_id].language
+        closing = closing_words(net, [asked[item] for item in wanted], language=language)
+        trial = inputs.trials[span.trial_id]
+        telling = self._tell(session, span, trial, language=language, closing=closing)
+        return Entry(span, telling, tuple(items), asked_by=wanted[0])
 
-    def _new_telling(self, session: Session, span: Span, trial: TrialNow, *, language: str) -> Telling | None:
-        if span.from_seq >= span.to_seq:
-            return None
-        old, new = digest_store.get_states(session, trial_id=span.trial_id, from_seq=span.from_seq, to_seq=span.to_seq)
-        after = facts_of_state(new.body, facts_version=new.facts_version)
-        changes = changes_to(after, old) if old else None
-        if changes is not None and heaviest(changes) <= Weight.HOUSEKEEPING:
-            return None
+    def _net(self, session: Session, span: Span) -> Net | None:
+        """What became of a trial; None where a reader would see no difference."""
+        if span not in self._nets:
+            if len(self._nets) >= KEPT_CARDS:
+                self._nets = {}
+            difference = self._difference(session, span)
+            self._nets[span] = difference.net if difference else None
+        return self._nets[span]
+
+    def _tell(self, session: Session, span: Span, trial: TrialNow, *, language: str, closing: str | None) -> Telling:
+        key = (span, language, closing)
+        if key not in self._kept:
+            if len(self._kept) >= KEPT_CARDS:
+                self._kept = {}
+            self._kept[key] = self._new_telling(session, span, trial, language=language, closing=closing)
+        return self._kept[key]
+
+    def _difference(self, session: Session, span: Span) -> _Difference | None:
+        """A study at both ends of a span; the last one asked for is kept, because its card is made next."""
+        if self._last is None or self._last[0] != span:
+            self._last = (span, _difference(session, span))
+        return self._last[1]
+
+    def _new_telling(
+        self, session: Session, span: Span, trial: TrialNow, *, language: str, closing: str | None
+    ) -> Telling:
+        difference = self._difference(session, span)
+        assert difference is not None
+        after = difference.after
         history = History(
             first_seen=trial.first_seen_at.date(),
             last_updated=day_of(after.last_update_posted),
             updates=span.to_seq - 1,
         )
         card = build_card(
-            changes=changes,
+            changes=difference.changes,
             after=after,
             history=history,
             page_url=self._links.study(after.nct_id),
             language=language,
         )
-        return Telling(card, day_of(after.data_version) or day_of(after.last_update_posted))
+        as_of = day_of(after.data_version) or day_of(after.last_update_posted)
+        return Telling(replace(card, closing=closing), as_of)
+
+
+def _difference(session: Session, span: Span) -> _Difference | None:
+    """A study at both ends of a span; None where a reader would see none."""
+    if span.from_seq >= span.to_seq:
+        return None
+    old, new = digest_store.get_states(session, trial_id=span.trial_id, from_seq=span.from_seq, to_seq=span.to_seq)
+    after = facts_of_state(new.body, facts_version=new.facts_version)
+    if old is None:
+        return _Difference(None, after, net_of(None, before=None, after=after))
+    before, changes = _changed(after, old)
+    if heaviest(changes) <= Weight.HOUSEKEEPING:
+        return None
+    return _Difference(changes, after, net_of(changes, before=before, after=after))
 
 
 def changes_to(after: TrialFacts, old: PackedState) -> tuple[FieldChange, ...]:
     """What changed from a stored state to these facts, both read by today's rules."""
+    return _changed(after, old)[1]
+
+
+def _changed(after: TrialFacts, old: PackedState) -> tuple[TrialFacts, tuple[FieldChange, ...]]:
     held = unpack_state(old.body, facts_version=old.facts_version)
-    return changes_between(held, before=ctgov.read_facts(held), after=after)
+    before = ctgov.read_facts(held)
+    return before, changes_between(held, before=before, after=after)
+
+
+def _asked(item: News, span: Span, inputs: Inputs) -> Asked:
+    """A subscription as seen from a study, at both ends of a span."""
+    held = inputs.concerns.get((item.trial_id, item.condition_id or 0), [])
+    return Asked(
+        wants=item.wants,
+        condition=item.condition,
+        concerned_before=_holds(held, span.from_seq),
+        concerned_after=_holds(held, span.to_seq),
+        was_told=(item.subscriber_id, item.trial_id) in inputs.told,
+    )
+
+
+def _holds(held: Sequence[tuple[int, int | None]], seq: int) -> bool:
+    return any(since <= seq and (until is None or seq < until) for since, until in held)
 
 
 def _by_trial(one: Claimed, inputs: Inputs) -> dict[int, list[News]]:

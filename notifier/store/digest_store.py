@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from notifier.domain.schedules import Cadence
@@ -19,6 +19,7 @@ from notifier.store.models import (
     Subscription,
     Told,
     Trial,
+    TrialCondition,
     TrialState,
 )
 
@@ -38,7 +39,7 @@ class Reader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """One waiting Match with the open subscription it came through."""
+    """One waiting Match with the open subscription it came through; None for ``condition`` where that is to a trial."""
 
     match_id: int
     subscriber_id: int
@@ -47,6 +48,7 @@ class News:
     number: str
     seq: int
     subscription_id: int
+    condition_id: int | None
     condition: str | None
     wants: str
 
@@ -79,7 +81,7 @@ def list_news(
 ) -> dict[int, list[News]]:
     """By subscriber: what waits freely, and what these frozen Deliveries carry, through open subscriptions."""
     chosen = (
-        select(Match, Trial.number, Subscription.wants, Condition.name)
+        select(Match, Trial.number, Subscription.wants, Condition)
         .join(Subscription, Subscription.id == Match.subscription_id)
         .join(Trial, Trial.id == Match.trial_id)
         .outerjoin(Condition, Condition.id == Subscription.condition_id)
@@ -134,6 +136,26 @@ def list_trials(session: Session, subscriber_ids: Collection[int]) -> dict[int, 
     return {row.id: TrialNow(seq=row.seq, first_seen_at=row.first_seen_at) for row in session.execute(chosen)}
 
 
+def list_concerns(
+    session: Session, subscriber_ids: Collection[int]
+) -> dict[tuple[int, int], list[tuple[int, int | None]]]:
+    """By (trial, condition) of what waits for these subscribers: from which Change on it held, and until which."""
+    asked = (
+        select(Match.trial_id, Subscription.condition_id)
+        .join(Subscription, Subscription.id == Match.subscription_id)
+        .where(Match.subscriber_id.in_(subscriber_ids), Match.ended_at.is_(None))
+        .where(Subscription.condition_id.is_not(None))
+        .distinct()
+        .subquery()
+    )
+    held = and_(TrialCondition.trial_id == asked.c.trial_id, TrialCondition.condition_id == asked.c.condition_id)
+    columns = (TrialCondition.trial_id, TrialCondition.condition_id, TrialCondition.since_seq, TrialCondition.until_seq)
+    found: dict[tuple[int, int], list[tuple[int, int | None]]] = {}
+    for trial_id, condition_id, since, until in session.execute(select(*columns).join(asked, held)):
+        found.setdefault((trial_id, condition_id), []).append((since, until))
+    return found
+
+
 def get_states(
     session: Session, *, trial_id: int, from_seq: int, to_seq: int
 ) -> tuple[PackedState | None, PackedState]:
@@ -162,7 +184,7 @@ def _reader(subscriber: Subscriber, schedule: Schedule) -> Reader:
     )
 
 
-def _news(match: Match, number: str, wants: str, condition: str | None) -> News:
+def _news(match: Match, number: str, wants: str, condition: Condition | None) -> News:
     return News(
         match_id=match.id,
         subscriber_id=match.subscriber_id,
@@ -171,6 +193,7 @@ def _news(match: Match, number: str, wants: str, condition: str | None) -> News:
         number=number,
         seq=match.seq,
         subscription_id=match.subscription_id,
-        condition=condition,
+        condition_id=condition.id if condition else None,
+        condition=condition.name if condition else None,
         wants=wants,
     )
