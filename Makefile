@@ -56,6 +56,10 @@ REGISTRY := ../shared/registry
 bench: setup ## measure ingesting, matching, delivering and the form; a few minutes
 	@$(BIN)/python -m bench $(BENCH) --registry "$(REGISTRY)"
 
+.PHONY: changes
+changes: setup ## show what would be mailed of the changes in REGISTRY, what is held as noise, and why
+	@$(BIN)/python -m bench changes --registry "$(REGISTRY)"
+
 .PHONY: lint
 lint: setup ## check style, types, import rules and migrations
 	@BIN="$(BIN)" sh bin/lint

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import delivering_speed, form_latency, ingesting_speed, leak_figures, machine, matching_speed
+from bench import change_figures, delivering_speed, form_latency, ingesting_speed, leak_figures, machine, matching_speed
 from bench.installations import REPOSITORY
 from bench.measuring import timed
 from notifier.logs import set_up_logs
 
 SPEED = ("ingesting", "matching", "delivering", "form")
-NEED_A_FOLDER = ("leaks", "masking")
+NEED_A_FOLDER = ("leaks", "masking", "changes")
 DEFAULT_FOLDER = REPOSITORY.parent / "shared" / "registry"
 
 
@@ -32,17 +32,21 @@ def main() -> None:
     # As in production, but read by nobody.
     with Path(os.devnull).open("w") as nowhere:
         set_up_logs("INFO", stream=nowhere)
-        _measure(console, given.names or SPEED, folder)
+        if not _measure(console, given.names or SPEED, folder):
+            sys.exit(1)
 
 
-def _measure(console: Console, names: Sequence[str], folder: Path | None) -> None:
+def _measure(console: Console, names: Sequence[str], folder: Path | None) -> bool:
+    """Whether every measurement that judges what it finds, found it in order."""
+    in_order = True
     for name in names:
         if folder is None and name in NEED_A_FOLDER:
             console.print(f"{name}: needs a folder of real records: --registry FOLDER")
             continue
         with timed() as seconds:
-            _measurements(console, folder)[name]()
+            in_order = _measurements(console, folder)[name]() is not False and in_order
         console.print(f"{name} took {seconds():.0f} s\n", style="dim")
+    return in_order
 
 
 def _measurements(console: Console, folder: Path | None) -> dict[str, Callable[[], object]]:
@@ -52,6 +56,7 @@ def _measurements(console: Console, folder: Path | None) -> dict[str, Callable[[
         "matching": lambda: matching_speed.run(console),
         "delivering": lambda: delivering_speed.run(console),
         "form": lambda: form_latency.run(console, folder),
+        "changes": lambda: change_figures.run(console, real, to=REPOSITORY / "build" / "changes"),
         "leaks": lambda: leak_figures.run(console, real),
         "masking": lambda: subprocess.run(
             [sys.executable, REPOSITORY / "bench" / "masking_figures.py", real], check=True
