@@ -13,35 +13,51 @@ foundation international wien berlin hamburg bayern nrw koeln paris bzh london s
 """
 _FREE_MAIL_WORDS = "gmail googlemail yahoo hotmail outlook icloud aol gmx 163 126 qq sina foxmail naver daum"
 _NO_NAME_WORDS = "us at is or to and the by via me him her them it of for in on team staff centre center"
+# What a sentence may go on with behind a dot and a gap, though a country has it too.
+_SHORT_WORDS = "am an as at be by do in is it me my no so to us"
+_FOREIGN_SCRIPT_WORDS = """
+рф рус бел укр срб мкд мон қаз бг ευ ελ გე հայ ישראל 中国 中國 公司 网络 香港 台灣 台湾 한국 ไทย भारत ভারত বাংলা
+مصر السعودية امارات ایران ايران الاردن المغرب تونس قطر عمان پاکستان
+"""
 _GENERIC_ENDINGS = frozenset(_GENERIC_WORDS.split())
 _COUNTRY_ENDINGS = frozenset(region.lower() for region in SUPPORTED_REGIONS)
+_KNOWN_ENDINGS = _GENERIC_ENDINGS | _COUNTRY_ENDINGS | frozenset(_FOREIGN_SCRIPT_WORDS.split())
+_ANY_CASE_ENDINGS = frozenset({"com", "org", "net", "edu", "gov"})
+_COUNTRIES_BEHIND_A_GAP = _COUNTRY_ENDINGS - frozenset(_SHORT_WORDS.split())
 _FREE_MAIL = frozenset(_FREE_MAIL_WORDS.split())
 _NO_NAMES = frozenset(_NO_NAME_WORDS.split())
 
+# Soft hyphens and spaces of no width, which converters leave.
+_UNSEEN = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
 # Signs that stand in a local part besides letters and digits; the backslash is Markdown's escape.
-_LOCAL_SIGNS = "._%+-'’\\&~!#$=^`{|}\u200b\u200c\u200d\ufeff"
+_LOCAL_SIGNS = "._%+-'’\\&~!#$=^`{|}" + _UNSEEN
 _FIRST_EASTERN_SIGN = "\u2e80"
 
-_SIGN = r"(?:[@＠﹫]|&#64;|&commat;|%40)"
+_SIGN = r"(?:[@＠﹫]|&(?:amp;)?(?:#0{0,4}64|#x0{0,3}40|commat);|%40)"
 _BRACKETED = r"[\[({<«]\s?(?:at|arroba|@|＠|ät)\s?[\])}>»]"
 _AT = re.compile(
-    rf"\\?{_SIGN}(?:\s?{_SIGN})*|\\?{_BRACKETED}|[-_](?:at|AT)[-_]|(?<=\s)(?:at|AT)(?=\s)",
+    rf"\\?{_SIGN}(?:\s?{_SIGN})*|\\?{_BRACKETED}|[-_](?:at|AT)[-_]|(?<=\w)\(a\)(?=\w)|(?<=\s)(?:at|AT)(?=\s)",
     re.IGNORECASE,
 )
-_GAP = r"[ \t\u00a0\u200b\ufeff]{0,2}(?:\n[ \t]?)?"
+_UNSEEN_SIGNS = re.compile(f"[{_UNSEEN}]")
+_GAP = rf"[ \t\u00a0{_UNSEEN}]{{0,2}}(?:\n[ \t]?)?"
 _SPACE = re.compile(_GAP)
-_LABEL = r"[^\W_](?:[\w\u200b-]|\\[_-]){0,80}"
+_EASTERN = "\u2e80-\ufeef\uff00-\uffdc"
+_LABEL = rf"(?:(?![{_EASTERN}])[^\W_](?:(?![{_EASTERN}])[\w{_UNSEEN}-]|\\[_-]){{0,80}}|[{_EASTERN}][\w-]{{0,20}})"
 _SPELLED_DOT = (
-    r"(?:\s{0,2}\\?[\[({]\s?(?:dot|punto|punkt|point|\.)\s?\\?[\])}]\s{0,2}|\s{1,2}(?:dot|punto|DOT|Dot)\s{1,2})"
+    r"(?:\s{0,2}\\?[\[({<]\s?(?:dot|punto|punkt|point|\.)\s?\\?[\])}>]\s{0,2}|[-_](?:dot|DOT)[-_]"
+    r"|\s{1,2}(?:dot|punto|DOT|Dot)\s{1,2})"
 )
-_DOT = rf"(?:\.{{1,3}}|[．。]|{_SPELLED_DOT})"
+_DOT = rf"(?:[{_UNSEEN}]?\\?\.{{1,3}}[{_UNSEEN}]?|[．。]|&#0?46;|&period;|{_SPELLED_DOT})"
 _DOMAIN = re.compile(rf"\.?({_LABEL})((?:{_DOT}{_LABEL}){{0,8}})")
 _NEXT_LABEL = re.compile(rf"({_DOT})({_LABEL})")
 _SPELLED = re.compile(_SPELLED_DOT)
-_ENDING = re.compile(r"(?:[^\W\d_]{2,24}|xn--[\w-]{2,30})", re.IGNORECASE)
+_ENDING = re.compile(r"(?=.{0,23}[^\W\d_])\w{2,24}|xn--[\w-]{2,30}", re.IGNORECASE)
+# What follows an address without a gap: `roe@example.orgTel`.
+_GLUED_ENDING = re.compile(r"(?:com|org|net|edu|gov)(?=[A-Z]|tel|phone|fax|mob|cell)|[a-z]{2}(?=[A-Z][a-z])")
 _TORN_ENDING = re.compile(
     r"(?P<before>[ \t]{0,2})[.,．](?P<after>[ \t]{0,2})"
-    r"(?P<ending>(?:(?:edu|ac|co|com|org|gov|go|or|ne)\.)?[a-z]{2,6})\b"
+    r"(?P<ending>(?:(?:edu|ac|co|com|org|gov|go|or|ne)\.)?[^\W\d_]{2,6})\b"
 )
 _MISSING_DOT = re.compile(r"[.,]?\s?(?:com|net|de|fr|co\.\w\w)\b")
 _MAIL_CUE = re.compile(
@@ -52,20 +68,29 @@ _MAIL_CUE = re.compile(
 )
 _SPELLED_NAME = re.compile(r"[\w-]{1,40}(?:\s{1,2}dot\s{1,2}|\s?[\[({]\s?dot\s?[\])}]\s?|\s\.\s)\Z", re.IGNORECASE)
 
+# Before "at example.org" this is a mailbox, and no word of a sentence: `info`, `jane.roe`, `study_office`.
+_MAILBOX = re.compile(
+    r"infos?|[ei]nquir(?:y|ies)|clinicaltrials?|[a-z]{1,20}(?:[._][a-z]{2,20}){1,3}\d{0,4}|[a-z]{1,20}_\w{1,20}"
+)
+_PERSONS_MAILBOX = re.compile(r"[^\W\d_]{1,20}[._][^\W\d_]{2,20}")
+_QUOTES = {'"': '"', "”": "“", "“": "„"}
 _HINTS = ("＠", "﹫", "dot ", "arroba", "%40")
-_BRACKET_HINT = re.compile(r"at ?[\])}>»_-]")
-_SPOKEN_HINT = re.compile(r"mail\W{1,3}[\w.-]{1,60} at ")
+_BRACKET_HINT = re.compile(r"[aä]t ?[\])}>»_-]|\w\(a\)\w")
+_ENTITY_HINT = re.compile(r"&(?:amp;)?(?:#0{0,4}64|#x0{0,3}40|commat);")
+_SPOKEN_HINT = re.compile(r"mail\W{1,3}[\w.'&%+-]{1,60} at | at [\w-]{1,40}\.[a-z]{2}")
 
 
 def may_hold_address(text: str) -> bool:
     """A cheap look: False means that the text surely holds no address."""
-    if "@" in text or ("&" in text and ("&#64;" in text or "&commat;" in text)):
+    if "@" in text:
         return True
     lowered = text.lower()
+    if "&" in text and _ENTITY_HINT.search(lowered):
+        return True
     for hint in _HINTS:
         if hint in lowered:
             return True
-    return bool(_BRACKET_HINT.search(lowered) or ("mail" in lowered and _SPOKEN_HINT.search(lowered)))
+    return bool(_BRACKET_HINT.search(lowered) or (" at " in lowered and _SPOKEN_HINT.search(lowered)))
 
 
 def find_mail_addresses(text: str) -> list[Span]:
@@ -94,7 +119,8 @@ def _address_around(text: str, sign: re.Match[str], barrier: int) -> Span | None
     tight = domain_start == sign.end() and not gap_before and not sign[0].isalpha()
     end = _end_of_domain(text, domain, tight=tight and not sign[0].strip("\\@＠﹫"))
     if end is None and tight:
-        end = _end_of_torn_domain(text, domain, cued=_is_cued(text, start))
+        is_persons = _PERSONS_MAILBOX.fullmatch(text, start, sign.start()) is not None
+        end = _end_of_torn_domain(text, domain, cued=is_persons or _is_cued(text, start))
     if end is None and not sign[0].isalpha():
         end = _end_of_spaced_domain(text, domain)
     if end is None or (sign[0].isalpha() and not _is_spoken(text, (start, sign.start()), (domain_start, end))):
@@ -107,10 +133,12 @@ def _local_start(text: str, at: int, barrier: int) -> tuple[int | None, bool]:
     end = at
     while end > barrier and at - end < 3 and text[end - 1].isspace():
         end -= 1
-    if text[end - 1 : end] == '"' and (opened := text.rfind('"', max(barrier, end - 66), end - 1)) >= 0:
+    opening = _QUOTES.get(text[end - 1 : end])
+    if opening and (opened := text.rfind(opening, max(barrier, end - 66), end - 1)) >= 0:
         return opened, end != at
     start = end
-    eastern = end > barrier and text[end - 1] >= _FIRST_EASTERN_SIGN
+    last = text[max(barrier, end - 8) : end].rstrip(_LOCAL_SIGNS)[-1:]
+    eastern = last >= _FIRST_EASTERN_SIGN
     while start > barrier and _is_local_sign(text[start - 1], eastern=eastern):
         start -= 1
     while start < end and not text[start].isalnum() and text[start] != "_":
@@ -141,11 +169,14 @@ def _end_of_domain(text: str, domain: re.Match[str], *, tight: bool) -> int | No
     lettered = any(sign.isalpha() for sign in domain[1])
     lower = domain[1].islower()
     for label in _NEXT_LABEL.finditer(text, domain.end(1), domain.end()):
-        ending = label[2]
+        ending = _UNSEEN_SIGNS.sub("", label[2]).rstrip("_-")
+        glued = _GLUED_ENDING.match(text, label.start(2))
+        if glued and tight and lettered:
+            return glued.end()
         looks_like_sentence = lower and ending[0].isupper() and ending[1:].islower()
-        if not looks_like_sentence and lettered and ending.lower() in _GENERIC_ENDINGS | _COUNTRY_ENDINGS:
+        if not looks_like_sentence and lettered and ending.lower() in _KNOWN_ENDINGS:
             known = label.end()
-        elif known is None and _ENDING.fullmatch(ending):
+        elif known is None and _ENDING.fullmatch(ending) and (lettered or ending.isalpha()):
             plausible = label.end()
         lettered = lettered or any(sign.isalpha() for sign in ending)
     if known is None and tight:
@@ -169,7 +200,7 @@ def _end_of_torn_domain(text: str, domain: re.Match[str], *, cued: bool) -> int 
         return rest.end() if rest else domain.end(1)
     if any(first == name + "com" for name in _FREE_MAIL):
         return domain.end()
-    return domain.end() if cued and domain[1][0].isalpha() else None
+    return domain.end(1) if cued and domain[1][0].isalpha() else None
 
 
 def _end_of_spaced_domain(text: str, domain: re.Match[str]) -> int | None:
@@ -177,10 +208,13 @@ def _end_of_spaced_domain(text: str, domain: re.Match[str]) -> int | None:
     if torn is None or not any(sign.isalpha() for sign in domain[1]):
         return None
     last = torn["ending"].rpartition(".")[2]
-    generic = last in _GENERIC_ENDINGS or "." in torn["ending"]
+    if last.lower() in _ANY_CASE_ENDINGS or "." in torn["ending"]:
+        return torn.end()
     # A sentence may go on with "in", "is" or "no"; it never has its gap before the dot only.
-    country = last in _COUNTRY_ENDINGS and (not torn["after"] or bool(torn["before"]))
-    return torn.end() if generic or country else None
+    behind_a_gap = torn["after"] and not torn["before"]
+    countries = _COUNTRIES_BEHIND_A_GAP if behind_a_gap else _COUNTRY_ENDINGS
+    known = last in _GENERIC_ENDINGS or last in countries or (last in _KNOWN_ENDINGS and not last.isascii())
+    return torn.end() if known else None
 
 
 def _is_cued(text: str, start: int) -> bool:
@@ -188,8 +222,10 @@ def _is_cued(text: str, start: int) -> bool:
 
 
 def _is_spoken(text: str, local: Span, domain: Span) -> bool:
-    """`name at domain dot com`; with a plain dot only right after the word e-mail."""
-    name = text[local[0] : local[1]].strip()
+    """`name at domain dot com`; with a plain dot only right after the word e-mail, or behind what must be a mailbox."""
+    name = text[local[0] : local[1]].strip().lower()
     if _SPELLED.search(text, domain[0], domain[1]):
         return True
-    return name.lower() not in _NO_NAMES and _is_cued(text, local[0])
+    if _MAILBOX.fullmatch(name) and name.partition(".")[2] not in _KNOWN_ENDINGS:
+        return not text.startswith("www", domain[0])
+    return name not in _NO_NAMES and _is_cued(text, local[0])

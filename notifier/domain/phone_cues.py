@@ -2,36 +2,49 @@
 
 import re
 
-# Said right before a number, these leave no doubt.
+# Said right before a number, these leave no doubt. The first three lines are stems: handphone, Mobiltelefon, téléfax.
 _STRONG = (
-    r"t[eé]l(?:[eé]?f\w*|[eé]ph\w*|no|s|/fax)?|phone\w*|f[oó]n|telefax|fax\w*|faks\w*|handy\w*|gsm|whats ?app"
-    r"|viber|wechat|telegram|skype|hotline|helpline|infoline|call ?cent(?:er|re)|mobiles?|mobiel"
-    r"|mobil(?:e?telefon|nummer)?"
-    r"|m[oó]vil|móvel|mobilni|celular(?:es)?|cellulare|cell(?=\s?(?:phones?|no\b|number|[:.#]))|mob|ph|tlf|tfn|puh\w*"
-    r"|komórk\w*|portable|poste|recapito|centralino|sähköposti|sími|matkapuhelin|kännykkä|teléfonos?|mov"
-    r"|toll[- ]?free|landline|pagers?|beeper|switchboard|extension"
+    r"[^\W\d_]{0,12}(?:phone|fone(?=s?\b)|t[eé]l[eé]f[oóô]|telefax|facsimil)\w*|t[eé]l(?:[eé]f\w*|[eé]ph\w*|ep\w*|p|no|s|/fax)?"
+    r"|f[oó]n|tele(?:m[oó]ve\w*|no)|fax\w*|faks\w*|handy\w*|gsm|whats ?app|viber|wechat|telegram|skype"
+    r"|(?:hot|help|info|land|tip|advice|call)[- ]?lines?|free ?(?:call|fone)|voice ?mails?|call ?cent(?:er|re)"
+    r"|mobil\w{0,14}|mobiel|m[oó]vil|móvel|mobitel|celular(?:es)?|cellulare|cell(?=\s?(?:phones?|no\b|numbers?|nr|[:.#]|\d))|mob|ph|tlfn?o?|tfno?|puh\w*"
+    r"|komórk\w*|kom(?=[.:])|portable|poste|recapito|centralino|numero verde|sími|matkapuhelin|kännykkä|mov"
+    r"|toll[- ]?free|pagers?|beepers?|bleeps?|switchboard|extension|rufnummer\w*|(?:hp|cep|đt)(?=\s?[:.])"
 )
 _STRONG_ABROAD = (
     r"тел\w*|факс\w*|моб\w*|τηλ\w*|κιν\w*|φαξ|电话|電話|手机|手機|传真|傳真|热线|熱線|联系方式|联系人|联系|聯絡|連絡先|携帯"
-    r"|전화\w*|휴대폰|핸드폰|팩스|연락처"
-    r"|هاتف|جوال|موبايل|تلفن|تليفون|طلفון|טלפון|נייד|פקס|โทร\w*|điện thoại|sđt|फ़ोन|फोन|मोबाइल|ফোন"
+    r"|전화\w*|휴대폰|핸드폰|팩스|연락처|문의"
+    r"|هاتف|جوال|موبا[يی]ل|محمول|فاکس|فاكس|تلفن|تليفون|تلفون|همراه|طلفون|טלפון|נייד|פקס|โทร\w*|เบอร์|มือถือ"
+    r"|điện thoại|di động|sđt|फ़ोन|फोन|फैक्स|मोबाइल|दूरभाष|ফোন|মোবাইল|போன்|தொலைபேசி|ஃபோன்|ఫోన్|ტელ\w*|հեռ\w*"
 )
 _WEAK = (
-    r"call\w*|dial\w*|contact\w*|kontakt\w*|contatt\w*|contat\w*|reach\w*|rings?|text(?= )|sms|office(?=\s?:)"
-    r"|direct(?=\s?:)|appel\w*|joindre|llam\w*|chiam\w*|anruf\w*|ruf\w*|rufen|dzwon\w*|lig(?:ue|ar)|bel(?:len)?|soita"
-    r"|zavol\w*|volejte|hívja|sunați|aray[ıi]n\w*|iletişim|gọi|liên hệ|hubungi|позвон\w*|звон\w*"
-    r"|обра[тщ]\w*|связ\w*|(?<!\S)[TPMFC](?=\s?[:.])"
+    r"call\w*|dial\w*|contact\w*|kontakt\w*|contatt\w*|contat\w*|reach\w*|rings?|text(?= )|sms|text message|emergency"
+    r"|(?:line|signal|imo|office|work|home|direct|private|evenings?|day ?time|o|h|w|hp)(?=\s?:)"
+    r"|appel\w*|joindre|joignable\w*|llam\w*|chiam\w*|anruf\w*|ruf\w*|rufen|erreich\w*|dzwon\w*|lig(?:ue|ar)|bel(?:len)?"
+    r"|bereik\w*|soita|zavol\w*|volejte|hívja|sunați|aray[ıi]n\w*|iletişim"
+    r"|gọi|liên hệ|hubungi|позвон\w*|звон\w*|дзвон\w*"
+    r"|обра[тщ]\w*|связ\w*|(?<![^\s(\[])[TPMFC](?=\s?[:.])|(?<![^\s(\[])(?-i:T)(?=\s[\d(+])"
 )
 _CUE = re.compile(
     rf"(?<![^\W\d_])(?:(?P<strong>{_STRONG})|(?P<weak>{_WEAK}))(?![a-zà-ÿ])|(?P<abroad>{_STRONG_ABROAD})", re.IGNORECASE
+)
+# The cue, then nothing but "no." or the like, up to the digits.
+_CALLED = re.compile(
+    rf"(?:(?<![^\W\d_])(?:{_STRONG})(?![a-zà-ÿ])|{_STRONG_ABROAD})(?:\s?\([^()\d]{{1,20}}\))?"
+    r"[ .-]{0,2}(?:no|nos|nr|numbers?|num)?[\s.:：#\-–(（]{0,4}\Z",
+    re.IGNORECASE,
 )
 _GLUED_CUE = re.compile(
     rf"(?:(?<![^\W\d_])(?:{_STRONG}|{_WEAK}|or|and|ou|und|oder|y|o)|{_STRONG_ABROAD}|[\u2e80-\uffdc])[.:/-]{{0,2}}\Z",
     re.IGNORECASE,
 )
 _CUE_BEHIND = re.compile(
-    rf"\s?[(\[,–-]\s?(?:{_STRONG}|cell|office|work|home|direct|main|day|24h)(?![a-zà-ÿ])", re.IGNORECASE
+    rf"\s?[(\[,–-]\s?(?:{_STRONG}|cell|office|work|home|direct|main|day|24h)(?![a-zà-ÿ])"
+    r"|\s(?:erreichbar|anrufen|bereikbaar|bellen)\b",
+    re.IGNORECASE,
 )
+# A word that leads right to the number lets the cue stand farther away.
+_LEADS_ON = re.compile(r"\b(?:at|on|under|via|by|unter|al|au|op|på|em|no)[\s:]{1,2}\(?\Z", re.IGNORECASE)
 
 # Between the cue and the digits these say that something else is counted or numbered.
 _OTHER_NUMBER = re.compile(
@@ -66,7 +79,8 @@ _ACRONYM = re.compile(r"(?:(?=\w*[A-Z]\w*[A-Z])[A-Za-z]{3,}|\b[A-Z]{2})[ :]{0,2}
 _HOUR = re.compile(r"\s?(?:(?:a\.?m|p\.?m|h|hrs?|hours?|est|edt|cet|utc|gmt|mon|monday|days?)\b|:\d)", re.IGNORECASE)
 _SHORT_TAIL = re.compile(r"[ \u00a0](?:[01]?\d|2[0-4])(?:\s?[-–]\s?(?:[01]?\d|2[0-4]))?\Z")
 _LONGEST_GAP = {"strong": 45, "abroad": 30, "weak": 32}
-_WINDOW = 70
+_LONGEST_LED_GAP = 64
+_WINDOW = 80
 
 
 def cue_before(text: str, start: int, low: int) -> str | None:
@@ -79,11 +93,17 @@ def cue_before(text: str, start: int, low: int) -> str | None:
     if last is None or last.lastgroup is None:
         return None
     gap = window[last.end() :]
-    if len(gap) > _LONGEST_GAP[last.lastgroup] or sum(map(str.isdigit, gap)) > 3 or "\n\n" in gap.strip("\n"):
+    longest = _LONGEST_LED_GAP if _LEADS_ON.search(gap) else _LONGEST_GAP[last.lastgroup]
+    if len(gap) > longest or sum(map(str.isdigit, gap)) > 3 or "\n\n" in gap.strip("\n"):
         return None
     if _OTHER_NUMBER.search(gap) or _COMPARED.search(gap):
         return None
     return "weak" if last.lastgroup == "weak" else "strong"
+
+
+def is_called(text: str, start: int, low: int) -> bool:
+    """Whether a word such as "Tel." stands right before the digits, so that their shape no longer matters."""
+    return _CALLED.search(text[max(low, start - _WINDOW // 2) : start]) is not None
 
 
 def cue_behind(text: str, end: int) -> bool:

@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import cache
 
 import phonenumbers
 
@@ -31,7 +32,7 @@ _VANITY = re.compile(
 )
 _EXTENSION = re.compile(
     r"[\s,;]{0,3}[(\[]?\s?(?:ext(?:ension|n)?s?|x|interno|int|poste|ramal|anexo|durchwahl|dw|nebenstelle"
-    r"|klappe|toestel|linka|wew|доб|вн|内線|分机|转|轉|내선|option|press|#)[\s.:#]{0,3}\d{1,6}(?:[/,-]\d{1,6})?(?!\d)",
+    r"|klappe|toestel|linka|wew|доб|вн|内線|分机|转|轉|내선|option|press|#)[\s.:#=]{0,3}\d{1,6}(?:[/,-]\d{1,6})?(?!\d)",
     re.IGNORECASE,
 )
 _NAMED_EXTENSION = re.compile(
@@ -210,6 +211,8 @@ def _is_foreign(candidate: _Candidate) -> bool:
         return not (candidate.has_plus and glued[-1] in "-/.,_")
     if candidate.end - candidate.start > 3 * _MOST_LISTED_DIGITS or phone_shapes.is_foreign(candidate.shown):
         return True
+    if phone_shapes.is_uncalled(candidate.shown):
+        return not phone_cues.is_called(candidate.text, candidate.start, candidate.low)
     return _LINK.search(glued) is not None and not candidate.has_plus
 
 
@@ -286,12 +289,23 @@ def _looks_like_number(candidate: _Candidate, regions: Sequence[str]) -> bool:
         return False
     if phone_shapes.is_north_american(shown):
         return True
-    if not _FEWEST_DIGITS + 1 < len(digits) <= _MOST_DIGITS or phone_shapes.is_doubtful(shown):
-        return False
     abroad = _ABROAD.match(digits) if regions or shown != digits else None
+    most = _MOST_DIGITS + (abroad.end() if abroad else 0)
+    if not _FEWEST_DIGITS < len(digits) <= most or phone_shapes.is_doubtful(shown):
+        return False
+    if len(digits) == _FEWEST_DIGITS + 1:
+        regions = [region for region in regions if _has_short_numbers(region)]
+        return phone_shapes.is_short_number(shown) and any(_is_valid(_parsed(digits, region)) for region in regions)
     if abroad and _is_valid(_parsed("+" + digits[abroad.end() :], None)):
         return True
     return any(_is_national(shown, digits, region) for region in regions)
+
+
+@cache
+def _has_short_numbers(region: str) -> bool:
+    """Whether seven digits are a whole number there, with nothing before them."""
+    example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.FIXED_LINE)
+    return example is not None and len(phonenumbers.national_significant_number(example)) == _FEWEST_DIGITS + 1
 
 
 def _is_national(shown: str, digits: str, region: str) -> bool:
