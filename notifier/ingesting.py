@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
-from notifier.domain import comparing
+from notifier.domain import comparing, fitting
 from notifier.domain.changes import heaviest
 from notifier.errors import InvalidRecord
 from notifier.preparing import Incoming, Prepared, held_of, newer_version, outcome_at_a_glance, prepare
@@ -269,7 +269,10 @@ def _write_all(session: Session, prepared: Iterable[Prepared], run: _Run) -> lis
         written = _write(session, one, now=now, baseline=run.baseline)
         outcomes.append(written.outcome if written else None)
         if written and one.concerns is not None:
-            set_trial_conditions(session, trial_id=written.trial_id, seq=written.seq, concerns=tied, tally=tally)
+            ends = written.seq + (written.outcome == "unchanged")
+            set_trial_conditions(
+                session, trial_id=written.trial_id, since=written.seq, ends=ends, concerns=tied, tally=tally
+            )
     write_tally(session, tally)
     return list(zip(ordered, outcomes, strict=True))
 
@@ -297,6 +300,7 @@ def _write(session: Session, one: Prepared, *, now: datetime, baseline: bool) ->
             fields=one.fields,
             weight=heaviest(one.fields),
             opens=comparing.opens(one.fields),
+            closes=fitting.closes(one.fields),
             first_posted=one.first_posted,
             baseline=baseline,
         )

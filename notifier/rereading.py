@@ -45,5 +45,6 @@ def _reread(database: Database, held: HeldTrial, *, now: datetime) -> None:
     with database.writing() as session:
         tied = conditions_of(session, [concerns_of(facts)], tally)[0]
         if trial_store.swap_state(session, held, state, changed=False, source=ctgov.NAME, now=now):
-            set_trial_conditions(session, trial_id=held.id, seq=held.seq, concerns=tied, tally=tally)
+            since, ends = held.seq, held.seq + 1
+            set_trial_conditions(session, trial_id=held.id, since=since, ends=ends, concerns=tied, tally=tally)
         write_tally(session, tally)

@@ -46,13 +46,17 @@ def conditions_of(session: Session, groups: Sequence[Sequence[Concern]], tally: 
     return tied
 
 
-def set_trial_conditions(session: Session, *, trial_id: int, seq: int, concerns: dict[int, str], tally: Tally) -> None:
+def set_trial_conditions(
+    session: Session, *, trial_id: int, since: int, ends: int, concerns: dict[int, str], tally: Tally
+) -> None:
     """Tie a trial to its conditions as of a Change: what is new begins, what is gone ends, the rest stays.
 
     Args:
         session: a writing transaction.
         trial_id: the trial, locked by having been written.
-        seq: the Change with which this holds.
+        since: the Change with which begins what is new.
+        ends: the Change with which ends what is gone, so that it is told with it: the same one, or, where there is none
+            because a reader would see no difference, the next.
         concerns: condition id to how it concerns the trial.
         tally: takes up how many more, or fewer, trials each condition has.
     """
@@ -60,8 +64,8 @@ def set_trial_conditions(session: Session, *, trial_id: int, seq: int, concerns:
     held = {row.condition_id: row for row in session.scalars(open_rows)}
     gone, begun = held.keys() - concerns.keys(), sorted(concerns.keys() - held.keys())
     for condition_id in gone:
-        held[condition_id].until_seq = max(seq, held[condition_id].since_seq + 1)
-    rows = [{"trial_id": trial_id, "condition_id": one, "how": concerns[one], "since_seq": seq} for one in begun]
+        held[condition_id].until_seq = max(ends, held[condition_id].since_seq + 1)
+    rows = [{"trial_id": trial_id, "condition_id": one, "how": concerns[one], "since_seq": since} for one in begun]
     _begin(session, rows)
     tally.counts.update(begun)
     tally.counts.subtract(gone)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, literal, or_, select, union, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, union, update
+from sqlalchemy.orm import Session, aliased
 
-from notifier.domain.changes import Weight
-from notifier.domain.wishes import EVERYTHING
+from notifier.domain import wishes
+from notifier.domain.changes import IMPORTANT, Weight
 from notifier.store.inserting import insert_for
 from notifier.store.models import Change, Match, Subscription, Told, TrialCondition
 
@@ -72,11 +72,15 @@ def _by_trial(change_ids: Sequence[int], now: datetime) -> Any:
         Subscription.ended_at.is_(None),
         or_(Change.seq > Told.seq, untold),
         Change.weight > Weight.HOUSEKEEPING,
+        or_(Subscription.wants != wishes.IMPORTANT, Change.weight >= IMPORTANT),
     )
 
 
 def _by_condition(change_ids: Sequence[int], now: datetime) -> Any:
-    """By condition, where the trial concerned it before or after the Change; DISTINCT comes with the union."""
+    """By condition, where the trial concerned it before or after the Change; DISTINCT comes with the union.
+
+    Composing decides by the net change; this only leaves out what cannot become news.
+    """
     held = and_(
         TrialCondition.trial_id == Change.trial_id,
         TrialCondition.since_seq <= Change.seq,
@@ -91,7 +95,13 @@ def _by_condition(change_ids: Sequence[int], now: datetime) -> Any:
     later = and_(
         Change.seq > 1,
         Change.weight > Weight.HOUSEKEEPING,
-        or_(Subscription.wants == EVERYTHING, Change.opens, TrialCondition.since_seq == Change.seq),
+        or_(
+            Subscription.wants == wishes.EVERYTHING,
+            TrialCondition.since_seq == Change.seq,
+            and_(Subscription.wants == wishes.IMPORTANT, Change.weight >= IMPORTANT),
+            and_(Subscription.wants == wishes.OPENINGS, Change.opens),
+            _is_the_end() & _may_be_told(),
+        ),
     )
     return joined.where(
         Change.id.in_(change_ids),
@@ -99,6 +109,21 @@ def _by_condition(change_ids: Sequence[int], now: datetime) -> Any:
         # Whoever subscribed after a Change was observed could see it then.
         Subscription.confirmed_at <= Change.observed_at,
         or_(first, later),
+    )
+
+
+def _is_the_end() -> ColumnElement[bool]:
+    closes = and_(Subscription.wants == wishes.OPENINGS, Change.closes)
+    return or_(closes, TrialCondition.until_seq == Change.seq)
+
+
+def _may_be_told() -> ColumnElement[bool]:
+    """That they were told of the trial through this subscription, or may be by a mail that is being made just now."""
+    earlier = aliased(Match)
+    return exists().where(
+        earlier.subscription_id == Subscription.id,
+        earlier.trial_id == Change.trial_id,
+        or_(earlier.ended_at.is_(None), earlier.ended_as == "delivered"),
     )
 
 

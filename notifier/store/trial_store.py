@@ -57,6 +57,7 @@ class NewChange:
     fields: tuple[FieldChange, ...]
     weight: int
     opens: bool
+    closes: bool
     first_posted: str
     baseline: bool
 
@@ -165,6 +166,7 @@ def insert_change(
             fields=msgspec.json.encode(change.fields),
             weight=change.weight,
             opens=change.opens,
+            closes=change.closes,
             first_posted=change.first_posted,
             baseline=change.baseline,
             posted=trial.last_update_posted,
