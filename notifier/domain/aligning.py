@@ -17,6 +17,15 @@ ALIKE = 0.8
 
 _NOT_A_WORD = re.compile(r"[^\w]+|_")
 _FEW_LETTERS = 8
+_TYPED_ALIKE = str.maketrans({
+    **dict.fromkeys("‘’‚‛′´`ʼ＇", "'"),
+    **dict.fromkeys("“”„‟″«»＂", '"'),
+    **dict.fromkeys("‐‑‒–—―−﹣－", "-"),
+    **dict.fromkeys("≧⩾", "≥"),
+    **dict.fromkeys("≦⩽", "≤"),
+    "…": "...", "：": ":", "，": ", ", "；": ";", "（": "(", "）": ")", "\N{KELVIN SIGN}": "K", "μ": "µ",
+})  # fmt: skip
+_AT_LEAST = re.compile(r"([<>]) ?/? ?=|= ?([<>])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +71,8 @@ def fold(text: str | None) -> str:
 
 
 def same_text(one: str | None, other: str | None) -> bool:
-    """Whether two texts read the same: white space and the way characters are composed do not count."""
-    return one == other or squeezed(one) == squeezed(other)
+    """Whether two texts read the same: white space and the way characters were typed do not count."""
+    return one == other or as_read(one) == as_read(other)
 
 
 def squeezed(text: str | None) -> str | None:
@@ -71,6 +80,18 @@ def squeezed(text: str | None) -> str | None:
     if text is None:
         return None
     return " ".join((text if text.isascii() else unicodedata.normalize("NFC", text)).split())
+
+
+def as_read(text: str | None) -> str | None:
+    """A text as a reader takes it in: which quotes, dashes, spaces or signs for "at least" were typed is all one."""
+    plain = squeezed(text)
+    if plain is None:
+        return None
+    if not plain.isascii():
+        plain = squeezed(plain.translate(_TYPED_ALIKE)) or ""
+    if "=" in plain:
+        plain = _AT_LEAST.sub(_one_sign, plain)
+    return plain.rstrip(" .") or plain
 
 
 def text_likeness(one: str | None, other: str | None) -> float:
@@ -88,6 +109,10 @@ def is_longer_name(one: str | None, other: str | None) -> bool:
     """Whether one name holds all words of the other, as when a department is added to a hospital."""
     shorter, longer = sorted((fold(one), fold(other)), key=lambda text: (len(text), text))
     return len(shorter) >= _FEW_LETTERS and " " in shorter and set(shorter.split()) <= set(longer.split())
+
+
+def _one_sign(match: re.Match[str]) -> str:
+    return "≥" if ">" in match.group() else "≤"
 
 
 def _marks(folded: str) -> list[str]:
@@ -120,10 +145,11 @@ def _pair_alike(
         if (score := likeness(old, fresh)) >= ALIKE
     ]
     taken: dict[int, int] = {}
+    found: set[int] = set()
     for _, _, i, j in sorted(scored):
-        if i not in taken and j not in taken.values():
+        if i not in taken and j not in found:
             taken[i] = j
+            found.add(j)
     pairs = [(lost[i], new[j]) for i, j in sorted(taken.items())]
     left = [member for i, member in enumerate(lost) if i not in taken]
-    fresh_ones = [member for j, member in enumerate(new) if j not in taken.values()]
-    return pairs, left, fresh_ones
+    return pairs, left, [member for j, member in enumerate(new) if j not in found]

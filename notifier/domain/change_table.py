@@ -4,8 +4,9 @@ import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 
-from notifier.domain.changes import Weight
+from notifier.domain.changes import FieldChange, Value, Weight
 
+NOTHING = "-"
 _TABLE = tomllib.loads((files("notifier.domain") / "data" / "changes.toml").read_text(encoding="utf-8"))
 
 
@@ -28,8 +29,9 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """A move of the study's status; an empty side fits everything."""
+    """A move of a field from one word to another; an empty side fits everything, ``-`` is nothing given."""
 
+    field: str
     before: frozenset[str]
     after: frozenset[str]
     weight: Weight
@@ -62,7 +64,31 @@ SHARED = frozenset(field.name for field in FIELDS.values() if field.shared)
 """Fields in which one same change in many studies is the registry's doing, such as a country renamed."""
 
 TRANSITIONS = tuple(
-    Transition(before=frozenset(row.get("from", ())), after=frozenset(row.get("to", ())), weight=Weight[row["weight"]])
+    Transition(
+        field=row["field"],
+        before=frozenset(row.get("from", ())),
+        after=frozenset(row.get("to", ())),
+        weight=Weight[row["weight"]],
+    )
     for row in _TABLE["transitions"]
 )
 COUNTRIES: dict[str, str] = _TABLE["countries"]
+
+
+def weight_of(field: str, before: Value, after: Value) -> Weight:
+    """What a change of a field weighs: by the first of its transitions that fits, else what the field weighs."""
+    for transition in TRANSITIONS:
+        if transition.field == field and _fits(transition.before, before) and _fits(transition.after, after):
+            return transition.weight
+    return FIELDS[field].weight
+
+
+def _fits(words: frozenset[str], side: Value) -> bool:
+    word = NOTHING if side is None else side
+    return not words or (isinstance(word, str) and word in words)
+
+
+def change_of(field: str, before: Value, after: Value, *, key: str = "") -> FieldChange:
+    """A FieldChange with the path and the weight that the table gives it."""
+    weight = weight_of(field, before, after)
+    return FieldChange(field=field, path=FIELDS[field].path, before=before, after=after, weight=weight, key=key)

@@ -24,7 +24,7 @@ class Weight(IntEnum):
 
 
 IMPORTANT = Weight.ELIGIBILITY
-"""From here up, somebody hears of it who wants only what is important: stops, recruiting, sites, results, who may join."""
+"""From here up is important to anybody: stops, recruiting, sites, results, who may join."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,21 +1,22 @@
 """Compares two states of one trial: what a reader would see changed, heaviest first, and nothing else."""
 
 from collections.abc import Iterable, Iterator
-from typing import TypeAlias
 
-from notifier.domain.aligning import align, fold, same_text, squeezed, text_likeness
-from notifier.domain.change_table import FACTS, FIELDS, MEMBERS, OTHERS, PLANNED, SETS, TRANSITIONS, Field
+from notifier.domain.aligning import as_read, same_text
+from notifier.domain.change_table import FACTS, FIELDS, OTHERS, PLANNED, SETS, change_of
 from notifier.domain.changes import FIRST_SEEN, FieldChange, Value, Weight
-from notifier.domain.site_comparing import STATUSES_WITH_SITES, compare_sites
-from notifier.domain.trials import OPEN_STATUSES, Arm, Enrollment, Intervention, Outcome, RegistryDate, TrialFacts
-
-Member: TypeAlias = Arm | Intervention | Outcome
-
-_PARTS: dict[type, tuple[str, ...]] = {
-    Arm: ("label", "kind", "description", "interventions"),
-    Intervention: ("name", "kind", "description", "other_names"),
-    Outcome: ("measure", "time_frame", "description"),
-}
+from notifier.domain.contact_comparing import compare_contacts
+from notifier.domain.criteria_comparing import compare_criteria
+from notifier.domain.member_comparing import compare_members
+from notifier.domain.site_comparing import compare_sites
+from notifier.domain.trials import (
+    OPEN_STATUSES,
+    STATUSES_WITH_SITES,
+    STOPPED_STATUSES,
+    Enrollment,
+    RegistryDate,
+    TrialFacts,
+)
 
 
 def compare(before: TrialFacts, after: TrialFacts) -> tuple[FieldChange, ...]:
@@ -26,15 +27,17 @@ def compare(before: TrialFacts, after: TrialFacts) -> tuple[FieldChange, ...]:
     """
     if before == after:
         return ()
+    sites = list(compare_sites(before, after))
     found = [
         *_compare_status(before, after),
-        *compare_sites(before, after),
+        *sites,
+        *compare_criteria(before.eligibility, after.eligibility),
         *_compare_facts(before, after),
         *_compare_planned(before, after),
         *_compare_sets(before, after),
-        *_compare_members(before, after),
+        *compare_members(before, after),
         *_compare_results_date(before, after),
-        *_compare_contacts(before, after),
+        *compare_contacts(before, after, site_changes=sites),
     ]
     return tuple(sorted(found, key=_order))
 
@@ -56,13 +59,9 @@ def closes(changes: Iterable[FieldChange]) -> bool:
     return any(_is_closing(change) for change in changes)
 
 
-def status_weight(before: str | None, after: str | None) -> Weight:
-    """What a move of the whole study from one status to another weighs."""
-    for transition in TRANSITIONS:
-        fits_before = not transition.before or before in transition.before
-        if fits_before and (not transition.after or after in transition.after):
-            return transition.weight
-    return OTHERS["status"].weight
+def reason_of_stop(facts: TrialFacts) -> str | None:
+    """Why the study stopped; None once it goes on, even where the record still has the reason."""
+    return facts.why_stopped if facts.status in STOPPED_STATUSES else None
 
 
 def _order(change: FieldChange) -> tuple[int, int, str, str]:
@@ -83,20 +82,13 @@ def _is_closing(change: FieldChange) -> bool:
     return change.field == "status" and change.before in OPEN_STATUSES and change.after not in OPEN_STATUSES
 
 
-def _change(row: Field, before: Value, after: Value, *, key: str = "") -> FieldChange:
-    return FieldChange(field=row.name, path=row.path, before=before, after=after, weight=row.weight, key=key)
-
-
 def _compare_status(before: TrialFacts, after: TrialFacts) -> Iterator[FieldChange]:
-    if before.status == after.status:
-        return
-    yield FieldChange(
-        field="status",
-        path=OTHERS["status"].path,
-        before=before.status,
-        after=after.status,
-        weight=status_weight(before.status, after.status),
-    )
+    """The status, and the reason of a stop; that a study goes on explains that the reason went."""
+    if before.status != after.status:
+        yield change_of("status", before.status, after.status)
+    old, new = reason_of_stop(before), reason_of_stop(after)
+    if after.status in STOPPED_STATUSES and not same_text(old, new):
+        yield change_of("why_stopped", old, new)
 
 
 def _compare_facts(before: TrialFacts, after: TrialFacts) -> Iterator[FieldChange]:
@@ -104,14 +96,14 @@ def _compare_facts(before: TrialFacts, after: TrialFacts) -> Iterator[FieldChang
         old, new = getattr(before, row.fact), getattr(after, row.fact)
         if old == new or (isinstance(old, str) and isinstance(new, str) and same_text(old, new)):
             continue
-        yield _change(row, old, new)
+        yield change_of(row.name, old, new)
 
 
 def _compare_planned(before: TrialFacts, after: TrialFacts) -> Iterator[FieldChange]:
     for row in PLANNED:
         old, new = getattr(before, row.fact), getattr(after, row.fact)
         if not _is_same_plan(old, new):
-            yield _change(row, _plan(old), _plan(new))
+            yield change_of(row.name, _plan(old), _plan(new))
 
 
 def _is_same_plan(old: RegistryDate | Enrollment | None, new: RegistryDate | Enrollment | None) -> bool:
@@ -135,76 +127,11 @@ def _amount(value: RegistryDate | Enrollment) -> str:
 def _compare_sets(before: TrialFacts, after: TrialFacts) -> Iterator[FieldChange]:
     for row in SETS:
         old, new = getattr(before, row.fact), getattr(after, row.fact)
-        if old != new and {squeezed(text) for text in old} != {squeezed(text) for text in new}:
-            yield _change(row, list(old) or None, list(new) or None)
-
-
-def _compare_members(before: TrialFacts, after: TrialFacts) -> Iterator[FieldChange]:
-    for row in MEMBERS:
-        old, new = getattr(before, row.fact), getattr(after, row.fact)
-        if old != new:
-            yield from _compare_lists(row, old, new)
-
-
-def _compare_lists(row: Field, before: tuple[Member, ...], after: tuple[Member, ...]) -> Iterator[FieldChange]:
-    name = row.known_by[-1]
-
-    def known_by(member: Member) -> tuple[str, ...]:
-        return tuple(fold(getattr(member, part)) for part in row.known_by)
-
-    def named(member: Member) -> str:
-        return fold(getattr(member, name))
-
-    def likeness(one: Member, other: Member) -> float:
-        return text_likeness(getattr(one, name), getattr(other, name))
-
-    alignment = align(before, after, keys=(_seen, known_by, named), likeness=likeness)
-    for member in alignment.removed:
-        yield _change(row, _shown(member), None, key=getattr(member, name))
-    for member in alignment.added:
-        yield _change(row, None, _shown(member), key=getattr(member, name))
-    for old, new in alignment.pairs:
-        if _seen(old) != _seen(new):
-            yield _change(row, _shown(old), _shown(new), key=getattr(new, name))
-
-
-def _seen(member: Member) -> tuple[object, ...]:
-    return tuple(_seen_part(getattr(member, part)) for part in _PARTS[type(member)])
-
-
-def _seen_part(part: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
-    return tuple(sorted({squeezed(text) or "" for text in part})) if isinstance(part, tuple) else squeezed(part)
-
-
-def _shown(member: Member) -> dict[str, str | None]:
-    shown: dict[str, str | None] = {}
-    for part in _PARTS[type(member)]:
-        value = getattr(member, part)
-        shown[part] = "; ".join(sorted(value)) or None if isinstance(value, tuple) else value
-    return shown
+        if old != new and {as_read(text) for text in old} != {as_read(text) for text in new}:
+            yield change_of(row.name, list(old) or None, list(new) or None)
 
 
 def _compare_results_date(before: TrialFacts, after: TrialFacts) -> Iterator[FieldChange]:
     """The day results were posted, where that is not told already by their being there."""
     if before.has_results == after.has_results and before.results_first_posted != after.results_first_posted:
-        yield _change(OTHERS["results_first_posted"], before.results_first_posted, after.results_first_posted)
-
-
-def _compare_contacts(before: TrialFacts, after: TrialFacts) -> Iterator[FieldChange]:
-    """That contacts were given, taken away or updated, and no more than that.
-
-    Where one side never spoke of contacts there is nothing to compare, and when a study stops looking for people its
-    contacts go: that is explained by the status.
-    """
-    old, new = before.contacts_fingerprint, after.contacts_fingerprint
-    if old is None or new is None or old == new:
-        return
-    given, still_given = _has_contacts(before), _has_contacts(after)
-    if given == still_given:
-        yield _change(OTHERS["contacts"], "given", "updated")
-    elif (before if still_given else after).status in STATUSES_WITH_SITES:
-        yield _change(OTHERS["contacts"], "given" if given else None, "given" if still_given else None)
-
-
-def _has_contacts(facts: TrialFacts) -> bool:
-    return bool(facts.contacts) or any(site.contacts for site in facts.sites)
+        yield change_of("results_first_posted", before.results_first_posted, after.results_first_posted)

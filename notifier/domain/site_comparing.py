@@ -5,14 +5,12 @@ from collections.abc import Iterable, Iterator
 from math import cos, hypot, radians
 
 from notifier.domain.aligning import ALIKE, align, fold, is_longer_name, text_likeness
-from notifier.domain.change_table import COUNTRIES, OTHERS
+from notifier.domain.change_table import COUNTRIES, change_of
 from notifier.domain.changes import FieldChange, Value
-from notifier.domain.trials import OPEN_STATUSES, Site, TrialFacts
+from notifier.domain.trials import STATUSES_WITH_SITES, Site, TrialFacts
 
 NEARBY_KM = 30.0
 KM_A_DEGREE = 111.2
-STATUSES_WITH_SITES = OPEN_STATUSES | {"NOT_YET_RECRUITING"}
-"""While a study has one of these, the registry says of each site whether it recruits; later it drops that."""
 
 _CITY_ALIKE = 0.75
 
@@ -24,9 +22,9 @@ def compare_sites(before: TrialFacts, after: TrialFacts) -> Iterator[FieldChange
     lost, new = _without_common(before.sites, after.sites)
     alignment = align(lost, new, keys=(_exactly, _in_city, _by_name_in_city), likeness=_likeness)
     for site in alignment.removed:
-        yield _change("site", place_name(site), before=_shown(site), after=None)
+        yield change_of("site", _shown(site), None, key=place_name(site))
     for site in alignment.added:
-        yield _change("site", place_name(site), before=None, after=_shown(site))
+        yield change_of("site", None, _shown(site), key=place_name(site))
     for old, fresh in alignment.pairs:
         yield from _compare_pair(old, fresh, explained=_drops_statuses(before, old) or _drops_statuses(after, fresh))
 
@@ -44,11 +42,11 @@ def country_of(name: str | None) -> str:
 def _compare_pair(old: Site, new: Site, *, explained: bool) -> Iterator[FieldChange]:
     name = place_name(new)
     if old.status != new.status and not explained:
-        yield _change("site_status", name, before=old.status, after=new.status)
+        yield change_of("site_status", old.status, new.status, key=name)
     if _letters(old.facility) != _letters(new.facility):
-        yield _change("site_name", name, before=old.facility, after=new.facility)
+        yield change_of("site_name", old.facility, new.facility, key=name)
     if country_of(old.country) != country_of(new.country):
-        yield _change("site_country", name, before=old.country, after=new.country)
+        yield change_of("site_country", old.country, new.country, key=name)
 
 
 def _drops_statuses(facts: TrialFacts, site: Site) -> bool:
@@ -124,8 +122,3 @@ def _shown(site: Site) -> Value:
         "country": site.country,
         "status": site.status,
     }
-
-
-def _change(field: str, key: str, *, before: Value, after: Value) -> FieldChange:
-    row = OTHERS[field]
-    return FieldChange(field=field, path=row.path, before=before, after=after, weight=row.weight, key=key)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-FACTS_VERSION = 1
+FACTS_VERSION = 2
 """Rises when our reading of a record improves; held facts are then read anew and nobody is mailed."""
 
 
@@ -150,6 +150,9 @@ def day_of(text: str | None) -> date | None:
 
 OPEN_STATUSES = frozenset({"RECRUITING", "ENROLLING_BY_INVITATION", "AVAILABLE"})
 """Statuses in which people can join or be given the treatment."""
+
+STATUSES_WITH_SITES = OPEN_STATUSES | {"NOT_YET_RECRUITING"}
+"""Statuses in which the registry gives the status and the contacts of each site; later it drops both."""
 
 STOPPED_STATUSES = frozenset({"TERMINATED", "SUSPENDED", "WITHDRAWN"})
 """Statuses that mean a study was stopped early, halted, or never began."""

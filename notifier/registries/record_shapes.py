@@ -11,6 +11,8 @@ from notifier.domain.trials import RegistryDate
 Json: TypeAlias = dict[str, Any]
 
 LONGEST_CODE = 64
+_TIMES_ESCAPED = 2
+"""Some records hold ``&amp;gt;``: what was escaped by the registrant, and again by the registry."""
 
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]{1,31}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});")
@@ -62,6 +64,13 @@ def prose_in(value: object) -> str | None:
     spaced = lines if lines.replace("\n", "").isprintable() and "  " not in lines else _SPACES.sub(" ", lines)
     tidy = _AROUND_BREAK.sub("\n", spaced) if " \n" in spaced or "\n " in spaced else spaced
     return (_BLANK_LINES.sub("\n\n", tidy) if "\n\n\n" in tidy else tidy).strip() or None
+
+
+def outline_in(value: object) -> str | None:
+    """A long text without escapes whose indentation is kept, because it tells what belongs to what."""
+    lines = _plain(value).replace("\r\n", "\n").replace("\r", "\n").replace("\t", "  ").split("\n")
+    tidy = "\n".join(" " * (len(line) - len(line.lstrip())) + " ".join(line.split()) for line in lines)
+    return _BLANK_LINES.sub("\n\n", tidy.rstrip()).strip("\n") or None
 
 
 def lines_in(value: object) -> tuple[str, ...]:
@@ -140,6 +149,8 @@ def _plain(value: object) -> str:
         return ""
     if "\\" in text:
         text = _ESCAPE.sub(r"\1", text)
-    if "&" in text:
+    for _ in range(_TIMES_ESCAPED):
+        if "&" not in text:
+            break
         text = _ENTITY.sub(lambda entity: html.unescape(entity.group()), text)
     return text if text.replace("\n", " ").isprintable() else _INVISIBLE.sub("", text)

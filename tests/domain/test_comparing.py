@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifier.domain.change_table import FIELDS
+from notifier.domain.change_table import FIELDS, weight_of
 from notifier.domain.changes import FIRST_SEEN, Weight
-from notifier.domain.comparing import compare, first_appearance, opens, status_weight
+from notifier.domain.comparing import compare, first_appearance, opens
 from notifier.domain.trials import Contact, Enrollment, Outcome, RegistryDate, Site, TrialFacts
 from notifier.domain.wording import words
 from notifier.registries.record_files import FoundRecord, iter_records
@@ -139,7 +139,7 @@ def test_a_status_weighs_by_where_it_came_from_and_went(before: str | None, afte
     (change,) = compare(replace(BASE, status=before), replace(BASE, status=after))
 
     assert (change.field, change.before, change.after) == ("status", before, after)
-    assert change.weight == status_weight(before, after) == weight
+    assert change.weight == weight_of("status", before, after) == weight
 
 
 @pytest.mark.parametrize("edit", [
