@@ -21,6 +21,7 @@ from notifier.registries.record_shapes import (
     number_in,
     object_in,
     objects_in,
+    outline_in,
     prose_in,
 )
 
@@ -297,7 +298,7 @@ def _measures(value: object) -> tuple[Outcome, ...]:
 
 def _eligibility(module: Json) -> dict[str, Any]:
     return {
-        "eligibility": prose_in(module.get("eligibilityCriteria")),
+        "eligibility": outline_in(module.get("eligibilityCriteria")),
         "sex": code_in(module.get("sex")),
         "minimum_age": line_in(module.get("minimumAge")),
         "maximum_age": line_in(module.get("maximumAge")),
