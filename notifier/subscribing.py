@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from notifier.domain.languages import gettext_noop
 from notifier.domain.masking import mask_text
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import Consent, Wish, check_wish
@@ -20,7 +21,7 @@ MAILS_PER_MAILBOX_AND_DAY = 10
 NEWS_REACHES_BACK = timedelta(days=30)
 """A study registered up to this long before somebody subscribed is still new to them when it reaches us."""
 
-_EXPIRED = "This link has expired. Please fill in the form again."
+_EXPIRED = gettext_noop("This link has expired. Please fill in the form again.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class RequestView:
     wants: str
     trial_wants: str
     cadence: Cadence
+    language: str
     already_confirmed: bool
     ended: bool
     """It was confirmed, and not all of what was asked for is followed any longer."""
@@ -94,6 +96,7 @@ def view_request(session: Session, request_id: int, *, now: datetime) -> Request
         wants=request.wants,
         trial_wants=request.trial_wants,
         cadence=_cadence_of(request),
+        language=request.language,
         already_confirmed=request.confirmed_at is not None,
         ended=request.confirmed_at is not None and not _is_followed(session, request),
     )
@@ -194,6 +197,11 @@ def change_cadence(session: Session, subscriber_id: int, *, cadence: Cadence, no
     """Change how often a reader hears from us."""
     subscriber = session.get_one(Subscriber, subscriber_id)
     subscriber.schedule_id = subscriber_store.get_or_make_schedule(session, cadence, now=now).id
+def change_language(session: Session, subscriber_id: int, *, language: str) -> None:
+    """Change the language of a reader's mails; what is under way stays as it is."""
+    session.get_one(Subscriber, subscriber_id).language = language
+
+
 
 
 def request_preferences(session: Session, subscriber_id: int, *, now: datetime) -> None:
@@ -296,7 +304,7 @@ def _is_followed(session: Session, request: PendingRequest) -> bool:
         condition = condition_store.find_condition(session, request.condition_text)
         condition_id = condition.id if condition else None
     trials, conditions = {one.trial_id for one in followed}, {one.condition_id for one in followed}
-    return request.trial_id in trials | {None} and condition_id in conditions | {None}
+    return trial_id in trials | {None} and condition_id in conditions | {None}
 
 
 def _cadence_of(request: PendingRequest) -> Cadence:

@@ -11,6 +11,11 @@ _LONGEST_HEADER = 500
 _ACCEPTED = re.compile(r"\s*([A-Za-z]{1,8}|\*)(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?))?\s*")
 
 
+def gettext_noop(text: str) -> str:
+    """The text itself: marks one for the catalogs that is translated only where a page shows it."""
+    return text
+
+
 def list_languages() -> list[str]:
     """The codes of the languages that everything can be said in, the default one first."""
     return sorted(LANGUAGES, key=lambda code: (code != DEFAULT_LANGUAGE, code))

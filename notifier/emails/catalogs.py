@@ -10,6 +10,7 @@ from pathlib import Path
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from jinja2 import Environment
 
 LOCALES = Path(__file__).resolve().parents[1] / "locales"
 
@@ -31,3 +32,11 @@ def catalog_of(language: str) -> NullTranslations:
 def translated(text: str, language: str) -> str:
     """A text of the catalogs in a language; one that they do not have stays as it is."""
     return catalog_of(language).gettext(text) if text else ""
+
+
+def translate_templates(environment: Environment, language: str) -> None:
+    """Give an environment ``_``, ``ngettext`` and ``{% trans %}`` in a language; what fills a text in is escaped."""
+    environment.add_extension("jinja2.ext.i18n")
+    environment.policies["ext.i18n.trimmed"] = True
+    # The extension brings this method, which Jinja's types do not know.
+    environment.install_gettext_translations(catalog_of(language), newstyle=True)  # type: ignore[attr-defined]

@@ -2,7 +2,8 @@
 
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date, datetime
 from functools import cache
 from unicodedata import east_asian_width
@@ -13,7 +14,7 @@ from babel.dates import format_date, format_datetime
 from markupsafe import Markup, escape
 
 from notifier.domain import excerpts
-from notifier.domain.digests import ChangeLine, MaskedContact
+from notifier.domain.digests import ChangeLine, MaskedContact, Piece
 
 COLUMNS = 72
 LONGEST_VALUE = 600
@@ -45,11 +46,6 @@ def moment(value: datetime, language: str) -> str:
     return f"{day(value, language)}, {format_datetime(value, 'HH:mm', locale=locale_of(language))} UTC"
 
 
-def counted(number: int, one: str, many: str) -> str:
-    """A number with its noun."""
-    return f"{number} {one if number == 1 else many}"
-
-
 def clipped(text: str, length: int = LONGEST_VALUE) -> str:
     """The text, cut at the end of a word and marked with an ellipsis where it is longer than ``length``."""
     return excerpts.clipped(text.strip(), length)
@@ -66,9 +62,9 @@ def itemised(text: str) -> str:
     return "\n".join(f"– {line}" for line in lines) if len(lines) > 1 else text
 
 
-def marks(contact: MaskedContact) -> list[str]:
-    """The means by which a contact could be reached, each with its marks."""
-    means = (("Phone", contact.phone), ("Email", contact.email))
+def marks(contact: MaskedContact, phone: str, email: str) -> list[str]:
+    """The means by which a contact could be reached, each with what it is called and its marks."""
+    means = ((phone, contact.phone), (email, contact.email))
     return [f"{name}: {mark}" for name, mark in means if mark is not None]
 
 
@@ -94,6 +90,34 @@ def line_breaks(text: str) -> Markup:
     """The text escaped for HTML, its line ends kept."""
     lines = (line.strip() for line in text.splitlines())
     return Markup("<br>").join(escape(line) for line in lines if line)
+
+
+def marked(pieces: tuple[Piece, ...], whole: str, tag: str, attributes: str = "") -> Markup:
+    """A text for HTML, its marked pieces each in an element of their own, line by line as `itemised` has them.
+
+    Without marks where there are none, or where the text had to be clipped.
+    """
+    text = clipped(whole)
+    if "".join(piece.text for piece in pieces) != text:
+        pieces = (Piece(text),)
+    opening = Markup(f"<{tag} {attributes}".rstrip() + ">")  # noqa: S704 - fixed names of our own templates
+    closing = Markup(f"</{tag}>")  # noqa: S704
+    shown = [
+        Markup("").join(opening + piece.text + closing if piece.marked else escape(piece.text) for piece in line)
+        for line in _lines_of(pieces)
+    ]
+    dash = "– " if len(shown) > 1 else ""
+    return Markup("<br>").join(dash + line.strip() for line in shown)
+
+
+def _lines_of(pieces: Iterable[Piece]) -> list[list[Piece]]:
+    """The pieces line by line, without empty lines."""
+    lines: list[list[Piece]] = [[]]
+    for piece in pieces:
+        first, *others = piece.text.split("\n")
+        lines[-1].append(replace(piece, text=first))
+        lines += [[replace(piece, text=text)] for text in others]
+    return [[piece for piece in line if piece.text] for line in lines if any(piece.text.strip() for piece in line)]
 
 
 def tidied(text: str) -> str:

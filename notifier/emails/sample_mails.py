@@ -10,6 +10,7 @@ from notifier.domain.digests import (
     Digest,
     Fact,
     MaskedContact,
+    Piece,
     PreferencesLink,
     Section,
 )
@@ -81,6 +82,7 @@ _STOPPED = replace(
     where=(),
     more_sites=0,
     contacts=(),
+    closing="This study is over. We write once more if its results are posted.",
 )
 
 _RESULTS = replace(
@@ -137,6 +139,17 @@ _LONG = replace(
             label="Conditions for joining",
             before="…with help. Ages 18 to 75.\nNo other illness of the nerves.",
             after="…with help. Ages 18 to 85.\nNo other illness of the nerves.\nSomebody at home who can help.",
+            before_marks=(
+                Piece("…with help. Ages 18 to "),
+                Piece("75", marked=True),
+                Piece(".\nNo other illness of the nerves."),
+            ),
+            after_marks=(
+                Piece("…with help. Ages 18 to "),
+                Piece("85", marked=True),
+                Piece(".\nNo other illness of the nerves.\n"),
+                Piece("Somebody at home who can help.", marked=True),
+            ),
         ),
         ChangeLine(tone="plan", badge="Wording", label="Detailed description", before=_LONG_TEXT),
     ),

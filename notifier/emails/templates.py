@@ -11,7 +11,9 @@ from jinja2.ext import Extension
 from markupsafe import Markup
 
 from notifier.domain.digests import Card, Confirmation, Digest, PreferencesLink
+from notifier.domain.languages import spoken
 from notifier.emails import filters
+from notifier.emails.catalogs import translate_templates
 from notifier.errors import TemplatesMissing
 
 Mail: TypeAlias = Digest | Confirmation | PreferencesLink
@@ -94,11 +96,12 @@ def render_preferences(link: PreferencesLink) -> RenderedMail:
 def _render(
     name: str, mail: Mail, *, text_sections: tuple[_Section, ...] = (), html_sections: tuple[_Section, ...] = ()
 ) -> RenderedMail:
-    direction = filters.locale_of(mail.language).text_direction
-    words = {"mail": mail, "language": mail.language, "direction": direction}
-    subject = " ".join(_environment("txt").get_template(f"{name}/subject.txt").render(words).split())
-    text = _environment("txt").get_template(f"{name}/body.txt")
-    html = _environment("html").get_template(f"{name}/body.html")
+    language = spoken(mail.language)
+    words = {"mail": mail, "language": language, "direction": filters.locale_of(language).text_direction}
+    plain = _environment("txt", language)
+    subject = " ".join(plain.get_template(f"{name}/subject.txt").render(words).split())
+    text = plain.get_template(f"{name}/body.txt")
+    html = _environment("html", language).get_template(f"{name}/body.html")
     return RenderedMail(
         subject=subject,
         text=filters.tidied(text.render(words, subject=subject, sections=text_sections)),
@@ -112,7 +115,7 @@ def _cards_in_full(digest: Digest) -> frozenset[Card]:
     full: set[Card] = set()
     used = 0
     for card in sorted(cards, key=lambda card: filters.TONES.index(filters.known_tone(card.tone))):
-        used += len(_fragment(card, digest.language, "html", "card"))
+        used += len(_fragment(card, spoken(digest.language), "html", "card"))
         if full and used > FULL_CARDS:
             break
         full.add(card)
@@ -120,8 +123,10 @@ def _cards_in_full(digest: Digest) -> frozenset[Card]:
 
 
 def _sections(digest: Digest, full: frozenset[Card], form: Format) -> tuple[_Section, ...]:
+    language = spoken(digest.language)
+
     def rendered(cards: list[Card], shape: Shape) -> tuple[str, ...]:
-        return tuple(_fragment(card, digest.language, form, shape) for card in cards)
+        return tuple(_fragment(card, language, form, shape) for card in cards)
 
     return tuple(
         _Section(
@@ -137,12 +142,12 @@ def _sections(digest: Digest, full: frozenset[Card], form: Format) -> tuple[_Sec
 
 @lru_cache(maxsize=KEPT_CARDS)
 def _fragment(card: Card, language: str, form: Format, shape: Shape) -> str:
-    text = _environment(form).get_template(f"_base/{shape}.{form}").render(card=card, language=language)
+    text = _environment(form, language).get_template(f"_base/{shape}.{form}").render(card=card, language=language)
     return filters.tidied(text) if form == "txt" else Markup(text)  # noqa: S704 - rendered with autoescape
 
 
 @cache
-def _environment(form: Format) -> Environment:
+def _environment(form: Format, language: str) -> Environment:
     root = template_root() / "emails"
     environment = Environment(
         loader=FileSystemLoader(root),
@@ -153,7 +158,8 @@ def _environment(form: Format) -> Environment:
         auto_reload=False,
         extensions=[_WithoutIndentation] if form == "html" else [],
     )
-    names = ("clipped", "counted", "day", "itemised", "line_breaks", "marks", "moment", "tone_class", "wrapped")
+    translate_templates(environment, language)
+    names = ("clipped", "day", "itemised", "line_breaks", "marked", "marks", "moment", "tone_class", "wrapped")
     environment.filters |= {name: getattr(filters, name) for name in names}
     environment.tests["shortened"] = filters.shortened
     environment.filters["styled"] = filters.styled((root / "_base" / "mail.css").read_text(encoding="utf-8"))

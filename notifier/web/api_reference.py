@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from notifier.domain.vocabulary import DEFAULT_LANGUAGE
 from notifier.web.page_rendering import page
 
 Schema: TypeAlias = dict[str, Any]
@@ -57,7 +58,15 @@ def show_reference(request: Request) -> HTMLResponse:
     described: Schema = request.app.openapi()
     operations = list_operations(described)
     base = str(request.app.state.surroundings.installation.links.base_url)
-    return page(request, "api_reference", title=described["info"]["title"], operations=operations, base=base)
+    # The description it is drawn from is in English.
+    return page(
+        request,
+        "api_reference",
+        language=DEFAULT_LANGUAGE,
+        title=described["info"]["title"],
+        operations=operations,
+        base=base,
+    )
 
 
 def list_operations(described: Schema) -> list[Operation]:

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, HTTPException, Request
 
+from notifier.domain.languages import gettext_noop, read_language
 from notifier.domain.schedules import Cadence, read_cadence
 from notifier.domain.wishes import OPENINGS, Wish
-from notifier.errors import InvalidAddress, InvalidRequest
+from notifier.errors import InvalidAddress, InvalidRequest, UnknownLanguage
 from notifier.store.addresses import Address, read_address
 
 MOST_FIELDS = 40
@@ -76,6 +77,7 @@ class SubscribeForm:
     hour: str = "8"
     weekday: str = "0"
     time_zone: str = "UTC"
+    language: str = ""
     consent: bool = False
     accept_unknown: bool = False
     filled_by_machine: bool = False
@@ -110,6 +112,7 @@ def read_subscribe_form(fields: Fields) -> SubscribeForm:
         hour=text("hour", "8"),
         weekday=text("weekday", "0"),
         time_zone=text("time_zone", "UTC"),
+        language=text("language"),
         consent=bool(text("consent")),
         accept_unknown=bool(text("accept_unknown")),
         # People do not see this field: whoever fills it in is a program that fills in everything.
@@ -117,22 +120,26 @@ def read_subscribe_form(fields: Fields) -> SubscribeForm:
     )
 
 
-def check_form(form: SubscribeForm) -> tuple[Address | None, Wish, Errors]:
-    """What the form asks for, and everything wrong with it that can be told without looking anything up."""
+def check_form(form: SubscribeForm, *, language: str) -> tuple[Address | None, Wish, Errors]:
+    """What the form asks for, and everything wrong with it that can be told without looking anything up.
+
+    ``language`` is the page's, for a form that names none.
+    """
     errors: Errors = {}
     address = _checked_address(form, errors)
     cadence = _checked_cadence(form, errors)
     if not form.wanted_trial and not form.wanted_condition:
-        errors["intents" if form.intents else "condition"] = "Choose a condition, a study, or both."
+        errors["intents" if form.intents else "condition"] = gettext_noop("Choose a condition, a study, or both.")
     if form.wants not in ("openings", "everything"):
-        errors["wants"] = "Choose which news you want."
+        errors["wants"] = gettext_noop("Choose which news you want.")
     if not form.consent:
-        errors["consent"] = "Tick this box if you agree. We cannot write to you without it."
+        errors["consent"] = gettext_noop("Tick this box if you agree. We cannot write to you without it.")
     wish = Wish(
         trial=form.wanted_trial,
         condition=form.wanted_condition,
         wants=form.wants,
         cadence=cadence,
+        language=_checked_language(form.language or language, errors),
         site="web",
         accept_unknown=form.accept_unknown,
     )
@@ -148,13 +155,21 @@ def masked(address: Address) -> str:
 
 def _checked_address(form: SubscribeForm, errors: Errors) -> Address | None:
     if not form.email:
-        errors["email"] = "Write your e-mail address. It should look like name@example.org."
+        errors["email"] = gettext_noop("Write your e-mail address. It should look like name@example.org.")
         return None
     try:
         return read_address(form.email)
     except InvalidAddress as error:
         errors["email"] = str(error)
         return None
+
+
+def _checked_language(tag: str, errors: Errors) -> str:
+    try:
+        return read_language(tag)
+    except UnknownLanguage as error:
+        errors["language"] = str(error)
+        return tag
 
 
 def _checked_cadence(form: SubscribeForm, errors: Errors) -> Cadence:

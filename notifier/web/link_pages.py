@@ -7,10 +7,11 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from sqlalchemy.orm import Session
 
 from notifier.emails.links import CONFIRM, END_ALL, END_ONE, TokenContent
-from notifier.store import condition_store, trial_lookup
-from notifier.store.models import Subscription
+from notifier.store import condition_store, retire_store, trial_lookup
+from notifier.store.models import Subscriber, Subscription
 from notifier.subscribing import confirm_request, end_everything, end_subscription, view_request
 from notifier.web.forms import Fields, Form, is_one_click
+from notifier.web.page_language import language_for
 from notifier.web.page_rendering import page
 from notifier.web.surroundings import Here, Surroundings
 
@@ -38,7 +39,8 @@ def show_confirmation(request: Request, here: Here, token: str) -> HTMLResponse:
     content = here.installation.links.read(token, purposes=(CONFIRM,), now=now)
     with here.installation.database.reading() as session:
         view = view_request(session, content.id, now=now)
-    return page(request, "confirm", view=view, cadence=view.cadence, done=view.already_confirmed)
+    language = language_for(request, own=view.language)
+    return page(request, "confirm", language=language, view=view, cadence=view.cadence, done=view.already_confirmed)
 
 
 @router.post("/confirm/{token}")
@@ -49,19 +51,19 @@ def confirm(request: Request, here: Here, token: str, _fields: Form) -> HTMLResp
     with here.installation.database.writing() as session:
         view = view_request(session, content.id, now=now)
         confirm_request(session, content.id, now=now)
-    return page(request, "confirm", view=view, cadence=view.cadence, done=True)
+    language = language_for(request, own=view.language)
+    return page(request, "confirm", language=language, view=view, cadence=view.cadence, done=True)
 
 
 @router.get("/unsubscribe/{token}")
 def ask_to_leave(request: Request, here: Here, token: str) -> HTMLResponse:
     """Asks once; the link of one subscription offers to end everything as well."""
     content = _read(here, token)
-    followed = None
-    if content.purpose == END_ONE:
-        with here.installation.database.reading() as session:
-            followed = find_followed(session, content.id)
+    with here.installation.database.reading() as session:
+        followed = find_followed(session, content.id) if content.purpose == END_ONE else None
+        language = _language(request, session, content)
     gone = content.purpose == END_ONE and (followed is None or followed.ended)
-    return page(request, "unsubscribe", followed=followed, gone=gone)
+    return page(request, "unsubscribe", language=language, followed=followed, gone=gone)
 
 
 @router.post("/unsubscribe/{token}")
@@ -71,7 +73,9 @@ def leave(request: Request, here: Here, token: str, fields: Form) -> Response:
     everything = _end(here, content, fields)
     if is_one_click(fields):
         return PlainTextResponse("You are unsubscribed.\n")
-    return page(request, "unsubscribed", everything=everything)
+    with here.installation.database.reading() as session:
+        language = _language(request, session, content)
+    return page(request, "unsubscribed", language=language, everything=everything)
 
 
 def find_followed(session: Session, subscription_id: int) -> Followed | None:
@@ -100,6 +104,14 @@ def describe_followed(session: Session, subscription: Subscription) -> Followed:
 
 def _read(here: Surroundings, token: str) -> TokenContent:
     return here.installation.links.read(token, purposes=(END_ALL, END_ONE), now=here.now())
+
+def _language(request: Request, session: Session, content: TokenContent) -> str:
+    """The language of a page that a link of one reader leads to."""
+    subscription = session.get(Subscription, content.id) if content.purpose == END_ONE else None
+    reader_id = subscription.subscriber_id if subscription else content.id
+    reader = session.get(Subscriber, reader_id) if subscription or content.purpose != END_ONE else None
+    return language_for(request, own=reader.language if reader else None)
+
 
 
 def _end(here: Surroundings, content: TokenContent, fields: Fields) -> bool:

@@ -5,6 +5,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse,
 
 from notifier.emails.mailbox import KeptMail, Mailbox
 from notifier.web.forms import Form
+from notifier.web.page_language import chosen_language, with_language
 from notifier.web.page_rendering import page
 from notifier.web.surroundings import Here, Surroundings
 
@@ -26,10 +27,10 @@ def show_list(request: Request, here: Here) -> HTMLResponse:
 
 
 @router.post("/mailbox/delete")
-def delete_all(here: Here, _fields: Form) -> Response:
+def delete_all(request: Request, here: Here, _fields: Form) -> Response:
     """Empty the mailbox."""
     _mailbox(here).delete_all()
-    return RedirectResponse("/mailbox", 303)
+    return RedirectResponse(with_language("/mailbox", chosen_language(request)), 303)
 
 
 @router.get("/mailbox/{name}")

@@ -3,27 +3,30 @@
 import hashlib
 import re
 import sys
+from collections.abc import Callable
 from datetime import date, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
-from babel.dates import format_date, format_datetime
+from babel import Locale
+from babel.dates import format_date, format_datetime, format_skeleton, get_day_names
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from notifier.domain.schedules import Cadence
+from notifier.domain.languages import list_languages, own_name
+from notifier.domain.reasons import cadence_in_words
 from notifier.domain.vocabulary import language_of
+from notifier.emails.catalogs import translate_templates, translated
+from notifier.emails.filters import locale_of, marked
 from notifier.emails.templates import template_root
+from notifier.web.page_language import chosen_language, language_for, other_languages, with_language
 from notifier.web.surroundings import Surroundings
 
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
 _AREAS = ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
-_ENGLISH = "en_001"
 _BULLET = re.compile(r"\s*(?:[*•·-]|\d{1,2}[.)])\s+")
 
 
@@ -32,20 +35,31 @@ def static_folder() -> Path:
     return template_root() / "pages" / "static"
 
 
-def page(request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page as an answer to a request; ``name`` is the template's, without its ending."""
+def page(request: Request, name: str, *, status: int = 200, language: str | None = None, **values: Any) -> HTMLResponse:
+    """A page as an answer to a request.
+
+    Args:
+        request: its address, or else its browser, says in which language.
+        name: the template's, without its ending.
+        status: the HTTP status.
+        language: what the page is in, whatever the request asks for.
+        values: what the template needs.
+    """
     here: Surroundings = request.app.state.surroundings
-    return HTMLResponse(render(here, name, **values), status_code=status)
-
-
-def render(here: Surroundings, name: str, **values: Any) -> str:
-    """A page as text."""
+    speaks = language or language_for(request)
+    chosen = chosen_language(request)
     frame = {
         "site_name": here.installation.settings.site_name,
         "embedded": here.mailbox is not None,
         "command": _command(),
+        "language": speaks,
+        "direction": Locale.parse(speaks).text_direction,
+        "chosen_language": chosen,
+        "other_languages": other_languages(request, speaks),
+        "at": partial(with_language, language=chosen),
     }
-    return _environment().get_template(f"{name}.html").render(**frame, **values)
+    text = _environment(speaks).get_template(f"{name}.html").render(**frame, **values)
+    return HTMLResponse(text, status, headers={"content-language": speaks, "vary": "Accept-Language"})
 
 
 def _command() -> str:
@@ -59,28 +73,23 @@ def time_zones() -> tuple[str, ...]:
     return ("UTC", *sorted(name for name in available_timezones() if name.split("/")[0] in _AREAS and "/" in name))
 
 
-def day(value: date | str) -> str:
+def day(value: date | str, *, language: str) -> str:
     """A date in words; one that the registry gives as a year and month keeps to those."""
+    locale = locale_of(language)
     if isinstance(value, date):
-        return format_date(value, "long", locale=_ENGLISH)
-    pattern = {4: "yyyy", 7: "MMMM yyyy"}.get(len(value), "long")
+        return format_date(value, "long", locale=locale)
     try:
-        return format_date(date.fromisoformat(f"{value}-01-01"[:10]), pattern, locale=_ENGLISH)
+        found = date.fromisoformat(f"{value}-01-01"[:10])
     except ValueError:
         return value
+    skeleton = {4: "y", 7: "yMMMM"}.get(len(value))
+    return format_skeleton(skeleton, found, locale=locale) if skeleton else format_date(found, "long", locale=locale)
 
 
-def moment(value: datetime) -> str:
+def moment(value: datetime, *, language: str) -> str:
     """A moment in words, in UTC."""
-    return format_datetime(value, "d MMMM yyyy, HH:mm:ss", locale=_ENGLISH) + " UTC"
-
-
-def cadence_in_words(cadence: Cadence) -> str:
-    """How often, as a reader would say it."""
-    if cadence.cadence == "instant":
-        return "as it happens"
-    often = "every day" if cadence.cadence == "daily" else f"every {WEEKDAYS[cadence.weekday]}"
-    return f"{often} at {cadence.hour}:00 ({cadence.time_zone.replace('_', ' ')})"
+    locale = locale_of(language)
+    return f"{day(value.date(), language=language)}, {format_datetime(value, 'HH:mm:ss', locale=locale)} UTC"
 
 
 def prose(text: str) -> Markup:
@@ -121,7 +130,7 @@ def _runs(lines: list[str]) -> list[tuple[bool, list[str]]]:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(language: str) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(template_root() / "pages"),
         autoescape=True,
@@ -130,22 +139,39 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters |= {"day": day, "moment": moment, "prose": prose, "cadence_words": cadence_in_words}
-    environment.filters |= {"term": _term, "means": _means, "code_marks": code_marks}
-    environment.globals |= {"static": _static, "weekdays": WEEKDAYS, "time_zones": time_zones}
+    translate_templates(environment, language)
+    environment.filters |= {"prose": prose, "code_marks": code_marks, "marked": marked, **_filters(language)}
+    days = get_day_names("wide", "stand-alone", locale=locale_of(language))
+    environment.globals |= {
+        "static": _static,
+        "weekdays": tuple(days[number] for number in range(7)),
+        "time_zones": time_zones,
+        "languages": [(code, own_name(code)) for code in list_languages()],
+    }
     return environment
 
 
-def _term(code: str, kind: str) -> str:
-    """The name of a registry's word."""
-    return language_of("en").term(kind, code)
+def _filters(language: str) -> dict[str, Callable[..., str]]:
+    """What a page's template may do to a value in its language."""
+    speech = language_of(language)
 
+    def term(code: str, kind: str) -> str:
+        return speech.term(kind, code)
 
-def _means(code: str, kind: str) -> str:
-    """What a registry's word means, as a sentence; empty where there is none."""
-    speech = language_of("en")
-    said = speech.explained(kind, code).removeprefix(speech.term(kind, code)).removeprefix(": ")
-    return f"{said[:1].upper()}{said[1:]}." if said else ""
+    def means(code: str, kind: str) -> str:
+        """What a registry's word means, as a sentence; empty where there is none."""
+        said = speech.explained(kind, code).removeprefix(speech.term(kind, code)).removeprefix(": ")
+        return f"{said[:1].upper()}{said[1:]}." if said else ""
+
+    return {
+        "day": partial(day, language=language),
+        "moment": partial(moment, language=language),
+        "cadence_words": partial(cadence_in_words, language=language),
+        "told": partial(translated, language=language),
+        "term": term,
+        "means": means,
+        "glance": speech.glance,
+    }
 
 
 @cache

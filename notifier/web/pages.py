@@ -6,10 +6,12 @@ from sqlalchemy.orm import Session
 
 from notifier.domain.conditions import condition_key
 from notifier.domain.trials import OPEN_STATUSES, STOPPED_STATUSES
+from notifier.domain.vocabulary import DEFAULT_LANGUAGE
 from notifier.errors import UnknownTrial
 from notifier.store import condition_store, trial_lookup
 from notifier.viewing import StudyView, view_study
 from notifier.web.forms import SubscribeForm
+from notifier.web.page_language import language_for
 from notifier.web.page_rendering import page
 from notifier.web.surroundings import Here
 
@@ -46,6 +48,7 @@ def study(request: Request, here: Here, nct_id: str) -> HTMLResponse:
     with here.installation.database.reading() as session:
         view = find_view(session, number, page_url=here.installation.links.study(number.upper()))
     names = condition_choices(view)
+    page_url = here.installation.links.study(number.upper())
     form = SubscribeForm(trial=view.facts.nct_id, condition=names[0] if names else "", intents=True)
     return page(
         request,
@@ -71,14 +74,14 @@ def check_number(text: str) -> str:
     return text
 
 
-def find_view(session: Session, number: str, *, page_url: str) -> StudyView:
+def find_view(session: Session, number: str, *, page_url: str, language: str = DEFAULT_LANGUAGE) -> StudyView:
     """The study of this number.
 
     Raises:
         HTTPException: 404 where none is held.
     """
     try:
-        return view_study(session, number, page_url=page_url)
+        return view_study(session, number, language=language, page_url=page_url)
     except UnknownTrial:
         raise no_such_study() from None
 

@@ -7,24 +7,31 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
+from notifier.domain.languages import gettext_noop
 from notifier.web.guards import API
 from notifier.web.page_rendering import page
 
 MEDIA_TYPE = "application/problem+json"
 
 _WORDS = {
-    400: ("We could not read this", "Something in what was sent is not complete. Go back and try again."),
-    401: ("A key is needed", "This part is for programs with a key."),
-    403: ("This was not sent from here", "Open the page here and try again."),
-    404: ("There is no such page", "The address may be mistyped, or the page has moved."),
-    405: ("This cannot be done here", "The page does not take this kind of request."),
-    413: ("This is too large", "Send less at once."),
-    422: ("Something is missing or wrong", "Go back, look at what you filled in, and try again."),
-    500: (
-        "Something went wrong on our side",
-        "It was noted, and nothing was left half done. Try again later.",
+    400: (
+        gettext_noop("We could not read this"),
+        gettext_noop("Something in what was sent is not complete. Go back and try again."),
     ),
-    503: ("We cannot do this just now", "Nothing is lost. Please try again in a minute."),
+    401: (gettext_noop("A key is needed"), gettext_noop("This part is for programs with a key.")),
+    403: (gettext_noop("This was not sent from here"), gettext_noop("Open the page here and try again.")),
+    404: (gettext_noop("There is no such page"), gettext_noop("The address may be mistyped, or the page has moved.")),
+    405: (gettext_noop("This cannot be done here"), gettext_noop("The page does not take this kind of request.")),
+    413: (gettext_noop("This is too large"), gettext_noop("Send less at once.")),
+    422: (
+        gettext_noop("Something is missing or wrong"),
+        gettext_noop("Go back, look at what you filled in, and try again."),
+    ),
+    500: (
+        gettext_noop("Something went wrong on our side"),
+        gettext_noop("It was noted, and nothing was left half done. Try again later."),
+    ),
+    503: (gettext_noop("We cannot do this just now"), gettext_noop("Nothing is lost. Please try again in a minute.")),
 }
 
 

@@ -41,7 +41,9 @@ class SubscriptionRequest(BaseModel):
     hour: Annotated[int, Field(ge=0, le=23, description="Local hour; for daily and weekly.")] = 8
     weekday: Annotated[int, Field(ge=0, le=6, description="0 is Monday; for weekly.")] = 0
     time_zone: Annotated[str, Field(max_length=64, examples=["Europe/Berlin"])] = "UTC"
-    language: Annotated[str, Field(max_length=16, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
+    language: Annotated[
+        str, Field(max_length=16, description="Of the mails: `en` or `de`; a region is left out.", examples=["en"])
+    ] = "en"
     site: Annotated[str, Field(max_length=64, description="Which of your sites consent was given on.")] = ""
     accept_unknown: Annotated[
         bool, Field(description="Follow the condition's words even if no study held bears this name yet.")

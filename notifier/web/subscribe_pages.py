@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from notifier import queues
+from notifier.domain.languages import gettext_noop
 from notifier.domain.wishes import Wish
 from notifier.errors import InvalidRequest, UnknownCondition
 from notifier.store import condition_store, trial_lookup
@@ -18,13 +19,14 @@ from notifier.web.forms import (
     masked,
     read_subscribe_form,
 )
+from notifier.web.page_language import language_for
 from notifier.web.page_rendering import page
 from notifier.web.pages import condition_choices
 from notifier.web.surroundings import Here, Surroundings
 
-IN_ORDER = ("intents", "condition", "trial", "wants", "email", "cadence", "consent")
+IN_ORDER = ("intents", "condition", "trial", "wants", "email", "cadence", "language", "consent")
 """The fields as they stand on the page, which is the order in which their errors are told."""
-_WHAT_TO_DO = "Check the spelling, or choose below."
+_NOT_HELD = gettext_noop("No study listed here names this condition yet. Check the spelling, or choose below.")
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -40,7 +42,7 @@ def show_form(request: Request, here: Here, trial: str = "", condition: str = ""
 def take_form(request: Request, here: Here, fields: Form) -> HTMLResponse:
     """Check the form; have one mail sent that asks the mailbox's owner to confirm."""
     form = read_subscribe_form(fields)
-    address, wish, errors = check_form(form)
+    address, wish, errors = check_form(form, language=language_for(request))
     near: tuple[str, ...] = ()
     if "intents" not in errors and "condition" not in errors:
         near = _look_up(here, wish, errors)
@@ -65,7 +67,7 @@ def _look_up(here: Surroundings, wish: Wish, errors: Errors) -> tuple[str, ...]:
         try:
             find_target(session, wish)
         except UnknownCondition as error:
-            errors["condition"] = f"{error} {_WHAT_TO_DO}" if _may_follow(wish.condition) else str(error)
+            errors["condition"] = _NOT_HELD if _may_follow(wish.condition) else str(error)
             return error.suggestions
         except InvalidRequest as error:
             errors[error.field or "condition"] = str(error)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 
 from notifier import metrics, queues
+from notifier.domain.languages import read_language
 from notifier.domain.schedules import read_cadence
 from notifier.domain.wishes import Wish
 from notifier.ingesting import IngestReport, ingest_records
@@ -104,7 +105,7 @@ def add_subscription(here: Here, asked: SubscriptionRequest) -> JSONResponse:
         condition=asked.condition,
         wants=asked.wants,
         cadence=read_cadence(cadence=asked.cadence, hour=asked.hour, weekday=asked.weekday, time_zone=asked.time_zone),
-        language=asked.language,
+        language=read_language(asked.language),
         site=asked.site,
         accept_unknown=asked.accept_unknown,
     )

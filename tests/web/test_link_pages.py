@@ -9,6 +9,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from notifier.domain.reasons import cadence_in_words
+from notifier.domain.schedules import Cadence
 from notifier.emails.links import Links
 from notifier.installation import Installation
 from notifier.web.app import create_app
@@ -42,7 +44,7 @@ def test_the_confirmation_page_says_what_will_happen(client: TestClient, confirm
 
     assert "Walking after &lt;b&gt;stroke&lt;/b&gt;" in page
     assert "Ischemic Stroke" in page
-    assert "every day at 8:00 (Europe/Berlin)" in page
+    assert cadence_in_words(Cadence(time_zone="Europe/Berlin"), language="en") in page
     assert READER not in page
 
 

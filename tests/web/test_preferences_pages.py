@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from notifier.domain.reasons import cadence_in_words
+from notifier.domain.schedules import Cadence
 from notifier.installation import Installation
 from notifier.web.app import create_app
 from tests.web.site import READER
 
 Rows = Callable[[str], list[Any]]
+DAILY = Cadence(cadence="daily", time_zone="Europe/Berlin")
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ def test_the_fresh_link_shows_what_one_follows(client: TestClient, path: str) ->
 
     assert "Walking after" in page
     assert "Ischemic Stroke" in page
-    assert "every day at 8:00 (Europe/Berlin)" in page
+    assert cadence_in_words(DAILY, language="en") in page
     assert READER not in page
 
 
@@ -85,7 +88,8 @@ def test_the_cadence_is_changed(client: TestClient, path: str) -> None:
     page = client.post(path, data=chosen).text
 
     assert "Your choice is kept." in page
-    assert "every Friday at 18:00 (Asia/Tokyo)" in page
+    weekly = Cadence(cadence="weekly", hour=18, weekday=4, time_zone="Asia/Tokyo")
+    assert cadence_in_words(weekly, language="en") in page
 
 
 @pytest.mark.parametrize("wrong", [{"hour": "25"}, {"cadence": "never"}, {"time_zone": "x"}, {"weekday": ""}])
@@ -95,4 +99,4 @@ def test_a_bad_cadence_changes_nothing(client: TestClient, path: str, wrong: dic
     answer = client.post(path, data=chosen | wrong)
 
     assert answer.status_code == 422
-    assert "every day at 8:00 (Europe/Berlin)" in answer.text
+    assert cadence_in_words(DAILY, language="en") in answer.text
