@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from notifier.store import match_store
+from notifier.store import held_store, match_store
 from notifier.store.database import Database
 
 CHANGES = 100
@@ -26,6 +26,7 @@ def match_changes(*, database: Database, now: datetime) -> int:
             if claimed:
                 made += match_store.insert_matches(session, claimed, now=now)
                 match_store.mark_matched(session, claimed, now=now)
+                held_store.end_matches_of_dropped(session, claimed, now=now)
                 # Locks nobody out: whoever leaves from now on finds the Matches and ends them.
                 match_store.end_orphans(session, claimed, now=now)
         if not claimed:

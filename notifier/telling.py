@@ -7,6 +7,7 @@ from datetime import date
 import structlog
 from sqlalchemy.orm import Session
 
+from notifier.domain.breaking import Breaker, Rename, with_missed, without
 from notifier.domain.cards import History, build_card
 from notifier.domain.changes import FieldChange, Weight, heaviest
 from notifier.domain.deliveries import Claimed, Span
@@ -18,7 +19,7 @@ from notifier.errors import StoreUnavailable
 from notifier.registries import ctgov
 from notifier.registries.learned import changes_between
 from notifier.registries.states import facts_of_state, unpack_state
-from notifier.store import digest_store
+from notifier.store import breaker_store, digest_store
 from notifier.store.digest_store import News, PackedState, Reader, TrialNow
 
 KEPT_CARDS = 5_000
@@ -38,6 +39,8 @@ class Inputs:
     concerns: dict[tuple[int, int], list[tuple[int, int | None]]]
     spans: dict[int, dict[int, tuple[int, int]]]
     trials: dict[int, TrialNow]
+    breakers: tuple[Breaker, ...]
+    missed: dict[int, frozenset[Rename]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,20 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class _Stretch:
+    """What one mail tells of a trial: the span, without these renames, and those that earlier mails left out.
+
+    ``missed`` names them by the Change they came with.
+    """
+
+    span: Span
+    left_out: frozenset[Rename]
+    missed: tuple[tuple[int, frozenset[Rename]], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Difference:
-    """A study at both ends of a span, read by today's rules; None for the changes where it was not held before."""
+    """A study at both ends of a stretch, read by today's rules; None for the changes where it was not held before."""
 
     changes: tuple[FieldChange, ...] | None
     after: TrialFacts
@@ -72,15 +87,16 @@ class Teller:
 
     def __init__(self, *, links: Links) -> None:
         self._links = links
-        self._nets: dict[Span, Net | None] = {}
-        self._kept: dict[tuple[Span, str, str | None], Telling] = {}
-        self._last: tuple[Span, _Difference | None] | None = None
+        self._nets: dict[_Stretch, Net | None] = {}
+        self._kept: dict[tuple[_Stretch, str, str | None], Telling] = {}
+        self._last: tuple[_Stretch, _Difference | None] | None = None
 
     def read_inputs(self, session: Session, digests: Sequence[Claimed]) -> Inputs:
         """Everything read from the database for a group of digests."""
         readers = {one.subscriber_id for one in digests if one.subscriber_id is not None}
         frozen = [one.id for one in digests if one.frozen]
         news = digest_store.list_news(session, subscriber_ids=readers, frozen_ids=frozen)
+        breakers = breaker_store.list_breakers(session)
         return Inputs(
             readers=digest_store.list_readers(session, readers),
             news=news,
@@ -89,6 +105,8 @@ class Teller:
             concerns=digest_store.list_concerns(session, readers),
             spans=digest_store.list_spans(session, frozen),
             trials=digest_store.list_trials(session, readers),
+            breakers=breakers,
+            missed=breaker_store.list_missed(session, readers, breakers),
         )
 
     def told_by(self, session: Session, one: Claimed, inputs: Inputs) -> tuple[list[Entry], tuple[int, ...]]:
@@ -119,8 +137,9 @@ class Teller:
     def _enter(self, session: Session, one: Claimed, items: Sequence[News], inputs: Inputs) -> Entry | None:
         """One trial as this digest tells it; None where there is nothing that they asked to hear."""
         span = _span(items[0].trial_id, items, inputs, spans=inputs.spans.get(one.id, {}) if one.frozen else None)
-        net = self._net(session, span) if span else None
-        if span is None or net is None:
+        stretch = _stretch(one, span, items, inputs) if span else None
+        net = self._net(session, stretch) if stretch else None
+        if span is None or stretch is None or net is None:
             return None
         asked = {item: _asked(item, span, inputs) for item in items}
         wanted = [item for item in items if passes(net, asked[item])]
@@ -134,42 +153,44 @@ class Teller:
         language = one.language or inputs.readers[items[0].subscriber_id].language
         closing = closing_words(net, [asked[item] for item in wanted], language=language)
         trial = inputs.trials[span.trial_id]
-        telling = self._tell(session, span, trial, language=language, closing=closing)
+        telling = self._tell(session, stretch, trial, language=language, closing=closing)
         return Entry(span, telling, tuple(items), asked_by=wanted[0])
 
-    def _net(self, session: Session, span: Span) -> Net | None:
+    def _net(self, session: Session, stretch: _Stretch) -> Net | None:
         """What became of a trial; None where a reader would see no difference."""
-        if span not in self._nets:
+        if stretch not in self._nets:
             if len(self._nets) >= KEPT_CARDS:
                 self._nets = {}
-            difference = self._difference(session, span)
-            self._nets[span] = difference.net if difference else None
-        return self._nets[span]
+            difference = self._difference(session, stretch)
+            self._nets[stretch] = difference.net if difference else None
+        return self._nets[stretch]
 
-    def _tell(self, session: Session, span: Span, trial: TrialNow, *, language: str, closing: str | None) -> Telling:
-        key = (span, language, closing)
+    def _tell(
+        self, session: Session, stretch: _Stretch, trial: TrialNow, *, language: str, closing: str | None
+    ) -> Telling:
+        key = (stretch, language, closing)
         if key not in self._kept:
             if len(self._kept) >= KEPT_CARDS:
                 self._kept = {}
-            self._kept[key] = self._new_telling(session, span, trial, language=language, closing=closing)
+            self._kept[key] = self._new_telling(session, stretch, trial, language=language, closing=closing)
         return self._kept[key]
 
-    def _difference(self, session: Session, span: Span) -> _Difference | None:
-        """A study at both ends of a span; the last one asked for is kept, because its card is made next."""
-        if self._last is None or self._last[0] != span:
-            self._last = (span, _difference(session, span))
+    def _difference(self, session: Session, stretch: _Stretch) -> _Difference | None:
+        """A study at both ends of a stretch; the last one asked for is kept, because its card is made next."""
+        if self._last is None or self._last[0] != stretch:
+            self._last = (stretch, _difference(session, stretch))
         return self._last[1]
 
     def _new_telling(
-        self, session: Session, span: Span, trial: TrialNow, *, language: str, closing: str | None
+        self, session: Session, stretch: _Stretch, trial: TrialNow, *, language: str, closing: str | None
     ) -> Telling:
-        difference = self._difference(session, span)
+        difference = self._difference(session, stretch)
         assert difference is not None
         after = difference.after
         history = History(
             first_seen=trial.first_seen_at.date(),
             last_updated=day_of(after.last_update_posted),
-            updates=span.to_seq - 1,
+            updates=stretch.span.to_seq - 1,
         )
         card = build_card(
             changes=difference.changes,
@@ -182,15 +203,21 @@ class Teller:
         return Telling(replace(card, closing=closing), as_of)
 
 
-def _difference(session: Session, span: Span) -> _Difference | None:
-    """A study at both ends of a span; None where a reader would see none."""
-    if span.from_seq >= span.to_seq:
+def _difference(session: Session, stretch: _Stretch) -> _Difference | None:
+    """A study at both ends of a stretch; None where a reader would see none."""
+    span = stretch.span
+    moves = span.from_seq < span.to_seq
+    if not moves and not stretch.missed:
         return None
     old, new = digest_store.get_states(session, trial_id=span.trial_id, from_seq=span.from_seq, to_seq=span.to_seq)
     after = facts_of_state(new.body, facts_version=new.facts_version)
-    if old is None:
+    if old is None and moves:
         return _Difference(None, after, net_of(None, before=None, after=after))
-    before, changes = _changed(after, old)
+    before, changes = _changed(after, old) if old else (after, ())
+    changes = without(changes, stretch.left_out)
+    for seq, renames in stretch.missed:
+        earlier, _ = digest_store.get_states(session, trial_id=span.trial_id, from_seq=seq - 1, to_seq=span.to_seq)
+        changes = with_missed(changes, changes_to(after, earlier) if earlier else (), renames)
     if heaviest(changes) <= Weight.HOUSEKEEPING:
         return None
     return _Difference(changes, after, net_of(changes, before=before, after=after))
@@ -205,6 +232,16 @@ def _changed(after: TrialFacts, old: PackedState) -> tuple[TrialFacts, tuple[Fie
     held = unpack_state(old.body, facts_version=old.facts_version)
     before = ctgov.read_facts(held)
     return before, changes_between(held, before=before, after=after)
+
+
+def _stretch(one: Claimed, span: Span, items: Sequence[News], inputs: Inputs) -> _Stretch:
+    """A span as this mail tells it; a frozen one leaves out what it left out when it was first made."""
+    moment = one.dated_at if one.frozen else None
+    left_out = frozenset(breaker.rename for breaker in inputs.breakers if breaker.leaves_out(moment))
+    # Whoever was told of later news meanwhile has passed what was held.
+    passed = {item.seq: inputs.missed[item.match_id] for item in items if item.match_id in inputs.missed}
+    missed = tuple((seq, passed[seq]) for seq in sorted(passed) if seq <= span.from_seq)
+    return _Stretch(span, left_out, missed)
 
 
 def _asked(item: News, span: Span, inputs: Inputs) -> Asked:

@@ -8,6 +8,7 @@ from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from notifier.domain.schedules import Cadence
+from notifier.store.breaker_store import held_changes
 from notifier.store.models import (
     Change,
     Condition,
@@ -79,7 +80,11 @@ def list_readers(session: Session, subscriber_ids: Collection[int]) -> dict[int,
 def list_news(
     session: Session, *, subscriber_ids: Collection[int], frozen_ids: Collection[int]
 ) -> dict[int, list[News]]:
-    """By subscriber: what waits freely, and what these frozen Deliveries carry, through open subscriptions."""
+    """By subscriber: what waits freely, and what these frozen Deliveries carry, through open subscriptions.
+
+    What the breaker holds is not free; a frozen Delivery tells again what it told before that.
+    """
+    free = and_(Match.delivery_id.is_(None), Match.change_id.not_in(held_changes()))
     chosen = (
         select(Match, Trial.number, Subscription.wants, Condition)
         .join(Subscription, Subscription.id == Match.subscription_id)
@@ -89,7 +94,7 @@ def list_news(
             Match.subscriber_id.in_(subscriber_ids),
             Match.ended_at.is_(None),
             Subscription.ended_at.is_(None),
-            or_(Match.delivery_id.is_(None), Match.delivery_id.in_(frozen_ids)),
+            or_(free, Match.delivery_id.in_(frozen_ids)),
         )
         .order_by(Match.id)
     )

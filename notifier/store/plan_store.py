@@ -9,6 +9,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session, aliased
 
 from notifier.domain.schedules import Cadence
+from notifier.store.breaker_store import held_changes
 from notifier.store.inserting import insert_for
 from notifier.store.models import Delivery, DeliverySpan, Match, Schedule, Subscriber, Subscription
 
@@ -88,13 +89,14 @@ def insert_digests(session: Session, *, names: dict[int, str | None], now: datet
 
 
 def _news() -> Select[int, int]:
-    """By reader, the newest Match that may be told now, through a subscription that is still open."""
+    """By reader, the newest Match that may be told now and is not held, through a subscription that is still open."""
     in_doubt = (
         exists()
         .where(DeliverySpan.delivery_id == Delivery.id, DeliverySpan.trial_id == Match.trial_id)
         .where(Delivery.subscriber_id == Match.subscriber_id, Delivery.state.in_(_UNRESOLVED))
     )
-    waiting = and_(Match.ended_at.is_(None), Match.delivery_id.is_(None), ~in_doubt)
+    is_free = and_(Match.delivery_id.is_(None), Match.change_id.not_in(held_changes()))
+    waiting = and_(Match.ended_at.is_(None), is_free, ~in_doubt)
     newest = select(Match.subscriber_id, func.max(Match.id).label("newest"))
     open_ones = newest.join(Subscription, Subscription.id == Match.subscription_id).where(
         Subscription.ended_at.is_(None)

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from notifier.store.breaker_store import held_changes
 from notifier.store.models import Base, Change, Delivery, Match, Subscriber, Subscription, Trial
 
 _WAITING = ("waiting", "leased", "in_data", "deferred")
@@ -14,6 +15,7 @@ _WAITING = ("waiting", "leased", "in_data", "deferred")
 def count_all(session: Session, *, now: datetime) -> dict[str, int]:
     """Counts by name: ``waiting`` are Matches not ended, ``oldest_waiting_seconds`` how long a mail has been due.
 
+    ``held`` are Changes that nobody is mailed about before the operator decides.
     ``ambiguous`` counts how often a mail may have reached a mailbox without our knowing.
     """
     rows = session.execute(select(Delivery.state, func.count().label("number")).group_by(Delivery.state))
@@ -24,6 +26,7 @@ def count_all(session: Session, *, now: datetime) -> dict[str, int]:
         "subscribers": _count(session, Subscriber),
         "subscriptions": _count(session, Subscription, Subscription.ended_at.is_(None)),
         "waiting": _count(session, Match, Match.ended_at.is_(None)),
+        "held": _count(session, Change, Change.id.in_(held_changes())),
         "unmatched": _count(session, Change, Change.matched_at.is_(None)),
         "deliveries_waiting": sum(states.get(state, 0) for state in _WAITING),
         "sent": states.get("sent", 0),
