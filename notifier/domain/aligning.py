@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -17,6 +17,17 @@ ALIKE = 0.8
 
 _NOT_A_WORD = re.compile(r"[^\w]+|_")
 _FEW_LETTERS = 8
+_SAME_SHARE = 0.6
+_SAME_SHARE_OF_MANY = 0.5
+_MANY_WORDS = 8
+_WHOLE_SHARE = 0.85
+_FEWEST_WORDS = 4
+_SMALL = 0.3
+_NUMBER = 0.5
+_SMALL_WORD = re.compile(
+    r"an?|and|any|are|as|at|be|by|for|from|ha[sd]|have|history|in|is|known|must|not?|o[nfr]|one|patients?|participants?"
+    r"|subjects?|prior|tha[nt]|the|to|who|will|with|within"
+)
 _TYPED_ALIKE = str.maketrans({
     **dict.fromkeys("‘’‚‛′´`ʼ＇", "'"),
     **dict.fromkeys("“”„‟″«»＂", '"'),
@@ -105,6 +116,24 @@ def text_likeness(one: str | None, other: str | None) -> float:
     return matcher.ratio() if matcher.real_quick_ratio() >= ALIKE and matcher.quick_ratio() >= ALIKE else 0.0
 
 
+def words_likeness(one: str | None, other: str | None) -> float:
+    """How alike two sentences are, as `align` wants it: by the words they share, of which small words count little.
+
+    One that took in more words is still itself. Numbers count half, so another age or dose makes no other sentence.
+    """
+    words, others = _words(one or ""), _words(other or "")
+    shared = _weigh(words & others)
+    total = _weigh(words) + _weigh(others)
+    if not shared:
+        return 0.0
+    share, fewer = 2 * shared / total, min(_weigh(words), _weigh(others))
+    enough = _SAME_SHARE_OF_MANY if fewer >= _MANY_WORDS else _SAME_SHARE
+    if share >= enough:
+        return ALIKE + (1 - ALIKE) * (share - enough) / (1 - enough)
+    is_longer_now = fewer >= _FEWEST_WORDS and shared >= _WHOLE_SHARE * fewer
+    return ALIKE if is_longer_now else 0.0
+
+
 def is_longer_name(one: str | None, other: str | None) -> bool:
     """Whether one name holds all words of the other, as when a department is added to a hospital."""
     shorter, longer = sorted((fold(one), fold(other)), key=lambda text: (len(text), text))
@@ -117,6 +146,22 @@ def _one_sign(match: re.Match[str]) -> str:
 
 def _marks(folded: str) -> list[str]:
     return sorted(word for word in folded.split() if len(word) == 1 or any(sign.isdigit() for sign in word))
+
+
+@lru_cache(maxsize=20_000)
+def _words(text: str) -> Counter[str]:
+    return Counter(fold(text).split())
+
+
+def _weigh(words: Counter[str]) -> float:
+    return sum(_word_weight(word) * count for word, count in words.items())
+
+
+@lru_cache(maxsize=20_000)
+def _word_weight(word: str) -> float:
+    if any(sign.isdigit() for sign in word):
+        return _NUMBER
+    return _SMALL if _SMALL_WORD.fullmatch(word) else 1.0
 
 
 def _pair_by(key: Key[T], lost: list[T], new: list[T]) -> tuple[list[tuple[T, T]], list[T], list[T]]:

@@ -1,10 +1,11 @@
 """Finds what changed about the groups of a study, what they get and what is measured."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
-from notifier.domain.aligning import align, as_read, fold, text_likeness
+from notifier.domain.aligning import align, as_read, fold, text_likeness, words_likeness
 from notifier.domain.change_table import MEMBERS, Field, change_of
 from notifier.domain.changes import FieldChange
 from notifier.domain.trials import Arm, Intervention, Outcome, TrialFacts
@@ -16,6 +17,8 @@ _PARTS: dict[type, tuple[str, ...]] = {
     Intervention: ("name", "kind", "description", "other_names"),
     Outcome: ("measure", "time_frame", "description"),
 }
+_PLACE_IN_PLAN = re.compile(r"^(?:(?:arm|cohort|part|group|phase|stage) \w{1,3} )+(?=\w)")
+_SENTENCE = 40
 _LONG_ENOUGH = 30
 """A description of fewer letters does not tell what it describes."""
 
@@ -46,7 +49,7 @@ def _compare_lists(row: Field, before: tuple[Member, ...], after: tuple[Member, 
         return fold(getattr(member, name))
 
     def likeness(one: Member, other: Member) -> float:
-        return text_likeness(getattr(one, name), getattr(other, name))
+        return _names_alike(getattr(one, name), getattr(other, name))
 
     described = _described(before, after)
     alignment = align(before, after, keys=(member_as_read, known_by, named, described), likeness=likeness)
@@ -57,6 +60,15 @@ def _compare_lists(row: Field, before: tuple[Member, ...], after: tuple[Member, 
     for old, new in alignment.pairs:
         if member_as_read(old) != member_as_read(new):
             yield change_of(row.name, _shown(old), _shown(new), key=getattr(new, name))
+
+
+def _names_alike(one: str, other: str) -> float:
+    """Alike is an edited name, one that gained or lost its ``Part 1:``, and a long sentence reworded."""
+    if _PLACE_IN_PLAN.sub("", fold(one)) == _PLACE_IN_PLAN.sub("", fold(other)):
+        return 1.0
+    if min(len(one), len(other)) >= _SENTENCE:
+        return words_likeness(one, other)
+    return text_likeness(one, other)
 
 
 def _described(*sides: Iterable[Member]) -> Callable[[Member], str | None]:

@@ -1,5 +1,6 @@
 """Finds what changed about the places of a study: added, removed, opened, closed, renamed."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from math import cos, hypot, radians
@@ -13,6 +14,11 @@ NEARBY_KM = 30.0
 KM_A_DEGREE = 111.2
 
 _CITY_ALIKE = 0.75
+_FEWEST_LETTERS = 4
+_PLACEHOLDER = re.compile(
+    r"(?:\w+ ){0,3}(?:local institution|(?:research|investigati(?:ve|onal)|study|trial|clinical) site)"
+    r"(?: (?:number|no|id))?(?: \w?\d+)*"
+)
 
 
 def compare_sites(before: TrialFacts, after: TrialFacts) -> Iterator[FieldChange]:
@@ -100,11 +106,23 @@ def _likeness(one: Site, other: Site) -> float:
         return 0.0
     if _letters(one.city) == _letters(other.city):
         alike = text_likeness(one.facility, other.facility)
-        return max(alike, ALIKE if is_longer_name(one.facility, other.facility) else 0.0)
+        return max(alike, ALIKE if is_longer_name(one.facility, other.facility) or _got_name(one, other) else 0.0)
     if not one.facility or _letters(one.facility) != _letters(other.facility):
         return 0.0
-    same_place = text_likeness(one.city, other.city) >= _CITY_ALIKE or _are_near(one, other)
-    return 1.0 if same_place else 0.0
+    same_name = text_likeness(one.city, other.city) >= _CITY_ALIKE or _is_fuller_name(one.city, other.city)
+    return 1.0 if same_name or _are_near(one, other) else 0.0
+
+
+def _got_name(one: Site, other: Site) -> bool:
+    """Whether a site that had only a number, as sponsors list places before they open, has a name now; or lost it."""
+    numbered = [_PLACEHOLDER.fullmatch(fold(site.facility)) is not None for site in (one, other)]
+    return numbered[0] != numbered[1]
+
+
+def _is_fuller_name(one: str | None, other: str | None) -> bool:
+    """Whether one city's name begins with the other, as in Mainz and Mainz am Rhein."""
+    shorter, longer = sorted((fold(one), fold(other)), key=len)
+    return len(shorter) >= _FEWEST_LETTERS and longer.startswith(f"{shorter} ")
 
 
 def _are_near(one: Site, other: Site) -> bool:
