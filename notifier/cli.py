@@ -19,6 +19,8 @@ from notifier.config import Settings, check_shared, load_settings
 from notifier.domain.schedules import read_cadence
 from notifier.domain.wishes import EVERYTHING, Wish
 from notifier.errors import ConfigurationError, NotifierError, UnknownCondition
+from notifier.gone_command import gone
+from notifier.held_commands import held
 from notifier.ingesting import ingest_records
 from notifier.installation import Installation, open_installation
 from notifier.loading import records_of, show_progress
@@ -35,6 +37,8 @@ from notifier.web.serving import run_server, web_config
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 conditions = typer.Typer(no_args_is_help=True, help="The conditions that studies held here are about.")
 app.add_typer(conditions, name="conditions")
+app.add_typer(held, name="held")
+app.command("gone")(gone)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
@@ -124,6 +128,7 @@ def ingest(
             records=records_of(paths),
             now=_now,
             baseline=baseline,
+            breaker=installation.settings.breaker,
             on_progress=progress,
         )
     for problem in report.problems:

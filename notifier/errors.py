@@ -7,7 +7,8 @@ NotifierError
 │   ├── InvalidAddress      not an e-mail address that mail can be sent to
 │   ├── UnknownLanguage     a language that we have no words for
 │   ├── UnknownTrial        no study with this number is held
-│   └── UnknownCondition    no condition is known by this name; carries suggestions
+│   ├── UnknownCondition    no condition is known by this name; carries suggestions
+│   └── WrongSuccessor      a study cannot go on under the number named
 ├── InvalidToken            a link that was altered, has expired or serves another purpose
 ├── StoreUnavailable        the database cannot be reached or written just now
 └── TemplatesMissing        the templates are not where the package expects them
@@ -69,6 +70,12 @@ class UnknownCondition(InvalidRequest):
     def __init__(self, message: str, suggestions: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.suggestions = suggestions
+
+
+class WrongSuccessor(InvalidRequest):
+    """A study cannot go on under the number named."""
+
+    field = "merged_into"
 
 
 class InvalidToken(NotifierError):

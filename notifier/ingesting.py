@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -10,18 +10,20 @@ import structlog
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
+from notifier.delisting import find_claims, merge_claimed
 from notifier.domain import comparing, fitting
+from notifier.domain.breaking import Threshold
 from notifier.domain.changes import heaviest
 from notifier.errors import InvalidRecord
 from notifier.preparing import Incoming, Prepared, held_of, newer_version, outcome_at_a_glance, prepare
 from notifier.registries import ctgov
 from notifier.registries.record_files import BadRecord, FoundRecord
-from notifier.store import trial_store
+from notifier.store import breaker_store, trial_store
 from notifier.store.addresses import AddressKeys
 from notifier.store.condition_ties import Tally, conditions_of, set_trial_conditions, write_tally
 from notifier.store.conflicts import unless_conflict
 from notifier.store.database import Database
-from notifier.store.trial_store import HeldTrial, NewChange
+from notifier.store.trial_store import MERGED, HeldTrial, NewChange
 
 CHUNK = 32
 """Records written in one transaction: it stays well under 200 ms, so that forms posted meanwhile need not wait."""
@@ -30,6 +32,7 @@ TRIES = 4
 LARGEST_RECORD = 4_000_000
 """Without results the largest of a thousand real ones has 0.3 MB; a hostile one may take seconds a megabyte to mask."""
 PROBLEMS_KEPT = 1000
+USUAL_THRESHOLD = Threshold()
 REFUSED = "a value in it is longer or larger than the database takes"
 
 _Outcome: TypeAlias = tuple[Prepared, str | None]
@@ -78,6 +81,7 @@ class _Run:
     keys: AddressKeys
     now: Callable[[], datetime]
     baseline: bool
+    breaker: Threshold
     report: IngestReport
 
 
@@ -96,15 +100,17 @@ class _Written:
     trial_id: int
     seq: int
     outcome: str
+    change_id: int | None = None
 
 
-def ingest_records(
+def ingest_records(  # noqa: PLR0913  # what a run is given, by name
     *,
     database: Database,
     keys: AddressKeys,
     records: Iterable[FoundRecord | BadRecord],
     now: Callable[[], datetime],
     baseline: bool = False,
+    breaker: Threshold = USUAL_THRESHOLD,
     on_progress: Callable[[IngestReport], None] = lambda _report: None,
 ) -> IngestReport:
     """Take records in, the one road for files, API, tasks and poller; what is counted is on disk.
@@ -116,6 +122,7 @@ def ingest_records(
         now: the clock, aware. A run may take long, and who subscribes meanwhile is told of what is written later, so
             a Change is observed when it is written.
         baseline: write Changes that make no news; so does every first load into an empty database.
+        breaker: in how many studies one same change is held back.
         on_progress: called with the report after each chunk.
 
     Raises:
@@ -124,7 +131,7 @@ def ingest_records(
     report = IngestReport()
     with database.reading() as session:
         baseline = baseline or trial_store.is_empty(session)
-    run = _Run(database=database, keys=keys, now=now, baseline=baseline, report=report)
+    run = _Run(database=database, keys=keys, now=now, baseline=baseline, breaker=breaker, report=report)
     for chunk in _chunks(records, keys, report):
         _ingest_chunk(chunk, run)
         on_progress(report)
@@ -168,7 +175,7 @@ def _ingest_chunk(chunk: Sequence[Incoming], run: _Run) -> None:
     """Take a chunk in; a study that others write at the same moment is compared anew, in the end while they wait."""
     for _ in range(TRIES):
         with run.database.reading() as session:
-            held = trial_store.list_held(session, [one.number for one in chunk])
+            held = _list_held(session, chunk)
         compared = _compare_chunk(chunk, held, run)
         _note_versions(compared.seen_again, run)
         chunk = [one.incoming for one in _write_chunk(compared.prepared, run)]
@@ -185,7 +192,7 @@ def _ingest_alone(incoming: Incoming, run: _Run) -> bool:
     def write() -> tuple[_Compared, list[_Outcome]]:
         with run.database.writing() as session:
             trial_store.lock_trials(session, [incoming.number])
-            compared = _compare_chunk([incoming], trial_store.list_held(session, [incoming.number]), run)
+            compared = _compare_chunk([incoming], _list_held(session, [incoming]), run)
             return compared, _write_all(session, compared.prepared, run)
 
     try:
@@ -197,6 +204,16 @@ def _ingest_alone(incoming: Incoming, run: _Run) -> bool:
         return False
     _note_versions(written[0].seen_again, run)
     return not _count(written[1], run)
+
+
+def _list_held(session: Session, chunk: Sequence[Incoming]) -> dict[str, HeldTrial]:
+    """What is held of these records' studies, by number; one that took a new number is held under an old one."""
+    held = trial_store.list_held(session, [one.number for one in chunk])
+    renamed = {alias: one.number for one in chunk if one.number not in held for alias in ctgov.aliases_of(one.record)}
+    coming = {one.number for one in chunk}
+    found = trial_store.list_held(session, renamed.keys() - coming) if renamed else {}
+    own = {number: trial for number, trial in found.items() if trial.number == number and trial.listing != MERGED}
+    return {renamed[number]: own[number] for number in sorted(own, reverse=True)} | held
 
 
 def _compare_chunk(chunk: Sequence[Incoming], held: Mapping[str, HeldTrial], run: _Run) -> _Compared:
@@ -263,16 +280,26 @@ def _count(written: Sequence[_Outcome], run: _Run) -> list[Prepared]:
 def _write_all(session: Session, prepared: Iterable[Prepared], run: _Run) -> list[_Outcome]:
     """Write records, in the order in which all writers do; each with what became of it."""
     ordered, tally, now = sorted(prepared, key=_in_turn), Tally(), run.now()
+    claims = find_claims(session, ordered)
+    if claims:
+        trial_store.lock_trials(session, [*claims, *(one.incoming.number for one in ordered)])
     conditions = conditions_of(session, [one.concerns or () for one in ordered], tally)
     outcomes: list[str | None] = []
+    trial_ids: dict[str, int] = {}
+    changes: list[breaker_store.Written] = []
     for one, tied in zip(ordered, conditions, strict=True):
         written = _write(session, one, now=now, baseline=run.baseline)
         outcomes.append(written.outcome if written else None)
+        trial_ids |= {one.incoming.number: written.trial_id} if written else {}
+        if written and written.change_id and not run.baseline:
+            changes.append(breaker_store.Written(written.change_id, written.trial_id, one.fields))
         if written and one.concerns is not None:
             ends = written.seq + (written.outcome == "unchanged")
             set_trial_conditions(
                 session, trial_id=written.trial_id, since=written.seq, ends=ends, concerns=tied, tally=tally
             )
+    merge_claimed(session, claims, written=trial_ids, baseline=run.baseline, now=now)
+    breaker_store.watch(session, changes, now=now, threshold=run.breaker)
     write_tally(session, tally)
     return list(zip(ordered, outcomes, strict=True))
 
@@ -304,9 +331,10 @@ def _write(session: Session, one: Prepared, *, now: datetime, baseline: bool) ->
             first_posted=one.first_posted,
             baseline=baseline,
         )
-        trial_store.insert_change(
+        change_id = trial_store.insert_change(
             session, trial_id=written.trial_id, seq=written.seq, from_state_id=from_state_id, change=change, now=now
         )
+        written = replace(written, change_id=change_id)
         if baseline and written.seq > 1:
             trial_store.tell_silently(session, trial_id=written.trial_id, seq=written.seq)
     return written

@@ -13,11 +13,11 @@ from notifier.domain.masking import mask_record
 from notifier.domain.trials import FACTS_VERSION, TrialFacts
 from notifier.registries import ctgov
 from notifier.registries.learned import changes_between
-from notifier.registries.record_merging import merge_record
+from notifier.registries.listings import GONE, join_record, listed_as
 from notifier.registries.record_shapes import Json
 from notifier.registries.states import pack_state, try_state
 from notifier.store.addresses import AddressKeys
-from notifier.store.trial_store import HeldTrial, NewState
+from notifier.store.trial_store import MERGED, HeldTrial, NewState
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +44,16 @@ class Prepared:
     first_posted: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """A study listed otherwise from now on, ready to be written; nothing else about it changed."""
+
+    held: HeldTrial
+    state: NewState
+    fields: tuple[FieldChange, ...]
+    first_posted: str
+
+
 def held_of(incoming: Incoming, held: HeldTrial | None) -> HeldTrial | None:
     """What is held of a record's own study: where only that one names the record's number, they are two studies."""
     if held is None or held.number == incoming.number or held.number in ctgov.aliases_of(incoming.record):
@@ -52,7 +62,10 @@ def held_of(incoming: Incoming, held: HeldTrial | None) -> HeldTrial | None:
 
 
 def outcome_at_a_glance(incoming: Incoming, held: HeldTrial | None) -> str | None:
-    """What needs no comparing: ``unchanged``, the very record that is held, or ``stale``, an older one."""
+    """What needs no comparing: ``unchanged``, the very record that is held, or ``stale``, an older one.
+
+    Of a study that goes on under another number only a later record says that it is shown by itself again.
+    """
     if held is None:
         return None
     if incoming.fingerprint == held.fingerprint and held.facts_version == FACTS_VERSION:
@@ -61,6 +74,8 @@ def outcome_at_a_glance(incoming: Incoming, held: HeldTrial | None) -> str | Non
     if _is_before(posted, held.last_update_posted):
         return "stale"
     is_later = posted and (not held.last_update_posted or _is_before(held.last_update_posted, posted))
+    if held.listing == MERGED and not is_later:
+        return "stale"
     return "stale" if not is_later and _is_before(version, held.data_version) else None
 
 
@@ -85,8 +100,7 @@ def prepare(incoming: Incoming, held: HeldTrial | None, *, keys: AddressKeys, no
     record = mask_record(ctgov.reduce_record(incoming.record))
     record["contactsFingerprint"] = keys.fingerprint(ctgov.contact_values(incoming.record)).hex()
     known = _read_held(held) if held else None
-    if known:
-        record = merge_record(known[0], record)
+    record = join_record(known[0] if known else None, record)
     after = ctgov.read_facts(record)
     concerns = concerns_of(after)
     return Prepared(
@@ -95,6 +109,26 @@ def prepare(incoming: Incoming, held: HeldTrial | None, *, keys: AddressKeys, no
         state=state_of(record, after, number=incoming.number, fingerprint=incoming.fingerprint),
         fields=changes_between(*known, after) if known else () if held else comparing.first_appearance(after),
         concerns=None if known and concerns == concerns_of(known[1]) else concerns,
+        first_posted=_last_day(after.first_posted) or now.date().isoformat(),
+    )
+
+
+def prepare_leaving(held: HeldTrial, *, listing: str, now: datetime) -> Leaving | None:
+    """Make a study ready to be listed so; None where it is already, or where what is held of it cannot be read.
+
+    Any record that comes later shows that the registry has it again, be it the very same: so its fingerprint goes,
+    unless the study goes on under another number.
+    """
+    known = _read_held(held)
+    if known is None or known[1].listing == listing:
+        return None
+    record = listed_as(known[0], listing)
+    after = ctgov.read_facts(record)
+    fingerprint = b"" if listing == GONE else held.fingerprint
+    return Leaving(
+        held=held,
+        state=state_of(record, after, number=held.number, fingerprint=fingerprint),
+        fields=changes_between(*known, after),
         first_posted=_last_day(after.first_posted) or now.date().isoformat(),
     )
 
@@ -129,4 +163,5 @@ def state_of(record: Json, facts: TrialFacts, *, number: str, fingerprint: bytes
         last_update_posted=facts.last_update_posted,
         data_version=facts.data_version,
         aliases=tuple(alias for alias in facts.aliases if alias != number),
+        listing=facts.listing.partition(":")[0].lower() if facts.listing else None,
     )

@@ -10,7 +10,7 @@ from notifier.domain.masking import mask_text
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import Consent, Wish, check_wish
 from notifier.errors import InvalidRequest, InvalidToken, UnknownCondition, UnknownTrial
-from notifier.store import condition_store, subscriber_store, trial_lookup
+from notifier.store import condition_store, retire_store, subscriber_store, trial_lookup
 from notifier.store.addresses import Address, AddressKeys
 from notifier.store.inserting import insert_once
 from notifier.store.models import Delivery, PendingRequest, Subscriber, Subscription
@@ -122,7 +122,8 @@ def confirm_request(session: Session, request_id: int, *, now: datetime) -> int:
         cadence=_cadence_of(request),
         now=now,
     )
-    target = Target(trial_id=request.trial_id, condition_id=request.condition_id, condition_text=request.condition_text)
+    trial_id = trial_lookup.get_trial(session, request.trial_id).id if request.trial_id else None
+    target = Target(trial_id=trial_id, condition_id=request.condition_id, condition_text=request.condition_text)
     consent = _consent(site=request.site, how=request.how, now=now)
     wants = (request.trial_wants, request.wants)
     _subscribe(session, subscriber, target=target, wants=wants, consent=consent)
@@ -169,7 +170,7 @@ def find_target(session: Session, wish: Wish) -> Target:
 
 
 def end_subscription(session: Session, subscription_id: int, *, reason: str, now: datetime) -> None:
-    """End one subscription; doing it twice is fine.
+    """End one subscription, and what it went on as where its study took another number; doing it twice is fine.
 
     Raises:
         InvalidToken: there never was such a subscription.
@@ -177,13 +178,10 @@ def end_subscription(session: Session, subscription_id: int, *, reason: str, now
     subscription = session.get(Subscription, subscription_id)
     if subscription is None:
         raise InvalidToken("This subscription is not known.")
-    subscriber_store.end_subscriptions(
-        session,
-        subscriber_id=subscription.subscriber_id,
-        subscription_id=subscription_id,
-        reason=reason,
-        now=now,
-    )
+    for one in (subscription_id, *retire_store.list_kin(session, subscription)):
+        subscriber_store.end_subscriptions(
+            session, subscriber_id=subscription.subscriber_id, subscription_id=one, reason=reason, now=now
+        )
 
 
 def end_everything(session: Session, subscriber_id: int, *, reason: str, now: datetime) -> None:
@@ -197,11 +195,11 @@ def change_cadence(session: Session, subscriber_id: int, *, cadence: Cadence, no
     """Change how often a reader hears from us."""
     subscriber = session.get_one(Subscriber, subscriber_id)
     subscriber.schedule_id = subscriber_store.get_or_make_schedule(session, cadence, now=now).id
+
+
 def change_language(session: Session, subscriber_id: int, *, language: str) -> None:
     """Change the language of a reader's mails; what is under way stays as it is."""
     session.get_one(Subscriber, subscriber_id).language = language
-
-
 
 
 def request_preferences(session: Session, subscriber_id: int, *, now: datetime) -> None:
@@ -303,6 +301,7 @@ def _is_followed(session: Session, request: PendingRequest) -> bool:
     if request.condition_text:
         condition = condition_store.find_condition(session, request.condition_text)
         condition_id = condition.id if condition else None
+    trial_id = trial_lookup.get_trial(session, request.trial_id).id if request.trial_id else None
     trials, conditions = {one.trial_id for one in followed}, {one.condition_id for one in followed}
     return trial_id in trials | {None} and condition_id in conditions | {None}
 

@@ -12,7 +12,7 @@ from notifier.domain.trials import TrialFacts, day_of
 from notifier.domain.wording import words
 from notifier.errors import UnknownTrial
 from notifier.registries.states import facts_of_state
-from notifier.store import trial_lookup, trial_store
+from notifier.store import retire_store, trial_lookup, trial_store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,19 +27,25 @@ class TimelineEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyView:
-    """A study with its history. ``conditions`` are (name, how), how being derived, listed or broader."""
+    """A study with its history.
+
+    ``conditions`` are (name, how), how being derived, listed or broader. ``listing`` is gone or withheld where the
+    registry does not show it; ``other_numbers`` lead to it too.
+    """
 
     facts: TrialFacts
     first_seen: date
     last_updated: str | None
     updates: int
+    listing: str | None
+    other_numbers: tuple[str, ...]
     conditions: tuple[tuple[str, str], ...]
     timeline: tuple[TimelineEntry, ...]
     card: Card
 
 
 def view_study(session: Session, number: str, *, language: str = "en", page_url: str = "") -> StudyView:
-    """A study by its number or an alias of it.
+    """A study by its number or another number that leads to it.
 
     Raises:
         UnknownTrial: no study with this number is held.
@@ -57,6 +63,8 @@ def view_study(session: Session, number: str, *, language: str = "en", page_url:
         first_seen=first_seen,
         last_updated=trial.last_update_posted,
         updates=updates,
+        listing=trial.listing,
+        other_numbers=tuple(retire_store.list_numbers(session, trial.id)),
         conditions=tuple((one.name, how) for one, how in trial_lookup.list_trial_conditions(session, trial.id)),
         timeline=tuple(
             _entry(change.seq, change.observed_at.date(), change.fields, language=language) for change in changes

@@ -10,6 +10,7 @@ from celery.signals import setup_logging, worker_process_shutdown, worker_shutdo
 from notifier import queues
 from notifier.config import Settings, load_settings
 from notifier.delivering import TIME_IS_UP
+from notifier.holding import forget_signatures
 from notifier.ingesting import ingest_records
 from notifier.installation import open_installation
 from notifier.logs import set_up_logs
@@ -17,6 +18,7 @@ from notifier.matching import match_changes as match
 from notifier.planning import plan_digests as plan
 from notifier.registries.record_files import FoundRecord
 from notifier.rereading import reread_trials
+from notifier.retiring import settle_merged
 from notifier.rounds import Service, open_service
 
 app = queues.app
@@ -85,7 +87,13 @@ def ingest_record(record: dict[str, Any]) -> dict[str, int]:
     """Take one record in. Best effort: whoever needs to know that it is on disk posts it over HTTP."""
     installation = _held.service().installation
     found = FoundRecord(place="task", record=record)
-    report = ingest_records(database=installation.database, keys=installation.keys, records=[found], now=_now)
+    report = ingest_records(
+        database=installation.database,
+        keys=installation.keys,
+        records=[found],
+        now=_now,
+        breaker=installation.settings.breaker,
+    )
     for problem in report.problems:
         log.warning("record.rejected", reason=problem.reason)
     queues.ring(queues.MATCH_CHANGES)
@@ -120,9 +128,13 @@ def sweep() -> None:
     """Find what waits too long, wherever it was lost, and ring again."""
     service = _held.service()
     service.deliverer.sweep(now=_now)
+    settle_merged(database=service.installation.database, now=_now())
     for task in (queues.MATCH_CHANGES, queues.PLAN_DIGESTS, queues.SEND_DELIVERIES):
         queues.ring(task)
     reread_trials(database=service.installation.database, now=_now())
+    forget_signatures(
+        database=service.installation.database, threshold=service.installation.settings.breaker, now=_now()
+    )
 
 
 @setup_logging.connect

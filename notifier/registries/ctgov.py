@@ -8,6 +8,7 @@ import msgspec
 from notifier.domain.conditions import mesh_id
 from notifier.domain.trials import Arm, Contact, Enrollment, Intervention, Outcome, Site, Term, TrialFacts
 from notifier.errors import InvalidRecord
+from notifier.registries.listings import listing_of
 from notifier.registries.record_merging import CONTACTS_FINGERPRINT, is_complete, merge_record
 from notifier.registries.record_shapes import (
     Json,
@@ -135,6 +136,7 @@ def read_facts(record: Json) -> TrialFacts:
         ancestors=_terms(derived.get("ancestors")),
         contacts_fingerprint=line_in(record.get(CONTACTS_FINGERPRINT)) if is_complete(record) else None,
         has_results=flag_in(record.get("hasResults")) is True or bool(record.get("resultsSection")),
+        listing=listing_of(record),
         data_version=_version(record),
         **_identification(object_in(protocol.get("identificationModule"))),
         **_status(object_in(protocol.get("statusModule"))),

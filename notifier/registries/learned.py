@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from notifier.domain import comparing
 from notifier.domain.changes import FieldChange
 from notifier.domain.trials import TrialFacts
+from notifier.registries.listings import WITHHELD
 from notifier.registries.record_merging import is_complete
 from notifier.registries.record_shapes import Json, list_in
 
@@ -26,6 +27,9 @@ def changes_between(held_record: Json, before: TrialFacts, after: TrialFacts) ->
         after: what the later state says.
     """
     changes = comparing.compare(before, after)
+    if before.listing == before.status == WITHHELD:
+        # Never shown to us before: all of it is merely learned.
+        return tuple(change for change in changes if change.field == "listing")
     if is_complete(held_record):
         return changes
     return tuple(change for change in changes if not _is_learned(change, held_record))

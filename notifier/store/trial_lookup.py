@@ -8,20 +8,34 @@ from sqlalchemy.orm import Session
 from notifier.domain.conditions import condition_key
 from notifier.store.models import Change, Condition, Trial, TrialAlias, TrialCondition
 
+LONGEST_CHAIN = 8
+"""Studies merged one after the other; more than that is followed no further."""
+
 
 def find_trial(session: Session, number: str) -> Trial | None:
-    """The trial with this registry number, or with this number as an alias; case does not matter."""
+    """The trial with this registry number, or with this number as an alias; case does not matter.
+
+    One that was merged leads to what it went into.
+    """
     wanted = number.strip().upper()
     trial = session.scalar(select(Trial).where(Trial.number == wanted))
     if trial is None:
         by_alias = select(Trial).join(TrialAlias, TrialAlias.trial_id == Trial.id).where(TrialAlias.number == wanted)
         trial = session.scalar(by_alias)
-    return trial
+    return _present(session, trial) if trial else None
 
 
 def get_trial(session: Session, trial_id: int) -> Trial:
-    """The trial with this id."""
-    return session.get_one(Trial, trial_id)
+    """The trial with this id, or what it was merged into."""
+    return _present(session, session.get_one(Trial, trial_id))
+
+
+def _present(session: Session, trial: Trial) -> Trial:
+    for _ in range(LONGEST_CHAIN):
+        if trial.merged_into_id is None:
+            break
+        trial = session.get_one(Trial, trial.merged_into_id)
+    return trial
 
 
 def list_changes(session: Session, trial_id: int, *, limit: int = 50) -> Sequence[Change]:
@@ -39,7 +53,8 @@ def list_trial_conditions(session: Session, trial_id: int) -> Sequence[tuple[Con
 
 def search_trials(session: Session, text: str, *, limit: int = 20) -> Sequence[Trial]:
     """Trials whose number, title or condition has these words, the latest changed first; all where text is empty."""
-    statement = select(Trial).order_by(Trial.last_change_at.desc(), Trial.id.desc()).limit(limit)
+    listed = select(Trial).where(Trial.merged_into_id.is_(None))
+    statement = listed.order_by(Trial.last_change_at.desc(), Trial.id.desc()).limit(limit)
     if text.strip():
         key = condition_key(text)
         by_condition = (
@@ -51,6 +66,7 @@ def search_trials(session: Session, text: str, *, limit: int = 20) -> Sequence[T
         statement = statement.where(
             or_(
                 Trial.number == wanted.upper(),
+                Trial.id.in_(select(TrialAlias.trial_id).where(TrialAlias.number == wanted.upper())),
                 func.lower(Trial.title).contains(wanted.lower(), autoescape=True),
                 Trial.id.in_(by_condition),
             )

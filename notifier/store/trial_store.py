@@ -1,18 +1,23 @@
 """Writes what came of a record: a new trial, its next state, its Change; compare-and-swap, so history never forks."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import BindParameter, CursorResult, Row, Select, bindparam, delete, exists, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from notifier.domain.changes import FieldChange
 from notifier.store.inserting import insert_for, insert_once, offered
 from notifier.store.models import Change, Match, Told, Trial, TrialAlias, TrialState
 from notifier.store.portions import portions
+
+MERGED = "merged"
+"""The listing of a trial that went into another one, which its row names; who says so, sets that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +36,15 @@ class HeldTrial:
     body: bytes
     """The packed record of its state; empty where that is missing."""
     state_version: int
+    listing: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewState:
-    """What a record comes to: the state to store and what the trial's row says of it."""
+    """What a record comes to: the state to store and what the trial's row says of it.
+
+    ``listing`` is the row's own word: gone, withheld or merged.
+    """
 
     number: str
     digest: bytes
@@ -48,6 +57,7 @@ class NewState:
     last_update_posted: str | None
     data_version: str | None
     aliases: tuple[str, ...]
+    listing: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,15 +129,16 @@ def swap_state(
 ) -> bool:
     """Put a trial's next state in place of the held one; False, with nothing written, where it is no longer that one.
 
-    ``changed`` says that a reader would see a difference, so that the trial goes on to its next Change.
+    ``changed`` says that a reader would see a difference, so that the trial goes on to its next Change. A state under
+    another number takes the trial there, and the number it had goes on leading to it.
     """
     values: dict[str, Any] = _columns(state) | {"revision": held.revision + 1}
     if changed:
         values |= {"seq": held.seq + 1, "last_change_at": now}
-    swapped: CursorResult[Any] = session.execute(
-        update(Trial).where(Trial.id == held.id, Trial.revision == held.revision).values(values)
-    )  # type: ignore[assignment]  # an UPDATE always gives a cursor
-    if not swapped.rowcount:
+    if state.number != held.number:
+        values["number"] = state.number
+        state = replace(state, aliases=(held.number, *state.aliases))
+    if not _swap(session, held, values):
         return False
     state_id = _insert_state(session, held.id, state)
     session.execute(update(Trial).where(Trial.id == held.id).values(state_id=state_id))
@@ -135,6 +146,17 @@ def swap_state(
     if state_id != held.state_id and not changed:
         _delete_unused_state(session, held.state_id)
     return True
+
+
+def _swap(session: Session, held: HeldTrial, values: dict[str, Any]) -> bool:
+    swap = update(Trial).where(Trial.id == held.id, Trial.revision == held.revision).values(values)
+    try:
+        with session.begin_nested() if "number" in values else nullcontext():
+            swapped: CursorResult[Any] = session.execute(swap)  # type: ignore[assignment]  # an UPDATE gives a cursor
+    except IntegrityError:
+        # Somebody else took a study in under the new number meanwhile.
+        return False
+    return bool(swapped.rowcount)
 
 
 def pass_over(session: Session, held: HeldTrial, *, facts_version: int) -> None:
@@ -154,27 +176,27 @@ def set_data_versions(session: Session, versions: dict[int, str]) -> None:
 
 def insert_change(
     session: Session, *, trial_id: int, seq: int, from_state_id: int | None, change: NewChange, now: datetime
-) -> None:
-    """Write the Change that led to the trial's present state."""
+) -> int:
+    """Write the Change that led to the trial's present state; its id."""
     trial = session.execute(select(Trial.state_id, Trial.last_update_posted).where(Trial.id == trial_id)).one()
-    session.add(
-        Change(
-            trial_id=trial_id,
-            seq=seq,
-            from_state_id=from_state_id,
-            to_state_id=trial.state_id,
-            fields=msgspec.json.encode(change.fields),
-            weight=change.weight,
-            opens=change.opens,
-            closes=change.closes,
-            first_posted=change.first_posted,
-            baseline=change.baseline,
-            posted=trial.last_update_posted,
-            observed_at=now,
-            matched_at=now if change.baseline else None,
-        )
+    written = Change(
+        trial_id=trial_id,
+        seq=seq,
+        from_state_id=from_state_id,
+        to_state_id=trial.state_id,
+        fields=msgspec.json.encode(change.fields),
+        weight=change.weight,
+        opens=change.opens,
+        closes=change.closes,
+        first_posted=change.first_posted,
+        baseline=change.baseline,
+        posted=trial.last_update_posted,
+        observed_at=now,
+        matched_at=now if change.baseline else None,
     )
+    session.add(written)
     session.flush()
+    return written.id
 
 
 def tell_silently(session: Session, *, trial_id: int, seq: int) -> None:
@@ -218,11 +240,15 @@ def _held(row: Row[Trial, bytes, int]) -> HeldTrial:
         data_version=trial.data_version or "",
         body=row.body or b"",
         state_version=row.state_version or 0,
+        listing=trial.listing,
     )
 
 
 def _columns(state: NewState) -> dict[str, Any]:
-    return {
+    listed = (
+        {"listing": state.listing} if state.listing == MERGED else {"listing": state.listing, "merged_into_id": None}
+    )
+    return listed | {
         "facts_version": state.facts_version,
         "source_fingerprint": state.fingerprint,
         "title": state.title,

@@ -26,6 +26,7 @@ class Trial(Base):
         UniqueConstraint("registry", "number"),
         Index(None, "facts_version"),
         Index(None, "last_change_at"),
+        Index("ix_trials_merged_into_id", "merged_into_id", **only("merged_into_id IS NOT NULL")),
     )
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)

@@ -79,8 +79,11 @@ def leave(request: Request, here: Here, token: str, fields: Form) -> Response:
 
 
 def find_followed(session: Session, subscription_id: int) -> Followed | None:
-    """One subscription, if it is still known."""
+    """One subscription, if it is still known; where its study took another number, the one it went on as."""
     subscription = session.get(Subscription, subscription_id)
+    if subscription and subscription.ended_at:
+        present = retire_store.list_kin(session, subscription)
+        subscription = session.get(Subscription, present[-1]) if present else subscription
     return describe_followed(session, subscription) if subscription else None
 
 
@@ -102,9 +105,6 @@ def describe_followed(session: Session, subscription: Subscription) -> Followed:
     )
 
 
-def _read(here: Surroundings, token: str) -> TokenContent:
-    return here.installation.links.read(token, purposes=(END_ALL, END_ONE), now=here.now())
-
 def _language(request: Request, session: Session, content: TokenContent) -> str:
     """The language of a page that a link of one reader leads to."""
     subscription = session.get(Subscription, content.id) if content.purpose == END_ONE else None
@@ -112,6 +112,9 @@ def _language(request: Request, session: Session, content: TokenContent) -> str:
     reader = session.get(Subscriber, reader_id) if subscription or content.purpose != END_ONE else None
     return language_for(request, own=reader.language if reader else None)
 
+
+def _read(here: Surroundings, token: str) -> TokenContent:
+    return here.installation.links.read(token, purposes=(END_ALL, END_ONE), now=here.now())
 
 
 def _end(here: Surroundings, content: TokenContent, fields: Fields) -> bool:

@@ -1,7 +1,7 @@
 """The first screen, the search, and the page of a study with the one form."""
 
 from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy.orm import Session
 
 from notifier.domain.conditions import condition_key
@@ -42,13 +42,19 @@ def home(request: Request, here: Here, q: str = "") -> HTMLResponse:
 
 
 @router.get("/studies/{nct_id}")
-def study(request: Request, here: Here, nct_id: str) -> HTMLResponse:
-    """A study: what it is, who it is for, where it is, what changed, and the form with two intents."""
+def study(request: Request, here: Here, nct_id: str) -> Response:
+    """A study: what it is, who it is for, where it is, what changed, and the form with two intents.
+
+    Another number of it leads to the one it has now.
+    """
     number = check_number(nct_id)
-    with here.installation.database.reading() as session:
-        view = find_view(session, number, page_url=here.installation.links.study(number.upper()))
-    names = condition_choices(view)
     page_url = here.installation.links.study(number.upper())
+    with here.installation.database.reading() as session:
+        view = find_view(session, number, page_url=page_url, language=language_for(request))
+    if view.facts.nct_id != number.upper():
+        asked = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(f"/studies/{view.facts.nct_id}{asked}", 301)
+    names = condition_choices(view)
     form = SubscribeForm(trial=view.facts.nct_id, condition=names[0] if names else "", intents=True)
     return page(
         request,

@@ -29,13 +29,15 @@ router = APIRouter(prefix="/api/v1", tags=["Studies"])
 
 @router.get("/studies/{nct_id}", responses={404: _PROBLEM, 422: _PROBLEM, 503: _PROBLEM})
 def get_study(here: Here, nct_id: str) -> Study:
-    """One study, by its number or another number that it goes by."""
+    """One study, by its number or another number that leads to it, such as one that was merged into it."""
     view = _view(here, nct_id)
     facts: dict[str, Any] = msgspec.to_builtins(view.facts)
     return Study(
         nct_id=view.facts.nct_id,
         title=view.facts.title,
         status=view.facts.status,
+        listing=view.listing,
+        other_numbers=list(view.other_numbers),
         first_seen=view.first_seen,
         last_updated=view.last_updated,
         updates=view.updates,

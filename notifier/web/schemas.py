@@ -74,6 +74,14 @@ class Study(BaseModel):
     nct_id: str
     title: str
     status: Annotated[str | None, Field(description="The registry's own word.")]
+    listing: Annotated[
+        str | None,
+        Field(
+            description="`gone` or `withheld` where the registry shows it no longer, which leaves the last we know; "
+            "`null` while it is shown."
+        ),
+    ]
+    other_numbers: Annotated[list[str], Field(description="Further numbers that lead to this study.")]
     first_seen: date
     last_updated: Annotated[str | None, Field(description="By the registry: `YYYY-MM-DD` or `YYYY-MM`.")]
     updates: int
