@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from notifier.domain.breaking import Threshold
 from notifier.errors import ConfigurationError
 
 SHORTEST_SECRET = 32
@@ -45,6 +46,8 @@ class Settings(BaseSettings):
     site_name: str = Field("Study updates", description="What the service calls itself in pages and mails.")
     max_body_bytes: int = Field(20_000_000, ge=1_000, description="Largest request body taken; larger ones get 413.")
     lease_seconds: float = Field(90, ge=1, description="After how long another worker takes over what a lost one held.")
+    breaker_studies: int = Field(20, ge=2, description="One same change in so many studies is held, not mailed.")
+    breaker_days: int = Field(3, ge=1, le=365, description="Within how many days those studies are counted.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @property
@@ -61,6 +64,11 @@ class Settings(BaseSettings):
     def envelope_from(self) -> str:
         """The bare address of ``mail_from``, for SMTP's MAIL FROM."""
         return parseaddr(self.mail_from)[1]
+
+    @property
+    def breaker(self) -> Threshold:
+        """When one same change in many studies is held."""
+        return Threshold(studies=self.breaker_studies, days=self.breaker_days)
 
     @property
     def mail_server(self) -> MailServer:
