@@ -7,18 +7,23 @@ _STRONG = (
     r"[^\W\d_]{0,12}(?:phone|fone(?=s?\b)|t[eé]l[eé]f[oóô]|telefax|facsimil)\w*|t[eé]l(?:[eé]f\w*|[eé]ph\w*|ep\w*|p|no|s|/fax)?"
     r"|f[oó]n|tele(?:m[oó]ve\w*|no)|fax\w*|faks\w*|handy\w*|gsm|whats ?app|viber|wechat|telegram|skype"
     r"|(?:hot|help|info|land|tip|advice|call)[- ]?lines?|free ?(?:call|fone)|voice ?mails?|call ?cent(?:er|re)"
-    r"|mobil\w{0,14}|mobiel|m[oó]vil|móvel|mobitel|celular(?:es)?|cellulare|cell(?=\s?(?:phones?|no\b|numbers?|nr|[:.#]|\d))|mob|ph|tlfn?o?|tfno?|puh\w*"
+    r"|mobil(?:[ei]s?|telefon\w*|nummer\w*|n[ío]\w*|nr|ais|us)?|mobiel\w*|m[oó]vil(?:es)?|móvel|mobitel|celular(?:es)?"
+    r"|cellulare|cell(?=\s?(?:phones?|no\b|numbers?|nr|[:.#]|\d))"
+    r"|mob|ph|tlfn?o?|tfno?|puh\w*"
     r"|komórk\w*|kom(?=[.:])|portable|poste|recapito|centralino|numero verde|sími|matkapuhelin|kännykkä|mov"
-    r"|toll[- ]?free|pagers?|beepers?|bleeps?|switchboard|extension|rufnummer\w*|(?:hp|cep|đt)(?=\s?[:.])"
+    r"|toll[- ]?free|pagers?|beepers?|bleeps?|switchboard"
+    r"|extension(?=\s?[:.#\d]|\sn)|rufnummer\w*|(?:hp|cep|đt)(?=\s?[:.])"
 )
 _STRONG_ABROAD = (
     r"тел\w*|факс\w*|моб\w*|τηλ\w*|κιν\w*|φαξ|电话|電話|手机|手機|传真|傳真|热线|熱線|联系方式|联系人|联系|聯絡|連絡先|携帯"
     r"|전화\w*|휴대폰|핸드폰|팩스|연락처|문의"
     r"|هاتف|جوال|موبا[يی]ل|محمول|فاکس|فاكس|تلفن|تليفون|تلفون|همراه|طلفون|טלפון|נייד|פקס|โทร\w*|เบอร์|มือถือ"
-    r"|điện thoại|di động|sđt|फ़ोन|फोन|फैक्स|मोबाइल|दूरभाष|ফোন|মোবাইল|போன்|தொலைபேசி|ஃபோன்|ఫోన్|ტელ\w*|հեռ\w*"
+    r"|điện thoại|di động|sđt|फ़ोन|फोन|फैक्स|मोबाइल|दूरभाष|ফোন|মোবাইল"
+    r"|போன்|தொலைபேசி|ஃபோன்|ఫోన్|ტელ\w*|հեռ\w*"
 )
 _WEAK = (
-    r"call\w*|dial\w*|contact\w*|kontakt\w*|contatt\w*|contat\w*|reach\w*|rings?|text(?= )|sms|text message|emergency"
+    r"call\w*|dial\w*|contact\w*(?! with\b|\slens|\sderm)|kontakt\w*|contatt?\w*|reach\w*|rings?|text(?= )|sms"
+    r"|text message|emergency"
     r"|(?:line|signal|imo|office|work|home|direct|private|evenings?|day ?time|o|h|w|hp)(?=\s?:)"
     r"|appel\w*|joindre|joignable\w*|llam\w*|chiam\w*|anruf\w*|ruf\w*|rufen|erreich\w*|dzwon\w*|lig(?:ue|ar)|bel(?:len)?"
     r"|bereik\w*|soita|zavol\w*|volejte|hívja|sunați|aray[ıi]n\w*|iletişim"
@@ -46,21 +51,32 @@ _CUE_BEHIND = re.compile(
 # A word that leads right to the number lets the cue stand farther away.
 _LEADS_ON = re.compile(r"\b(?:at|on|under|via|by|unter|al|au|op|på|em|no)[\s:]{1,2}\(?\Z", re.IGNORECASE)
 
+# Behind the cue these say that a telephone is only what the study works with: "phone interviews", "mobile app".
+_NO_ANNOUNCEMENT = re.compile(
+    r"[\s-](?:interview|visit|follow|survey|screen|apps?\b|based|assess|counsel|consult|session|support|coach|remind|monitor"
+    r"|questionnaire|use\b|usage|users?\b|device|health|messag(?:es|ing)|intervention|count)",
+    re.IGNORECASE,
+)
+# A sentence that ends between the cue and the digits.
+_SENTENCE_END = re.compile(
+    r"(?<![Pp]rof)(?<![Aa]ssoc)(?<![Aa]sst)(?<![Dd]ept)(?<![Uu]niv)(?<![Hh]osp)(?<=[a-zà-ÿ]{3})[.!?]\s+(?=[A-Z])"
+)
 # Between the cue and the digits these say that something else is counted or numbered.
 _OTHER_NUMBER = re.compile(
     r"\b(?:insurance|polic[ey]\w*|protocol\w*|registr\w*|approv\w*|grants?|eudract|nct|isrctn|ctis|irb|licen[sc]e|version|lot|batch"
     r"|serial|account|iban|isbn|issn|pmid|pmc|doi|orcid|weeks?|days?|months?|years?|visits?|aged?|zip|postal|postcode|plz"
-    r"|patent|versicherung\w*|assurance|cells?|dose[ds]?|ratio|score|between|within|every|after|than)\b",
+    r"|patent|versicherung\w*|assurance|catalog\w*|snomed|loinc|meddra|icd|cas|ndc|nsfc|eur|usd|s/n|cells?|dose[ds]?|ratio|score|between|within|every|after|than)\b",
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(
     r"(?:\b(?:ids?|identifier|numbers?|no|nr|nos|num|code|ref|reference|trial|study|studies|site|sites|patent|case|file|cat|catalog"
-    r"|catalogue|cas|model|sn|accession|clone|gene|chr\w{0,2}|chromosome|permit|certificate|award|contract|project|decision|docket"
+    r"|catalogue|cas|model|sn|accession|clone|gene|chr\w{0,2}|chromosome|permit|certificate|award|contract|project|decision|docket|s/n|ndc|abn|vat|ein"
     r"|protocol|grant|irb|rec|iec|approval|registration|nct|isrctn|eudract|ctri|ind|version|lot|batch|serial|account|policy"
     r"|insurance|isbn|issn|pmid|pmc|orcid|zip|code postal|postal|plz|meeting|dated|patients?|subjects?|participants?"
     r"|total|of|least|about|approximately|over|nearly|to|x|by|times)\b|№|#|[<>≤≥=±×*€$£¥^~+§])[\s.:#()\\-]{0,3}(?:(?-i:[A-Z]{1,5})[\s:-]{1,2})?\Z",
     re.IGNORECASE,
 )
+_SITE_OR_CODE = re.compile(r"\b(?:sites?|ref|ind|model|code|value|institution|cat\.? ?no)[\s#.-]{0,3}\Z", re.IGNORECASE)
 _COMPARED = re.compile(r"[<>≤≥±×€$£¥^§]\s?\Z")
 _CONNECTED = re.compile(
     r"\A[\s\W]{0,6}(?:(?:or|and|y|o|e|ou|et|und|oder|bzw|en|of|och|eller|og|i|lub|и|или|或|和|及|ve|veya|fax|tel|ext|alternatively)"
@@ -96,7 +112,9 @@ def cue_before(text: str, start: int, low: int) -> str | None:
     longest = _LONGEST_LED_GAP if _LEADS_ON.search(gap) else _LONGEST_GAP[last.lastgroup]
     if len(gap) > longest or sum(map(str.isdigit, gap)) > 3 or "\n\n" in gap.strip("\n"):
         return None
-    if _OTHER_NUMBER.search(gap) or _COMPARED.search(gap):
+    if any(other.search(gap) for other in (_OTHER_NUMBER, _COMPARED, _SITE_OR_CODE)):
+        return None
+    if _NO_ANNOUNCEMENT.match(gap) or _SENTENCE_END.search(gap):
         return None
     return "weak" if last.lastgroup == "weak" else "strong"
 

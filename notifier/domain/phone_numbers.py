@@ -5,11 +5,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from functools import cache
 
-import phonenumbers
-
-from notifier.domain import phone_cues, phone_shapes
+from notifier.domain import numbering_plans, phone_cues, phone_shapes
 
 Span = tuple[int, int]
 
@@ -46,6 +43,7 @@ _ABROAD = re.compile(r"00|011")
 _LINK = re.compile(r"://|www\.|doi|(?:^|\D)10\.\d{4}|@", re.IGNORECASE)
 _GLUED_NUMBERING = re.compile(r"[^\W\d_].*[-/#_.]\Z|[^\W_]\Z|[\d,]\Z")
 _GLUED_LETTERS = re.compile(r"[-/_]?[^\W\d_]|,\d")
+_VOLUME = re.compile(r"\d{1,4}\s?(?:\(\d{1,4}\))?:\s?\Z")
 _LAST_WORD = re.compile(r"\S{1,80}\Z")
 _EASTERN = re.compile(r"[\u2e80-\uffdc]")
 
@@ -243,7 +241,7 @@ def _is_called_number(candidate: _Candidate, tails: AbstractSet[str]) -> bool:
 
 def _is_complete(candidate: _Candidate) -> bool:
     """Whether the digits are just as many as a number with this country code has."""
-    return candidate.has_plus and _is_valid(_parsed("+" + candidate.digits, None))
+    return candidate.has_plus and numbering_plans.is_valid_abroad(candidate.digits)
 
 
 def _is_unmistakable(candidate: _Candidate) -> bool:
@@ -259,8 +257,7 @@ def _is_international(candidate: _Candidate) -> bool:
         return False
     if re.match(r"[(（\[ ]*[+＋][(（ ]?\d", candidate.text[candidate.start : candidate.start + 8]):
         return True
-    number = _parsed("+" + digits, None)
-    return number is not None and phonenumbers.is_possible_number(number)
+    return numbering_plans.is_possible_abroad(digits)
 
 
 def _parts(candidate: _Candidate) -> Iterator[_Candidate]:
@@ -282,55 +279,30 @@ def _parts(candidate: _Candidate) -> Iterator[_Candidate]:
 
 def _looks_like_number(candidate: _Candidate, regions: Sequence[str]) -> bool:
     """A number that nothing announces: by its notation, or because a region has it."""
-    text, shown, digits = candidate.text, candidate.shown, candidate.digits
+    text, shown = candidate.text, candidate.shown
     if phone_cues.is_numbered(text, candidate.start, unbroken=shown.isdecimal()) or _GLUED_LETTERS.match(
         text, candidate.end
     ):
         return False
     if phone_shapes.is_north_american(shown):
         return True
+    is_source = phone_shapes.is_page_range(shown) and _VOLUME.search(
+        text[max(0, candidate.start - 14) : candidate.start]
+    )
+    return not is_source and not phone_shapes.is_doubtful(shown) and _is_in_a_plan(shown, candidate.digits, regions)
+
+
+def _is_in_a_plan(shown: str, digits: str, regions: Sequence[str]) -> bool:
+    """Whether the digits exist as dialled from abroad or in one of the regions."""
+    if len(digits) == numbering_plans.SHORT:
+        is_set_out = phone_shapes.is_short_number(shown)
+        return is_set_out and any(numbering_plans.is_short_national(digits, region) for region in regions)
     abroad = _ABROAD.match(digits) if regions or shown != digits else None
-    most = _MOST_DIGITS + (abroad.end() if abroad else 0)
-    if not _FEWEST_DIGITS < len(digits) <= most or phone_shapes.is_doubtful(shown):
+    if not numbering_plans.SHORT < len(digits) <= _MOST_DIGITS + (abroad.end() if abroad else 0):
         return False
-    if len(digits) == _FEWEST_DIGITS + 1:
-        regions = [region for region in regions if _has_short_numbers(region)]
-        return phone_shapes.is_short_number(shown) and any(_is_valid(_parsed(digits, region)) for region in regions)
-    if abroad and _is_valid(_parsed("+" + digits[abroad.end() :], None)):
+    if abroad and numbering_plans.is_valid_abroad(digits[abroad.end() :]):
         return True
-    return any(_is_national(shown, digits, region) for region in regions)
-
-
-@cache
-def _has_short_numbers(region: str) -> bool:
-    """Whether seven digits are a whole number there, with nothing before them."""
-    example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.FIXED_LINE)
-    return example is not None and len(phonenumbers.national_significant_number(example)) == _FEWEST_DIGITS + 1
-
-
-def _is_national(shown: str, digits: str, region: str) -> bool:
-    """Valid as dialled within the region, or with its country code but no plus sign; then a digit may be missing."""
-    if _is_valid(_parsed(digits, region)):
-        return True
-    code = str(phonenumbers.country_code_for_region(region))
-    if digits.startswith("00" + code):
-        return True
-    if not digits.startswith(code):
-        return False
-    number = _parsed("+" + digits, None)
-    set_apart = len(code) > 1 and not shown[len(code)].isdecimal()
-    return _is_valid(number) or (set_apart and number is not None and phonenumbers.is_possible_number(number))
-
-
-def _parsed(digits: str, region: str | None) -> phonenumbers.PhoneNumber | None:
-    try:
-        return phonenumbers.parse(digits, region)
-    except phonenumbers.NumberParseException:
-        return None
-
-
-def _is_valid(number: phonenumbers.PhoneNumber | None) -> bool:
-    return number is not None and phonenumbers.is_valid_number(number)
+    return any(numbering_plans.is_national(shown, digits, region) for region in regions)
 
 
 def _end_with_extension(text: str, number: Span) -> int:

@@ -28,6 +28,7 @@ _UNCALLED_SHAPE = re.compile(
 # What may be a telephone number only if it is called one.
 _DOUBTFUL_SHAPE = re.compile(
     r"\d{5}-\d{3,4}"  # postal codes
+    r"|\d{4,7}-\d\d-\d|\d{5}-\d{4}-\d\d"  # substances and drugs
     r"|\d{1,3}(?:[ .]\d{3})*[ .]000"  # thousands
     r"|\d{1,2}(?: \d{3}){2}"
     r"|(?!\(?0).*/.*/.*"
@@ -47,6 +48,7 @@ _NORTH_AMERICAN = re.compile(
 _SHORT_NUMBER = re.compile(
     rf"[2-9]\d\d[{DASHES} ]\d{{4}}|\(?\d{{3}}\)[ ]?\d{{4}}|[2-9]\d\d[{DASHES} ]\d\d[{DASHES} ]\d\d"
 )
+_PAGES = re.compile(rf"\d{{1,5}}[{DASHES}]\d{{1,5}}")
 _YEAR_FIRST = re.compile(r"(?:19|20)\d\d (?!\d{4}\Z)")
 
 
@@ -73,6 +75,11 @@ def is_north_american(shown: str) -> bool:
 def is_short_number(shown: str) -> bool:
     """Whether seven digits are set out as in 555 0199 or 555-01-99."""
     return _SHORT_NUMBER.fullmatch(shown) is not None
+
+
+def is_page_range(shown: str) -> bool:
+    """Whether the digits may be the pages of a source, as in `12(3):1234-1240`."""
+    return _PAGES.fullmatch(shown) is not None
 
 
 def begins_with_year(shown: str) -> bool:

@@ -1,0 +1,54 @@
+"""Asks the numbering plans of the countries whether digits are a telephone number there."""
+
+from functools import cache
+
+import phonenumbers
+
+SHORT = 7
+"""So many digits are a whole number in some countries, with nothing before them."""
+
+
+def is_valid_abroad(digits: str) -> bool:
+    """Whether the digits, country code first, are a number that exists."""
+    return _is_valid(_parsed("+" + digits, None))
+
+
+def is_possible_abroad(digits: str) -> bool:
+    """Whether the digits, country code first, are as many as a number of that country may have."""
+    number = _parsed("+" + digits, None)
+    return number is not None and phonenumbers.is_possible_number(number)
+
+
+def is_short_national(digits: str, region: str) -> bool:
+    """Whether seven digits are a whole and valid number in the region."""
+    return _has_short_numbers(region) and _is_valid(_parsed(digits, region))
+
+
+def is_national(shown: str, digits: str, region: str) -> bool:
+    """Valid as dialled within the region, or with its country code but no plus sign; then a digit may be missing."""
+    if _is_valid(_parsed(digits, region)):
+        return True
+    code = str(phonenumbers.country_code_for_region(region))
+    if digits.startswith("00" + code):
+        return True
+    if not digits.startswith(code):
+        return False
+    set_apart = len(code) > 1 and not shown[len(code)].isdecimal()
+    return is_valid_abroad(digits) or (set_apart and is_possible_abroad(digits))
+
+
+@cache
+def _has_short_numbers(region: str) -> bool:
+    example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.FIXED_LINE)
+    return example is not None and len(phonenumbers.national_significant_number(example)) == SHORT
+
+
+def _parsed(digits: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+    try:
+        return phonenumbers.parse(digits, region)
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def _is_valid(number: phonenumbers.PhoneNumber | None) -> bool:
+    return number is not None and phonenumbers.is_valid_number(number)
