@@ -29,7 +29,7 @@ def home(request: Request, here: Here, q: str = "") -> HTMLResponse:
     with here.installation.database.reading() as session:
         studies = trial_lookup.search_trials(session, words, limit=20 if words else 6)
         condition = condition_store.find_condition(session, words) if words else None
-    found = [(study.number, study.title, study.status) for study in studies]
+    found = [(study.number, study.title, study.status, study.listing) for study in studies]
     return page(
         request,
         "home",
