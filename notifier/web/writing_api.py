@@ -80,6 +80,7 @@ def add_records(here: Here, body: Annotated[bytes, Depends(_read_body)], *, base
         records=iter_stream(io.BytesIO(body), "body"),
         now=here.now,
         baseline=baseline,
+        breaker=here.installation.settings.breaker,
     )
     counts = report.as_dict()
     metrics.count_records({name: number for name, number in counts.items() if name != "read"})
