@@ -85,7 +85,7 @@ def test_a_merged_study_is_found_once_under_either_number(client: TestClient, ot
 def test_who_asked_for_a_study_before_it_was_merged_confirms_the_other(
     client: TestClient, installation: Installation, other: str, rows: Callable[[str], list[Any]]
 ) -> None:
-    client.post("/subscribe", data=filled_form(condition=""))
+    client.post("/subscribe", data=filled_form(condition="", wants="everything"))
     client.post(GONE, headers=KEY, json={"merged_into": other})
 
     page = client.post(installation.links.confirm(1))
