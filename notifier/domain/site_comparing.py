@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from math import cos, hypot, radians
 
 from notifier.domain.aligning import ALIKE, align, fold, is_longer_name, text_likeness
@@ -22,17 +23,27 @@ _PLACEHOLDER = re.compile(
 
 
 def compare_sites(before: TrialFacts, after: TrialFacts) -> Iterator[FieldChange]:
-    """What a reader would see change about the sites; their order, position, ZIP code and state do not count."""
-    if before.sites == after.sites:
+    """What a reader would see change about the sites; their order, position, ZIP code and state do not count.
+
+    While a study looks for nobody, its own status says all there is to say of its sites'. When it looks for people
+    again, a site's status is told where it is another one than the study's.
+    """
+    reopened = speaks_of_sites(after) and not speaks_of_sites(before)
+    if before.sites == after.sites and not reopened:
         return
-    lost, new = _without_common(before.sites, after.sites)
+    lost, new = _without_common(*_with_what_counts(before, after))
     alignment = align(lost, new, keys=(_exactly, _in_city, _by_name_in_city), likeness=_likeness)
     for site in alignment.removed:
-        yield change_of("site", _shown(site), None, key=place_name(site))
+        yield change_of("site", _shown(replace(site, status=None) if reopened else site), None, key=place_name(site))
     for site in alignment.added:
         yield change_of("site", None, _shown(site), key=place_name(site))
     for old, fresh in alignment.pairs:
-        yield from _compare_pair(old, fresh, explained=_drops_statuses(before, old) or _drops_statuses(after, fresh))
+        yield from _compare_pair(old, fresh, told=None if reopened else old.status)
+
+
+def speaks_of_sites(facts: TrialFacts) -> bool:
+    """Whether the status of a site says something that the study's own does not."""
+    return facts.status is None or facts.status in STATUSES_WITH_SITES
 
 
 def place_name(site: Site) -> str:
@@ -45,19 +56,28 @@ def country_of(name: str | None) -> str:
     return fold(COUNTRIES.get(name or "", name))
 
 
-def _compare_pair(old: Site, new: Site, *, explained: bool) -> Iterator[FieldChange]:
+def _with_what_counts(before: TrialFacts, after: TrialFacts) -> tuple[list[Site], list[Site]]:
+    """The sites of both sides with the status that counts: none once a study ends, its own where it begins again."""
+    if not speaks_of_sites(after):
+        return [_with_status(site, None) for site in before.sites], [_with_status(site, None) for site in after.sites]
+    if speaks_of_sites(before):
+        return list(before.sites), list(after.sites)
+    return [_with_status(site, after.status) for site in before.sites], list(after.sites)
+
+
+def _with_status(site: Site, status: str | None) -> Site:
+    return site if site.status == status else replace(site, status=status)
+
+
+def _compare_pair(old: Site, new: Site, *, told: str | None) -> Iterator[FieldChange]:
+    """What changed about one site; ``told`` is the status that was said of it before."""
     name = place_name(new)
-    if old.status != new.status and not explained:
-        yield change_of("site_status", old.status, new.status, key=name)
-    if _letters(old.facility) != _letters(new.facility):
+    if new.status not in {old.status, told}:
+        yield change_of("site_status", told, new.status, key=name)
+    if letters_of(old.facility) != letters_of(new.facility):
         yield change_of("site_name", old.facility, new.facility, key=name)
     if country_of(old.country) != country_of(new.country):
         yield change_of("site_country", old.country, new.country, key=name)
-
-
-def _drops_statuses(facts: TrialFacts, site: Site) -> bool:
-    """A site without a status says nothing of its own once the study no longer looks for people."""
-    return site.status is None and facts.status not in STATUSES_WITH_SITES
 
 
 def _without_common(before: Iterable[Site], after: Iterable[Site]) -> tuple[list[Site], list[Site]]:
@@ -67,7 +87,7 @@ def _without_common(before: Iterable[Site], after: Iterable[Site]) -> tuple[list
     return _take_away(before, common), _take_away(after, common)
 
 
-def _letters(name: str | None) -> str:
+def letters_of(name: str | None) -> str:
     """A name as its letters and digits alone: spacing and signs are edited, and broken, without news."""
     return fold(name).replace(" ", "")
 
@@ -84,30 +104,30 @@ def _take_away(sites: list[Site], common: Counter[tuple[str, ...]]) -> list[Site
 
 
 def _seen(site: Site) -> tuple[str, ...]:
-    return _letters(site.facility), _letters(site.city), country_of(site.country), site.status or ""
+    return letters_of(site.facility), letters_of(site.city), country_of(site.country), site.status or ""
 
 
 def _exactly(site: Site) -> tuple[str, ...]:
-    return _letters(site.facility), _letters(site.city), _letters(site.zip), country_of(site.country)
+    return letters_of(site.facility), letters_of(site.city), letters_of(site.zip), country_of(site.country)
 
 
 def _in_city(site: Site) -> tuple[str, ...]:
-    return _letters(site.facility), _letters(site.city), country_of(site.country)
+    return letters_of(site.facility), letters_of(site.city), country_of(site.country)
 
 
 def _by_name_in_city(site: Site) -> tuple[str, ...] | None:
     """Finds a site whose country was renamed; one without a name is not known by its city alone."""
-    return (_letters(site.facility), _letters(site.city)) if site.facility and site.city else None
+    return (letters_of(site.facility), letters_of(site.city)) if site.facility and site.city else None
 
 
 def _likeness(one: Site, other: Site) -> float:
     """Alike is an edited name in one city, or one name in a city that was spelled anew."""
     if country_of(one.country) != country_of(other.country):
         return 0.0
-    if _letters(one.city) == _letters(other.city):
+    if letters_of(one.city) == letters_of(other.city):
         alike = text_likeness(one.facility, other.facility)
         return max(alike, ALIKE if is_longer_name(one.facility, other.facility) or _got_name(one, other) else 0.0)
-    if not one.facility or _letters(one.facility) != _letters(other.facility):
+    if not one.facility or letters_of(one.facility) != letters_of(other.facility):
         return 0.0
     same_name = text_likeness(one.city, other.city) >= _CITY_ALIKE or _is_fuller_name(one.city, other.city)
     return 1.0 if same_name or _are_near(one, other) else 0.0

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifier.domain.change_table import FIELDS, weight_of
-from notifier.domain.changes import FIRST_SEEN, Weight
-from notifier.domain.comparing import compare, first_appearance, opens
-from notifier.domain.trials import Contact, Enrollment, Outcome, RegistryDate, Site, TrialFacts
+from notifier.domain.changes import FIRST_SEEN, Weight, heaviest
+from notifier.domain.comparing import closes, compare, first_appearance, opens
+from notifier.domain.trials import Arm, Contact, Enrollment, Outcome, RegistryDate, Site, TrialFacts, is_over
 from notifier.domain.wording import words
 from notifier.registries.record_files import FoundRecord, iter_records
+from tests.rebuilding import applied, view
 from tests.records import OWN_RECORDS, facts_of, own_facts, own_record, written_differently
 
 STUDIES = Path(__file__).resolve().parents[2].parent / "shared" / "registry" / "studies.zip"
@@ -27,6 +28,9 @@ EDITS: tuple[Edit, ...] = (
     lambda facts: replace(facts, status="TERMINATED", why_stopped="Too few people"),
     lambda facts: replace(facts, status="RECRUITING"),
     lambda facts: replace(facts, status=None),
+    lambda facts: replace(facts, status="COMPLETED", sites=tuple(replace(site, status=None) for site in facts.sites)),
+    lambda facts: replace(facts, listing="GONE"),
+    lambda facts: replace(facts, eligibility=f"{facts.eligibility or ''}\n* Able to walk"),
     lambda facts: replace(facts, sites=facts.sites[1:]),
     lambda facts: replace(facts, sites=(*facts.sites, BERLIN)),
     lambda facts: replace(facts, sites=tuple(replace(site, status="COMPLETED") for site in facts.sites)),
@@ -101,6 +105,52 @@ def test_every_change_has_a_path_a_weight_and_words(record: dict[str, Any], numb
         assert line.label
         assert line.badge
         assert line.before or line.after or line.note
+
+
+@settings(max_examples=150, deadline=None)
+@given(some_record, some_edits)
+def test_the_changes_told_rebuild_what_a_reader_would_see(record: dict[str, Any], numbers: list[int]) -> None:
+    before = facts_of(record)
+    after = edited(before, numbers)
+
+    assert applied(view(before), compare(before, after)) == view(after)
+    assert applied(view(after), compare(after, before)) == view(before)
+
+
+@settings(max_examples=60, deadline=None)
+@given(some_record, some_record)
+def test_even_changes_between_two_studies_rebuild_the_other(one: dict[str, Any], other: dict[str, Any]) -> None:
+    before, after = facts_of(one), replace(facts_of(other), nct_id=facts_of(one).nct_id)
+
+    assert applied(view(before), compare(before, after)) == view(after)
+
+
+@settings(max_examples=100, deadline=None)
+@given(some_record, some_edits, some_edits)
+def test_changes_one_after_the_other_rebuild_the_last(
+    record: dict[str, Any], first: list[int], second: list[int]
+) -> None:
+    before = facts_of(record)
+    between = edited(before, first)
+    after = edited(between, second)
+
+    known = applied(view(before), compare(before, between))
+
+    assert applied(known, compare(between, after)) == view(after)
+
+
+@settings(max_examples=100, deadline=None)
+@given(some_record, some_edits, some_edits)
+def test_what_weighs_much_in_the_end_weighed_as_much_on_the_way(
+    record: dict[str, Any], first: list[int], second: list[int]
+) -> None:
+    before = facts_of(record)
+    between = edited(before, first)
+    after = edited(between, second)
+
+    on_the_way = max(heaviest(compare(before, between)), heaviest(compare(between, after)))
+
+    assert heaviest(compare(before, after)) <= on_the_way
 
 
 @settings(max_examples=100, deadline=None)
@@ -219,6 +269,24 @@ def test_a_country_the_registry_renamed_is_no_news() -> None:
     assert compare(replace(BASE, sites=(seoul,)), replace(BASE, sites=(replace(seoul, country="South Korea"),))) == ()
 
 
+@pytest.mark.parametrize("number", ["Local Institution - 0037", "Research Site", "Novartis Investigative Site"])
+def test_a_site_that_gets_its_name_is_the_same_site(number: str) -> None:
+    before = replace(BASE, sites=(replace(BERLIN, facility=number, status="NOT_YET_RECRUITING"),))
+
+    changes = compare(before, BASE)
+
+    assert [(change.field, change.before) for change in changes] == [
+        ("site_status", "NOT_YET_RECRUITING"),
+        ("site_name", number),
+    ]
+
+
+def test_a_city_under_its_fuller_name_is_the_same_city() -> None:
+    mainz = replace(BERLIN, city="Mainz")
+
+    assert compare(replace(BASE, sites=(mainz,)), replace(BASE, sites=(replace(mainz, city="Mainz am Rhein"),))) == ()
+
+
 def test_another_new_name_of_a_country_is_one_light_change_a_site() -> None:
     (change,) = compare(BASE, replace(BASE, sites=(replace(BERLIN, country="Deutschland"),)))
 
@@ -230,6 +298,25 @@ def test_sites_lose_their_status_with_the_study_and_that_is_no_news() -> None:
 
     assert [change.field for change in compare(BASE, after)] == ["status"]
     assert [change.field for change in compare(BASE, replace(after, status="RECRUITING"))] == ["site_status"]
+
+
+def test_a_study_that_begins_again_tells_only_sites_that_stand_otherwise() -> None:
+    munich = Site(facility="Klinikum", city="Munich", country="Germany", status="SUSPENDED")
+    ended = replace(BASE, status="UNKNOWN", sites=(replace(BERLIN, status=None), replace(munich, status=None)))
+
+    changes = compare(ended, replace(BASE, sites=(BERLIN, munich)))
+
+    assert [(change.field, change.before, change.after) for change in changes] == [
+        ("status", "UNKNOWN", "RECRUITING"),
+        ("site_status", None, "SUSPENDED"),
+    ]
+
+
+def test_the_reason_of_a_stop_goes_with_the_stop() -> None:
+    stopped = replace(BASE, status="SUSPENDED", why_stopped="Too few people")
+
+    assert [change.field for change in compare(stopped, BASE)] == ["status"]
+    assert [change.field for change in compare(BASE, stopped)] == ["status", "why_stopped"]
 
 
 def test_contacts_are_told_without_details() -> None:
@@ -247,6 +334,16 @@ def test_contacts_that_go_when_recruiting_ends_are_not_told() -> None:
 
     assert [change.field for change in compare(before, replace(after, status="COMPLETED"))] == ["status"]
     assert [(change.field, change.after) for change in compare(before, after)] == [("contacts", None)]
+
+
+def test_contacts_that_go_with_a_site_are_not_told() -> None:
+    site = replace(BERLIN, contacts=(Contact(phone=True),))
+    before = replace(BASE, sites=(site,), contacts=(Contact(email=True),), contacts_fingerprint="a")
+    closed = replace(site, status="COMPLETED", contacts=())
+
+    changes = compare(before, replace(before, sites=(closed,), contacts_fingerprint="b"))
+
+    assert [change.field for change in changes] == ["site_status"]
 
 
 def test_contacts_that_were_never_spoken_of_are_not_told() -> None:
@@ -271,6 +368,23 @@ def test_outcomes_are_the_same_by_their_measure() -> None:
     assert (change.field, change.key, change.weight) == ("primary_outcome", "Pain", Weight.MEASURES)
 
 
+def test_an_outcome_worded_anew_is_the_same_by_its_description() -> None:
+    pain = Outcome(measure="Pain", description="Measured by a visual analogue scale from 0 to 10")
+    before = replace(BASE, primary_outcomes=(pain,))
+
+    (change,) = compare(before, replace(BASE, primary_outcomes=(replace(pain, measure="How much it hurts"),)))
+
+    assert (change.field, change.key) == ("primary_outcome", "How much it hurts")
+
+
+def test_an_arm_is_the_same_when_it_becomes_part_of_a_plan() -> None:
+    before = replace(BASE, arms=(Arm(label="Thyroid"), Arm(label="Sarcoma")))
+
+    changes = compare(before, replace(BASE, arms=(Arm(label="Arm 2: Sarcoma"), Arm(label="Arm 1: Thyroid"))))
+
+    assert [change.key for change in changes] == ["Arm 1: Thyroid", "Arm 2: Sarcoma"]
+
+
 def test_results_are_one_change() -> None:
     (change,) = compare(BASE, replace(BASE, has_results=True, results_first_posted="2026-01-01"))
 
@@ -292,6 +406,22 @@ def test_opening_is_told_from_other_news() -> None:
     assert not opens(compare(BASE, closed))
     assert not opens(compare(BASE, replace(BASE, status="COMPLETED")))
     assert not opens(compare(replace(BASE, status="AVAILABLE"), BASE))
+
+
+def test_closing_is_told_from_other_news() -> None:
+    assert closes(compare(BASE, replace(BASE, status="COMPLETED")))
+    assert closes(compare(BASE, replace(BASE, listing="GONE")))
+    assert not closes(compare(replace(BASE, status="NOT_YET_RECRUITING"), BASE))
+    assert not closes(compare(BASE, replace(BASE, status="AVAILABLE")))
+    assert not closes(compare(BASE, replace(BASE, brief_title="New")))
+
+
+def test_a_study_is_over_when_it_ended_or_is_gone() -> None:
+    assert is_over(replace(BASE, status="COMPLETED"))
+    assert is_over(replace(BASE, has_results=True))
+    assert is_over(replace(BASE, listing="MERGED:NCT00000002"))
+    assert not is_over(replace(BASE, listing="WITHHELD"))
+    assert not is_over(BASE)
 
 
 def test_a_first_appearance_is_one_change() -> None:
