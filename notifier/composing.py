@@ -99,7 +99,7 @@ class Composer:
         days = [entry.telling.as_of for entry in told if entry.telling.as_of]
         return Digest(
             language=reader.language,
-            sections=tuple(self._section(entries) for entries in sections.values()),
+            sections=tuple(self._section(entries, language=reader.language) for entries in sections.values()),
             changed=sum(card.kind == "changed" for card in cards),
             new=sum(card.kind == "new" for card in cards),
             as_of=max(days, default=None),
@@ -111,11 +111,11 @@ class Composer:
             site_name=self._sender.site_name,
         )
 
-    def _section(self, entries: list[Entry]) -> Section:
+    def _section(self, entries: list[Entry], *, language: str) -> Section:
         asked = entries[0].asked_by
         return Section(
-            heading=heading_for(asked.condition),
-            reason=reason_for(asked.condition, number=asked.number, wants=asked.wants),
+            heading=heading_for(asked.condition, language=language),
+            reason=reason_for(asked.condition, number=asked.number, wants=asked.wants, language=language),
             end_url=self._links.end_one(asked.subscription_id),
             cards=tuple(entry.telling.card for entry in entries),
         )

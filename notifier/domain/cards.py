@@ -1,26 +1,24 @@
 """Puts one study on a card: what happened since the reader was last told, and the study at a glance."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import TypeAlias
 
+from notifier.domain.amounts import age_words, phase_words, site_words, size_words
+from notifier.domain.card_lines import kind_of, lines_of
 from notifier.domain.changes import FieldChange, Weight, heaviest
-from notifier.domain.digests import Card, ChangeLine, Fact, MaskedContact
+from notifier.domain.digests import Card, Fact, MaskedContact
 from notifier.domain.excerpts import clipped, first_sentences
 from notifier.domain.masking import EMAIL_MARK, PHONE_MARK
 from notifier.domain.trials import OPEN_STATUSES, STOPPED_STATUSES, Site, TrialFacts
 from notifier.domain.vocabulary import Language, language_of
-from notifier.domain.wording import age_words, direction, move_of, phase_words, site_words, size_words, words
+from notifier.domain.wording import move_of
 
 LONGEST_SUMMARY = 400
 MOST_LINES = 8
 MOST_SITES = 5
-MOST_PLACES_IN_A_LINE = 8
-FEWEST_TO_GROUP = 3
-
-_Told: TypeAlias = tuple[FieldChange, ...]
+MOST_TOPICS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,15 +36,15 @@ def build_card(
     """The card of a study with what changed since its readers were last told; None: the study is new to them."""
     speech = language_of(language)
     is_new, changes = changes is None, changes or ()
-    lines = list(_lines(changes, after, speech))
+    lines = lines_of(changes, after, speech, most=MOST_LINES)
     return Card(
         nct_id=after.nct_id,
         kind="new" if is_new else "changed",
         title=after.title,
         headline=speech.new_headline(after.status) if is_new else _headline(changes, speech),
-        tone=_new_tone(after) if is_new else lines[0].tone if lines else "info",
-        lines=tuple(lines[:MOST_LINES]),
-        more=max(0, len(lines) - MOST_LINES),
+        tone=_new_tone(after) if is_new else lines.shown[0].tone if lines.shown else "info",
+        lines=lines.shown,
+        more=lines.untold,
         facts=tuple(_facts(after, speech)),
         summary=first_sentences(after.brief_summary, LONGEST_SUMMARY) if is_new and after.brief_summary else None,
         where=_where(after.sites, speech),
@@ -75,78 +73,44 @@ def _new_tone(facts: TrialFacts) -> str:
     return "open" if facts.status in OPEN_STATUSES else "info"
 
 
-def _headline(changes: _Told, speech: Language) -> str:
-    """The sentence of the heaviest change; for light ones, how many there are."""
+def _headline(changes: tuple[FieldChange, ...], speech: Language) -> str:
+    """What happened, in a sentence: the heaviest change, or what all those of its weight have in common."""
     if not changes:
         return speech.sentence("unchanged")
-    first, weight = changes[0], heaviest(changes)
-    alone = sum(1 for change in changes if change.field in {"site", "site_status"}) == 1
-    sentence = move_of(first, speech).headline if weight != Weight.SITE or alone else None
-    if sentence or weight in {Weight.SITE, Weight.ELIGIBILITY, Weight.CONTACTS}:
-        return sentence or speech.headline(weight.name) or ""
-    return speech.counted("changes", len(changes))
+    weight, move = heaviest(changes), move_of(changes[0], speech)
+    alike = [change for change in changes if change.weight == weight]
+    if len(alike) > 1 and (weight == Weight.SITE or (move.group and _is_one_kind(changes))):
+        return _counted_headline(alike, speech)
+    if weight >= Weight.RESULTS or len(changes) == 1:
+        return move.headline
+    if weight == Weight.ELIGIBILITY:
+        return move.headline if len(alike) == 1 else speech.headline(weight.name) or move.headline
+    return _topics_headline(changes, speech) or move.headline
 
 
-def _lines(changes: _Told, after: TrialFacts, speech: Language) -> Iterator[ChangeLine]:
-    """A line for each change; a stop carries its reason, and many sites of one kind share a line."""
-    stopped = any(change.field == "status" and change.after in STOPPED_STATUSES for change in changes)
-    groups = _site_groups(changes)
-    told: set[tuple[str, str]] = set()
-    for change in changes:
-        if stopped and change.field == "why_stopped":
-            continue
-        kind = _site_kind(change)
-        if kind is None or len(groups[kind]) < FEWEST_TO_GROUP:
-            line = words(change, language=speech.code)
-            yield _with_reason(line, after, speech) if stopped and change.field == "status" else line
-        elif kind not in told:
-            told.add(kind)
-            yield _group_line(groups[kind], speech)
+def _is_one_kind(changes: Iterable[FieldChange]) -> bool:
+    return len({kind_of(change) for change in changes}) == 1
 
 
-def _with_reason(line: ChangeLine, after: TrialFacts, speech: Language) -> ChangeLine:
-    reason = clipped(after.why_stopped) if after.why_stopped else None
-    said = speech.sentence("reason_given", reason=reason) if reason else speech.sentence("no_reason_given")
-    return replace(line, note=said)
+def _counted_headline(changes: Sequence[FieldChange], speech: Language) -> str:
+    """``3 places opened and 2 places take nobody new``."""
+    kinds = Counter(kind_of(change) for change in changes)
+    rows = {kind_of(change): move_of(change, speech) for change in changes}
+    said = [speech.plural(rows[kind].group, number) for kind, number in kinds.most_common(MOST_TOPICS)]
+    text = speech.listing(said)
+    return text[:1].upper() + text[1:]
 
 
-def _site_kind(change: FieldChange) -> tuple[str, str] | None:
-    if change.field == "site":
-        return change.field, direction(change)
-    return (change.field, str(change.after)) if change.field == "site_status" else None
-
-
-def _site_groups(changes: _Told) -> dict[tuple[str, str] | None, list[FieldChange]]:
-    groups: defaultdict[tuple[str, str] | None, list[FieldChange]] = defaultdict(list)
-    for change in changes:
-        groups[_site_kind(change)].append(change)
-    return groups
-
-
-def _group_line(changes: list[FieldChange], speech: Language) -> ChangeLine:
-    row = move_of(changes[0], speech)
-    towns = Counter(_town(change) for change in changes)
-    places = [town if number == 1 else f"{town} ({speech.number(number)})" for town, number in towns.items()]
-    shown = "; ".join(places[:MOST_PLACES_IN_A_LINE])
-    left = len(places) - MOST_PLACES_IN_A_LINE
-    text = f"{shown} {speech.counted('more', left)}" if left > 0 else shown
-    removed = direction(changes[0]) == "removed" and changes[0].field == "site"
-    label = speech.sentence(
-        "named", label=row.group or speech.label(changes[0].field), name=speech.counted("sites", len(changes))
+def _topics_headline(changes: Sequence[FieldChange], speech: Language) -> str | None:
+    """``Changed: dates and title``; None where all is about one thing."""
+    topics = list(
+        dict.fromkeys(speech.topic(change.field) for change in changes if change.weight > Weight.HOUSEKEEPING)
     )
-    return ChangeLine(
-        tone=row.tone,
-        badge=row.badge,
-        label=label,
-        before=text if removed else None,
-        after=None if removed or changes[0].field == "site_status" else text,
-        note=text if changes[0].field == "site_status" else None,
-    )
-
-
-def _town(change: FieldChange) -> str:
-    """City and country; they are the end of the key of a site."""
-    return ", ".join(change.key.split(", ")[-2:])
+    if len(topics) < 2:
+        return None
+    if len(topics) <= MOST_TOPICS:
+        return speech.sentence("changed", topics=speech.listing(topics))
+    return speech.sentence("changed_and_more", topics=", ".join(topics[:MOST_TOPICS]))
 
 
 def _facts(facts: TrialFacts, speech: Language) -> Iterator[Fact]:

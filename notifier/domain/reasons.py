@@ -5,29 +5,34 @@ from datetime import time
 from babel.dates import format_time, get_day_names
 
 from notifier.domain.schedules import Cadence
-from notifier.domain.wishes import OPENINGS
+from notifier.domain.vocabulary import DEFAULT_LANGUAGE, language_of
+from notifier.domain.wishes import EVERYTHING, IMPORTANT
 
 
-def heading_for(condition: str | None) -> str:
+def heading_for(condition: str | None, *, language: str = DEFAULT_LANGUAGE) -> str:
     """Over the cards of one subscription; None for a study."""
-    return f"Studies on {condition}" if condition else "A study you follow"
-
-
-def reason_for(condition: str | None, *, number: str | None, wants: str) -> str:
-    """Why these cards are in the mail."""
+    speech = language_of(language)
     if condition is None:
-        return f"You asked to hear when the study {number} changes."
-    if wants == OPENINGS:
-        return f"You asked to hear when studies on {condition} are new or open to join."
-    return f"You asked to hear about new studies on {condition} and about their changes."
+        return speech.sentence("heading_study")
+    return speech.sentence("heading_condition", condition=condition)
 
 
-def cadence_in_words(cadence: Cadence, *, language: str = "en") -> str:
+def reason_for(condition: str | None, *, number: str | None, wants: str, language: str = DEFAULT_LANGUAGE) -> str:
+    """Why these cards are in the mail: ``wants`` is which news of the study or the condition somebody asked for."""
+    speech = language_of(language)
+    if condition is None:
+        of_study = IMPORTANT if wants == IMPORTANT else EVERYTHING
+        return speech.sentence(f"reason_study_{of_study}", number=number or "")
+    return speech.sentence(f"reason_condition_{wants}", condition=condition)
+
+
+def cadence_in_words(cadence: Cadence, *, language: str = DEFAULT_LANGUAGE) -> str:
     """How often somebody hears from us, such as "every Monday at 8:00 AM (Europe/Berlin)"."""
+    speech = language_of(language)
     if cadence.cadence == "instant":
-        return "as soon as there is news"
-    clock = format_time(time(cadence.hour), format="short", locale=language)
+        return speech.sentence("cadence_instant")
+    clock = format_time(time(cadence.hour), format="short", locale=speech.locale)
     if cadence.cadence == "daily":
-        return f"at most once a day, at {clock} ({cadence.time_zone})"
-    day = get_day_names("wide", locale=language)[cadence.weekday]
-    return f"at most once a week, on {day} at {clock} ({cadence.time_zone})"
+        return speech.sentence("cadence_daily", clock=clock, zone=cadence.time_zone)
+    day = get_day_names("wide", locale=speech.locale)[cadence.weekday]
+    return speech.sentence("cadence_weekly", day=day, clock=clock, zone=cadence.time_zone)

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
@@ -14,6 +14,8 @@ from babel.lists import format_list
 from babel.numbers import format_decimal
 from babel.units import format_unit
 
+from notifier.domain.places import code_of, split_country
+
 DEFAULT_LANGUAGE = "en"
 
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(year|month|week|day|hour|minute)s?", re.IGNORECASE)
@@ -21,12 +23,15 @@ _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(year|month|week|day|hour|minute)s?", re.I
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """What a change towards a value is called: its tone, its badge, and a sentence where there is one."""
+    """What a change is called by where it leads: its tone, its badge and a sentence.
+
+    ``group`` says how many things changed so, in the forms of the plural; empty where they are never counted.
+    """
 
     tone: str
     badge: str
-    headline: str | None = None
-    group: str | None = None
+    headline: str
+    group: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +49,14 @@ class Language:
         return name
 
     def explained(self, kind: str, code: str) -> str:
-        """The name, and what it means where that is known: ``Recruiting: people can join now``."""
+        """The name, the registry's own beside it, and what it means where that is known.
+
+        ``Recruiting: people can join now``; in another language ``Sucht Teilnehmende (Recruiting): …``.
+        """
+        name, own = self.term(kind, code), LANGUAGES[DEFAULT_LANGUAGE].term(kind, code)
+        if name.casefold() != own.casefold():
+            name = self.sentence("own_term", name=name, own=own)
         means = self.table["terms"][kind].get(code, {}).get("means")
-        name = self.term(kind, code)
         return self.sentence("term_with_meaning", name=name, means=means) if means else name
 
     def sentence(self, name: str, /, **values: str) -> str:
@@ -56,13 +66,21 @@ class Language:
 
     def counted(self, name: str, number: int) -> str:
         """A number of things in the right plural."""
-        forms: dict[str, str] = self.table["counted"][name]
+        return self.plural(self.table["counted"][name], number)
+
+    def plural(self, forms: Mapping[str, str], number: int) -> str:
+        """One of the forms of the plural, filled in with the number."""
         text = forms.get(self.locale.plural_form(number)) or forms["other"]
         return text.format(number=self.number(number))
 
     def label(self, field: str) -> str:
         """What a field is called."""
         name: str = self.table["fields"][field]["label"]
+        return name
+
+    def topic(self, field: str) -> str:
+        """What a change of a field is about, as one of several."""
+        name: str = self.table["fields"][field]["topic"]
         return name
 
     def part(self, name: str) -> str:
@@ -75,9 +93,9 @@ class Language:
         text: str = self.table["glance"][name]
         return text
 
-    def headline(self, name: str) -> str | None:
-        """The sentence for a weight, where there is one."""
-        text: str | None = self.table["headlines"].get(name)
+    def headline(self, weight: str) -> str | None:
+        """The sentence for several changes of one weight, where there is one."""
+        text: str | None = self.table["headlines"].get(weight)
         return text
 
     def new_headline(self, status: str | None) -> str:
@@ -86,9 +104,20 @@ class Language:
         return rows.get(status or "") or rows["OTHER"]
 
     def move(self, field: str, towards: str | None) -> Move:
-        """Tone, badge and sentence of a field's change towards a value, or ``added``, ``removed``, ``changed``."""
-        row = self.table["moves"].get(field, {}).get(towards) or self.table["fields"][field]
-        return Move(tone=row["tone"], badge=row["badge"], headline=row.get("headline"), group=row.get("group"))
+        """What a change of a field is called by where it leads; the field's own words where that has none."""
+        row = self.table["fields"][field] | self.table["moves"].get(field, {}).get(towards, {})
+        return Move(tone=row["tone"], badge=row["badge"], headline=row["headline"], group=row.get("group", {}))
+
+    def country(self, name: str) -> str:
+        """A country by any name the registry has for it; a name nobody knows stays as it is."""
+        code = code_of(name)
+        known: str | None = self.table["countries"].get(code) or self.locale.territories.get(code)
+        return known or name
+
+    def place(self, place: str) -> str:
+        """A place with its country at the end: ``Charité, Berlin, Germany``."""
+        rest, country = split_country(place)
+        return ", ".join(part for part in (rest, self.country(country) if country else "") if part)
 
     def number(self, number: int) -> str:
         """A whole number."""

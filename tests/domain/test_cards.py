@@ -10,7 +10,7 @@ from notifier.domain.comparing import compare
 from notifier.domain.conditions import concerns_of
 from notifier.domain.digests import Card, MaskedContact
 from notifier.domain.masking import EMAIL_MARK, PHONE_MARK
-from notifier.domain.trials import Contact, Site, TrialFacts
+from notifier.domain.trials import Contact, RegistryDate, Site, TrialFacts
 from tests.records import own_facts
 
 HISTORY = History(first_seen=date(2026, 3, 3))
@@ -61,7 +61,7 @@ def test_the_completed_study_shows_its_phases_and_ages() -> None:
 
     assert facts["Study type"] == "Interventional, Phase 1 and 2"
     assert facts["Ages"] == "18 years and older"
-    assert facts["Status"] == "Completed: the study has ended as planned"
+    assert facts["Status"] == "Completed: the study has ended in the normal way"
     assert facts["Size"] == "24 people (actual)"
     assert "Sex" not in facts
 
@@ -95,8 +95,8 @@ def test_many_sites_of_one_kind_share_a_line() -> None:
     card = card_of(BASE, replace(BASE, sites=sites))
 
     (line,) = card.lines
-    assert (card.headline, line.label) == ("Places of this study changed", "Places added: 4 places")
-    assert set((line.after or "").split("; ")) == {"Paris, France", "Lyon, France", "Nice, France", "Metz, France"}
+    assert (card.headline, line.label) == ("4 places were added", "4 places were added")
+    assert line.after == "France: Lyon, Metz, Nice, Paris"
 
 
 def test_one_opened_site_is_the_headline() -> None:
@@ -116,9 +116,64 @@ def test_lines_beyond_the_limit_are_counted() -> None:
     assert card.more > 0
 
 
-def test_light_changes_are_counted_in_the_headline() -> None:
-    assert card_of(BASE, replace(BASE, acronym="NEW")).headline == "One thing changed in this study"
-    assert card_of(BASE, replace(BASE, acronym="NEW", sponsor="S")).headline == "2 things changed in this study"
+def test_very_many_places_are_counted_by_country() -> None:
+    towns = [("Germany", f"Town {number}") for number in range(7)] + [
+        ("France", f"Ville {number}") for number in range(5)
+    ]
+    sites = tuple(Site(facility="Clinic", city=town, country=country) for country, town in towns)
+
+    (line,) = card_of(BASE, replace(BASE, sites=sites)).lines
+
+    assert (line.label, line.after) == ("12 places were added", "Germany (7); France (5)")
+
+
+def test_places_with_different_news_are_told_together() -> None:
+    before = tuple(Site(facility="Clinic", city=f"Town {n}", country="France", status="RECRUITING") for n in range(3))
+    after = (replace(before[0], status="SUSPENDED"), *(replace(site, status="WITHDRAWN") for site in before[1:]))
+
+    card = card_of(replace(BASE, sites=before), replace(BASE, sites=after))
+
+    assert card.headline == "2 places were withdrawn and 1 place is on hold"
+
+
+def test_many_rules_are_told_by_what_became_of_them() -> None:
+    rules = "\n".join(f"* A rule about {word}" for word in ("sleep", "pain", "mood", "travel"))
+    before = replace(BASE, eligibility="Inclusion Criteria:\n\n* Adults\n\nExclusion Criteria:\n\n* Gout")
+    after = replace(before, eligibility=f"Inclusion Criteria:\n\n* Adults\n{rules}\n\nExclusion Criteria:\n\n* Asthma")
+
+    card = card_of(before, after)
+
+    assert card.headline == "Who can join this study changed"
+    assert {line.label for line in card.lines} == {
+        "4 rules on who can join were added",
+        "Who cannot join (exclusion criterion)",
+    }
+
+
+def test_one_light_change_is_the_headline() -> None:
+    assert card_of(BASE, replace(BASE, acronym="NEW")).headline == "The short name of this study changed"
+
+
+def test_light_changes_are_named_in_the_headline() -> None:
+    some = replace(BASE, acronym="NEW", sponsor="S")
+    many = replace(BASE, keywords=("K",), conditions=("C",), sponsor="S", start=RegistryDate(value="2026-03"))
+
+    assert card_of(BASE, some).headline == "Changed: sponsor and short name"
+    assert card_of(BASE, many).headline == "Changed: dates, sponsor, conditions and more"
+
+
+def test_results_and_their_day_are_one_line() -> None:
+    (line,) = card_of(BASE, replace(BASE, has_results=True, results_first_posted="2026-03-04")).lines
+
+    assert line.badge == "Results posted"
+
+
+def test_it_is_said_once_that_only_the_differences_are_shown() -> None:
+    text = "Many words were written about this made-up study. " * 20
+    before = replace(BASE, brief_summary=f"{text}Ten.", detailed_description=f"{text}Ten.")
+    after = replace(BASE, brief_summary=f"{text}Twenty.", detailed_description=f"{text}Twenty.")
+
+    assert [line.note is None for line in card_of(before, after).lines] == [False, True]
 
 
 def test_places_where_people_can_join_come_first() -> None:

@@ -147,6 +147,6 @@ def test_a_completed_study_says_so_in_plain_words(
 
     text = text_of(client, "/studies/NCT04325594")
 
-    assert "Completed The study has ended as planned." in text
+    assert "Completed The study has ended in the normal way." in text
     assert "Phase 1 and 2" in text or "Phase 1, 2" in text or "Phase 1/2" in text
     assert "18 years and older" in text
