@@ -13,7 +13,7 @@ import uvicorn
 from celery.bin.celery import celery as celery_program
 from rich.console import Console
 
-from notifier import __version__, embedded, queues, worker
+from notifier import __version__, embedded, queues, why_command, worker
 from notifier.checkup import check_up
 from notifier.config import Settings, check_shared, load_settings
 from notifier.domain.schedules import read_cadence
@@ -233,6 +233,24 @@ def doctor(as_json: AsJson = False) -> None:
             err.print(f"{'[green]ok[/]   ' if one.ok else '[red]wrong[/]'} {one.part}: {one.message}")
     if not all(one.ok for one in findings):
         raise typer.Exit(2)
+
+
+@app.command()
+def why(
+    email: str,
+    trial: Annotated[str | None, typer.Option(help="This study only, by its number.")] = None,
+    since: Annotated[str | None, typer.Option(help="Days (7d) or a time; 30 days if left out.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What was seen, matched, held back and mailed for one reader, and why; exit code 1 if nothing is known of them."""
+    with _opened() as installation:
+        account = why_command.account_of(installation, email, trial=trial, since=since, now=_now())
+    if as_json:
+        typer.echo(why_command.as_json(account))
+    else:
+        why_command.print_account(Console(highlight=False, soft_wrap=True), account)
+    if not account.known:
+        raise typer.Exit(1)
 
 
 @conditions.command("search")

@@ -30,6 +30,7 @@ from notifier.web import (
     preferences_pages,
     probes,
     reading_api,
+    receipts_api,
     retiring_api,
     subscribe_pages,
     writing_api,
@@ -77,7 +78,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.surroundings = Surroundings(installation=installation, mailbox=mailbox, now=now)
-    api = [reading_api, writing_api, retiring_api, api_reference]
+    api = [reading_api, receipts_api, writing_api, retiring_api, api_reference]
     routers = [pages, subscribe_pages, link_pages, preferences_pages, probes, *api]
     for module in [*routers, mailbox_pages] if mailbox else routers:
         app.include_router(module.router)
