@@ -175,6 +175,43 @@ _CHINESE = replace(
     where=("示例医院, Beijing, China: Recruiting",),
 )
 
+_GERMAN = replace(
+    _numbered(_CHANGED, 10),
+    headline="Wer an dieser Studie teilnehmen kann, hat sich geändert",
+    tone="join",
+    lines=(
+        ChangeLine(
+            tone="join",
+            badge="Wer teilnehmen kann",
+            label="Gesundheitsvoraussetzungen",
+            before="Seit dem Schlaganfall sind höchstens 7 Tage vergangen.",
+            after="Seit dem Schlaganfall sind höchstens 14 Tage vergangen.",
+            note="Jetzt können mehr Menschen teilnehmen als bisher.",
+            before_marks=(
+                Piece("Seit dem Schlaganfall sind höchstens "),
+                Piece("7", marked=True),
+                Piece(" Tage vergangen."),
+            ),
+            after_marks=(
+                Piece("Seit dem Schlaganfall sind höchstens "),
+                Piece("14", marked=True),
+                Piece(" Tage vergangen."),
+            ),
+        ),
+        ChangeLine(
+            tone="site",
+            badge="Neuer Ort",
+            label="Studienort",
+            after="Universitätsrehabilitationsklinikum, Beispielstadt, Deutschland: Sucht Teilnehmende",
+        ),
+    ),
+    facts=(Fact(label="Alter", value="18 Jahre und älter"), Fact(label="Studientyp", value="Interventionsstudie")),
+    where=("Beispielstadt, Deutschland: Sucht Teilnehmende",),
+    contacts=(replace(_CONTACT, role="Kontakt"),),
+    history="Zuerst gesehen am 3. Januar 2026 · 2-mal geändert · Zuletzt geändert am 28. Februar 2026",
+    closing="Die Studie ist vorbei. Wir schreiben noch einmal, wenn Ergebnisse veröffentlicht werden.",
+)
+
 _STROKE = Section(
     heading="Studies on stroke",
     reason="You asked to hear about studies on stroke.",
@@ -229,6 +266,19 @@ SAMPLES: dict[str, Digest | Confirmation | PreferencesLink] = {
     "scripts of the world": _with_cards(_HEBREW, _ARABIC, _CHINESE),
     "sixty studies": many_studies(60),
     "without a date": replace(_DIGEST, as_of=None),
+    "in German": replace(
+        _DIGEST,
+        language="de",
+        sections=(
+            replace(
+                _STROKE,
+                heading="Studien zu Schlaganfall",
+                reason="Sie haben uns gebeten, Ihnen von Studien zu Schlaganfall zu schreiben.",
+                cards=(_GERMAN,),
+            ),
+        ),
+        cadence="höchstens einmal am Tag, um 08:00 Uhr (Europe/Berlin)",
+    ),
     "confirmation": Confirmation(
         language="en",
         confirm_url=f"{_SITE}/confirm/sample",

@@ -160,7 +160,7 @@ def _filters(language: str) -> dict[str, Callable[..., str]]:
 
     def means(code: str, kind: str) -> str:
         """What a registry's word means, as a sentence; empty where there is none."""
-        said = speech.explained(kind, code).removeprefix(speech.term(kind, code)).removeprefix(": ")
+        said: str = speech.table["terms"][kind].get(code, {}).get("means", "")
         return f"{said[:1].upper()}{said[1:]}." if said else ""
 
     return {
@@ -171,6 +171,7 @@ def _filters(language: str) -> dict[str, Callable[..., str]]:
         "term": term,
         "means": means,
         "glance": speech.glance,
+        "country": speech.country,
     }
 
 

@@ -94,7 +94,7 @@ def test_a_subject_tells_how_much_and_never_what(digest: Digest) -> None:
     told = "updates? new stud(y|ies) to a for you follow and"
     allowed = rf"(\d+|{told.replace(' ', '|')}|study|studies)"
 
-    assert all(re.fullmatch(allowed, word) for word in render_digest(digest).subject.split())
+    assert all(re.fullmatch(allowed, word) for word in render_digest(replace(digest, language="en")).subject.split())
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_html_can_be_read_aloud(sample: Mail) -> None:
     levels = [int(heading.name[1]) for heading in page.find_all(["h1", "h2", "h3"])]
 
     assert page.html is not None
-    assert page.html["lang"] == "en"
+    assert page.html["lang"] == sample.language
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
     assert all(table["role"] == "presentation" for table in page.find_all("table"))
