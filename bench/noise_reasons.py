@@ -9,7 +9,7 @@ from notifier.domain.aligning import fold, same_text
 from notifier.domain.changes import FieldChange, Weight
 from notifier.domain.masking import mask_text
 from notifier.domain.site_comparing import country_of
-from notifier.domain.trials import STATUSES_WITH_SITES, TrialFacts
+from notifier.domain.trials import STATUSES_WITH_SITES, STOPPED_STATUSES, TrialFacts
 from notifier.registries.record_shapes import code_in, list_in, prose_in
 
 TOLD = "told"
@@ -202,8 +202,10 @@ def _said_by_the_rest(difference: RawDifference, step: Step) -> str | None:
     one_sided = difference.before is None or difference.after is None
     if path.startswith(_CONTACT_LISTS):
         return _reason_of_contacts(difference, step)
-    if path == f"{_SITES}.status" and one_sided and {step.before.status, step.after.status} - STATUSES_WITH_SITES:
+    if path == f"{_SITES}.status" and {step.before.status, step.after.status} - STATUSES_WITH_SITES:
         return "status of a site, which goes with the study's"
+    if path.endswith(".whyStopped") and step.after.status not in STOPPED_STATUSES:
+        return "the reason of a stop, which went with it"
     if path == f"{_SITES}.city":
         return "a town spelled anew at one and the same site"
     if path.endswith(".type") and (one_sided or step.rebuilt):
@@ -218,4 +220,7 @@ def _reason_of_contacts(difference: RawDifference, step: Step) -> str | None:
         return "role of a contact"
     if step.before.contacts_fingerprint == step.after.contacts_fingerprint:
         return "the same contacts, elsewhere"
-    return CONTACTS if {step.before.status, step.after.status} - STATUSES_WITH_SITES else None
+    if {step.before.status, step.after.status} - STATUSES_WITH_SITES:
+        return CONTACTS
+    places = any(change.field in {"site", "site_status"} for change in (*step.changes, *step.unsure))
+    return "contacts, which come and go with places" if places else None
