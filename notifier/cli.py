@@ -16,7 +16,9 @@ from rich.console import Console
 from notifier import __version__, embedded, queues, why_command, worker
 from notifier.checkup import check_up
 from notifier.config import Settings, check_shared, load_settings
+from notifier.domain.languages import read_language
 from notifier.domain.schedules import read_cadence
+from notifier.domain.vocabulary import DEFAULT_LANGUAGE
 from notifier.domain.wishes import EVERYTHING, Wish
 from notifier.errors import ConfigurationError, NotifierError, UnknownCondition
 from notifier.gone_command import gone
@@ -148,6 +150,7 @@ def subscribe(
     hour: Annotated[int, typer.Option(help="Hour of the day, 0 to 23.")] = 8,
     weekday: Annotated[int, typer.Option(help="Day of the week, 0 (Monday) to 6; weekly only.")] = 0,
     timezone: Annotated[str, typer.Option(help="Such as Europe/Berlin.")] = "UTC",
+    language: Annotated[str, typer.Option(help="Of their mails: en or de.")] = DEFAULT_LANGUAGE,
     site: Annotated[str, typer.Option(help="Where consent was given.")] = "",
     accept_unknown: Annotated[bool, typer.Option(help="Follow the words even if no study names them yet.")] = False,
 ) -> None:
@@ -157,6 +160,7 @@ def subscribe(
         condition=condition,
         wants=wants,
         cadence=read_cadence(cadence=cadence, hour=hour, weekday=weekday, time_zone=timezone),
+        language=read_language(language),
         site=site,
         accept_unknown=accept_unknown,
     )
@@ -192,18 +196,20 @@ def preview(
     email: Annotated[str | None, typer.Argument(help="A subscriber: the digest they would get now.")] = None,
     trial: Annotated[str | None, typer.Option(help="A study: the digest its last change would make.")] = None,
     sample: Annotated[bool, typer.Option("--sample", help="A made-up digest; needs no data.")] = False,
+    language: Annotated[str | None, typer.Option(help="en or de, instead of the subscriber's own.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the HTML here; the text goes beside it.")] = None,
     browser: Annotated[bool, typer.Option("--browser", help="Open it in the browser.")] = False,
 ) -> None:
     """The mail as it would be; nothing is sent, and nobody counts as told."""
+    language = read_language(language) if language else None
     if sample:
-        mail = preview_sample()
+        mail = preview_sample(language=language or DEFAULT_LANGUAGE)
     elif trial or email:
         with _opened() as installation:
             mail = (
-                preview_trial(installation, trial)
+                preview_trial(installation, trial, language=language or DEFAULT_LANGUAGE)
                 if trial
-                else preview_reader(installation, read_address(email or ""), now=_now())
+                else preview_reader(installation, read_address(email or ""), now=_now(), language=language)
             )
     else:
         raise ConfigurationError("Say whose mail: notifier preview EMAIL, or --trial NCT01234567, or --sample.")

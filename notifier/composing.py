@@ -56,15 +56,19 @@ class Composer:
             for one in claimed
         ]
 
-    def compose_digest(self, session: Session, reader_id: int) -> Digest | None:
-        """The digest a reader would get now; None where there is nothing to say. For previews: nothing is written."""
+    def compose_digest(self, session: Session, reader_id: int, *, language: str | None = None) -> Digest | None:
+        """The digest a reader would get now, in their language unless another is named; None for nothing to say.
+
+        For previews: nothing is written.
+        """
         preview = Claimed(
             id=0, kind="digest", subscriber_id=reader_id, request_id=None, message_id=None, dated_at=None,
-            language=None, attempts=0, ambiguous=0, token="",
+            language=language, attempts=0, ambiguous=0, token="",
         )  # fmt: skip
         inputs = self._teller.read_inputs(session, [preview])
         told, _collapsed = self._teller.told_by(session, preview, inputs)
-        return self._digest(inputs.readers[reader_id], told, inputs) if told else None
+        reader = inputs.readers[reader_id]
+        return self._digest(replace(reader, language=language or reader.language), told, inputs) if told else None
 
     def _make(self, session: Session, one: Claimed, inputs: Inputs, now: datetime) -> Made:
         if one.kind == "digest":

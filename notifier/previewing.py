@@ -1,5 +1,6 @@
 """Previewing: the mail as it would be; nothing is sent and nobody counts as told."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from notifier.domain.cards import History, build_card
@@ -7,6 +8,7 @@ from notifier.domain.digests import Digest, Section
 from notifier.domain.reasons import cadence_in_words, heading_for, reason_for
 from notifier.domain.schedules import Cadence
 from notifier.domain.trials import day_of
+from notifier.domain.vocabulary import DEFAULT_LANGUAGE
 from notifier.domain.wishes import EVERYTHING
 from notifier.emails.sample_mails import SAMPLES
 from notifier.emails.templates import RenderedMail, render_digest
@@ -20,14 +22,19 @@ from notifier.store.addresses import Address
 from notifier.telling import changes_to
 
 
-def preview_sample() -> RenderedMail:
-    """A digest of made-up studies; needs no database."""
-    digest = next(mail for mail in SAMPLES.values() if isinstance(mail, Digest))
-    return render_digest(digest)
+def preview_sample(*, language: str = DEFAULT_LANGUAGE) -> RenderedMail:
+    """A digest of made-up studies, in English where there is none in this language; needs no database."""
+    digests = [mail for mail in SAMPLES.values() if isinstance(mail, Digest)]
+    digest = next((digest for digest in digests if digest.language == language), digests[0])
+    return render_digest(replace(digest, language=language))
 
 
-def preview_reader(installation: Installation, address: Address, *, now: datetime) -> RenderedMail:
+def preview_reader(
+    installation: Installation, address: Address, *, now: datetime, language: str | None = None
+) -> RenderedMail:
     """The digest this subscriber would get now, with the Changes that are not matched yet.
+
+    It is in their own language unless another is named.
 
     Raises:
         InvalidRequest: nobody subscribed with this address, or nothing waits for them.
@@ -37,13 +44,13 @@ def preview_reader(installation: Installation, address: Address, *, now: datetim
         subscriber = subscriber_store.find_subscriber(session, installation.keys.index(address))
         if subscriber is None:
             raise InvalidRequest("Nobody is subscribed with this address.")
-        digest = make_composer(installation).compose_digest(session, subscriber.id)
+        digest = make_composer(installation).compose_digest(session, subscriber.id, language=language)
     if digest is None:
         raise InvalidRequest("Nothing waits for this subscriber: there would be no mail.")
     return render_digest(digest)
 
 
-def preview_trial(installation: Installation, number: str) -> RenderedMail:
+def preview_trial(installation: Installation, number: str, *, language: str = DEFAULT_LANGUAGE) -> RenderedMail:
     """The digest that the last Change of a study makes for somebody who follows it.
 
     Raises:
@@ -64,22 +71,22 @@ def preview_trial(installation: Installation, number: str) -> RenderedMail:
         after=after,
         history=history,
         page_url=links.study(number),
-        language="en",
+        language=language,
     )
     section = Section(
-        heading=heading_for(None),
-        reason=reason_for(None, number=trial.number, wants=EVERYTHING),
+        heading=heading_for(None, language=language),
+        reason=reason_for(None, number=trial.number, wants=EVERYTHING, language=language),
         end_url=links.end_one(0),
         cards=(card,),
     )
     return render_digest(
         Digest(
-            language="en",
+            language=language,
             sections=(section,),
             changed=int(card.kind == "changed"),
             new=int(card.kind == "new"),
             as_of=day_of(after.data_version),
-            cadence=cadence_in_words(Cadence(cadence="instant")),
+            cadence=cadence_in_words(Cadence(cadence="instant"), language=language),
             preferences_url=links.home(),
             unsubscribe_url=links.end_all(0),
             one_click_url=links.end_all(0),
