@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from notifier.domain.contact_names import person_names
+from notifier.domain.name_fields import person_names
 from notifier.domain.phone_numbers import known_tails
 
 CONTACT_KEYS = frozenset({"contacts", "centralContacts", "centralContact", "pointOfContact", "overallContact"})

@@ -75,9 +75,11 @@ _MAILBOX = re.compile(
 _PERSONS_MAILBOX = re.compile(r"[^\W\d_]{1,20}[._][^\W\d_]{2,20}")
 _QUOTES = {'"': '"', "”": "“", "“": "„"}
 _HINTS = ("＠", "﹫", "dot ", "arroba", "%40")
-_BRACKET_HINT = re.compile(r"[aä]t ?[\])}>»_-]|\w\(a\)\w")
+_BRACKET_HINT = re.compile(r"at ?[\])}>»_-]")
+_GERMAN_HINT = re.compile(r"ät ?[\])}>»]|(?<=\w)\(a\)\w")
 _ENTITY_HINT = re.compile(r"&(?:amp;)?(?:#0{0,4}64|#x0{0,3}40|commat);")
-_SPOKEN_HINT = re.compile(r"mail\W{1,3}[\w.'&%+-]{1,60} at | at [\w-]{1,40}\.[a-z]{2}")
+_SPOKEN_HINT = re.compile(r"mail\W{1,3}[\w.'&%+-]{1,60} at ")
+_AT_HOST_HINT = re.compile(r" at [\w-]{1,40}\.[a-z]{2}")
 
 
 def may_hold_address(text: str) -> bool:
@@ -90,7 +92,12 @@ def may_hold_address(text: str) -> bool:
     for hint in _HINTS:
         if hint in lowered:
             return True
-    return bool(_BRACKET_HINT.search(lowered) or (" at " in lowered and _SPOKEN_HINT.search(lowered)))
+    return bool(
+        _BRACKET_HINT.search(lowered)
+        or _AT_HOST_HINT.search(lowered)
+        or _SPOKEN_HINT.search(lowered)
+        or (("(a)" in lowered or "ät" in lowered) and _GERMAN_HINT.search(lowered))
+    )
 
 
 def find_mail_addresses(text: str) -> list[Span]:

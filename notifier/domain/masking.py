@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import accumulate
 
-from notifier.domain.contact_names import find_names, looks_like_person, recurring_names
+from notifier.domain.contact_names import find_names, recurring_names
 from notifier.domain.dialling_regions import dialling_regions
 from notifier.domain.known_contacts import (
     CONTACT_KEYS,
@@ -21,6 +21,7 @@ from notifier.domain.known_contacts import (
     read_contact_fields,
 )
 from notifier.domain.mail_addresses import find_mail_addresses, may_hold_address
+from notifier.domain.name_fields import looks_like_person
 from notifier.domain.phone_numbers import PHONE_MARK, digits_of, find_phone_numbers, suspicious_places
 
 __all__ = [
