@@ -76,6 +76,21 @@ def test_readers_of_a_study_that_is_gone_are_told_once(either_world: World) -> N
     assert view(world, OLD).listing == "gone"
 
 
+@pytest.mark.parametrize("wants", ["everything", "openings", "important"])
+def test_who_follows_the_condition_hears_of_the_end_if_they_were_told_of_the_study(world: World, wants: str) -> None:
+    world.ingest(make_study(7))
+    world.subscribe(READER, condition="Stroke", wants=wants)
+    world.ingest(make_study(1))
+    world.tick()
+    world.subscribe("late@example.org", condition="Stroke", wants=wants)
+
+    gone(world)
+    world.tick()
+    world.tick()
+
+    assert (len(world.mails(READER)), len(world.mails("late@example.org"))) == (2, 0)
+
+
 def test_a_study_that_comes_back_is_told_too(either_world: World) -> None:
     world = followed(either_world)
     gone(world)

@@ -9,6 +9,7 @@ from notifier.domain.trials import OPEN_STATUSES, OVER_STATUSES, TrialFacts, is_
 from notifier.domain.vocabulary import language_of
 from notifier.domain.wishes import EVERYTHING, OPENINGS
 
+_MERGED = "closing_merged"
 JOINABLE_STATUSES = OPEN_STATUSES | {"NOT_YET_RECRUITING"}
 """Statuses in which people can join, or soon can."""
 
@@ -115,6 +116,8 @@ def closing_words(net: Net, asked: Iterable[Asked], *, language: str) -> str | N
     is_followed = any(one.condition is None for one in asked)
     if not is_followed and not any(one.concerned_after for one in asked):
         return speech.sentence("closing_left", condition=asked[0].condition or "")
+    if net.ending == _MERGED:
+        return speech.sentence(_MERGED)
     if net.ending is None or (net.was_over and any(one.was_told for one in asked)):
         return None
     if is_followed:
@@ -126,7 +129,7 @@ def _ending_of(facts: TrialFacts) -> str | None:
     if not is_over(facts):
         return None
     if is_delisted(facts.listing):
-        return "closing_gone"
+        return "closing_gone" if facts.listing == "GONE" else _MERGED
     if facts.status in OVER_STATUSES:
         return "closing_over_with_results" if facts.has_results else "closing_over"
     return "closing_results"

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from notifier.cli import app as command
 from notifier.installation import Installation
-from tests.web.conftest import TestClient
 from tests.web.site import API_KEY, NUMBER, filled_form, ingest, make_record
 
 OTHER = "NCT90000002"
