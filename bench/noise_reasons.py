@@ -19,7 +19,6 @@ UNSURE = "a patch alone does not say of what"
 UPKEEP = "dates of upkeep"
 VERSION = "version of the registry's data"
 CONTACTS = "contacts, explained by the status"
-_CONTACTS_OF_SITES = "contacts, which come and go with their sites"
 LEARNED = "only learned now from a partial record"
 BOOKKEEPING = "the registry's own bookkeeping"
 _BOOKKEEPING = "reviewUnit"
@@ -203,16 +202,23 @@ def _said_by_the_rest(difference: RawDifference, step: Step) -> str | None:
     one_sided = difference.before is None or difference.after is None
     if path.startswith(_CONTACT_LISTS):
         return _reason_of_contacts(difference, step)
-    if path == f"{_SITES}.status" and {step.before.status, step.after.status} - STATUSES_WITH_SITES:
-        return "status of a site, which goes with the study's"
-    if path.endswith(".whyStopped") and step.after.status not in STOPPED_STATUSES:
-        return "the reason of a stop, which went with it"
+    by_status = _said_by_status(path, step)
+    if by_status:
+        return by_status
     if path == f"{_SITES}.city":
         return "a town spelled anew at one and the same site"
     if path.endswith(".type") and (one_sided or step.rebuilt):
         return "planned or actual, not said on one side" if one_sided else UNSURE
     if step.partial and one_sided:
         return LEARNED if difference.before is None else "a partial record does not speak of it"
+    return None
+
+
+def _said_by_status(path: str, step: Step) -> str | None:
+    if path == f"{_SITES}.status" and {step.before.status, step.after.status} - STATUSES_WITH_SITES:
+        return "status of a site, which goes with the study's"
+    if path.endswith(".whyStopped") and step.after.status not in STOPPED_STATUSES:
+        return "the reason of a stop, which went with it"
     return None
 
 

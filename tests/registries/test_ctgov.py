@@ -53,7 +53,7 @@ def test_bullets_and_paragraphs_of_a_text_stay() -> None:
 
     eligibility = facts_of(record_with("eligibilityModule", eligibilityCriteria=text)).eligibility
 
-    assert eligibility == "Inclusion Criteria:\n\n* one > two\n* three < four"
+    assert eligibility == "Inclusion Criteria:\n\n* one > two\n  * three < four"
 
 
 def test_a_masked_record_says_the_same_of_a_study_as_a_plain_one() -> None:
