@@ -73,6 +73,7 @@ def test_readers_of_a_study_that_is_gone_are_told_once(either_world: World) -> N
     assert (first.changed, again.changed) == (True, False)
     assert len(world.mails(READER)) == 1
     assert "no longer" in world.text_to(READER)
+    assert "Not yet recruiting" not in world.text_to(READER)
     assert view(world, OLD).listing == "gone"
 
 

@@ -114,8 +114,9 @@ def _topics_headline(changes: Sequence[FieldChange], speech: Language) -> str | 
 
 
 def _facts(facts: TrialFacts, speech: Language) -> Iterator[Fact]:
+    """A study at a glance; who may join now is not said of one that the registry does not show."""
     for name, value in (
-        ("status", speech.explained("status", facts.status) if facts.status else None),
+        ("status", speech.explained("status", facts.status) if facts.status and not facts.listing else None),
         ("study_type", _kind(facts, speech)),
         ("size", size_words(facts.enrollment, speech) if facts.enrollment else None),
         ("ages", age_words(facts.minimum_age, facts.maximum_age, speech)),
