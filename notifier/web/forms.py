@@ -137,7 +137,7 @@ def check_form(form: SubscribeForm, *, language: str) -> tuple[Address | None, W
     wish = Wish(
         trial=form.wanted_trial,
         condition=form.wanted_condition,
-        wants=form.wants,
+        wants=form.wants if form.wanted_condition else None,
         cadence=cadence,
         language=_checked_language(form.language or language, errors),
         site="web",
