@@ -1,6 +1,6 @@
 """The catalogs of ``notifier/locales``: what templates and messages say in each language but English.
 
-English is what stands in the templates and in the code itself; see docs/decisions/0012-languages.md.
+English is what stands in the templates and in the code itself; see docs/decisions/0015-languages.md.
 """
 
 from functools import cache
