@@ -8,6 +8,7 @@ from notifier.domain.vocabulary import Language
 
 _DAYS_A_MONTH = 30.44
 _FEWEST_DAYS_FOR_MONTHS = 45
+_FEWEST_MONTHS_FOR_YEARS = 24
 _PLAIN_PHASES = ("PHASE1", "PHASE2", "PHASE3", "PHASE4")
 
 
@@ -56,7 +57,7 @@ def shift_words(before: str, after: str, speech: Language) -> str | None:
     days = abs((new - old).days)
     months = round(days / _DAYS_A_MONTH)
     in_months = len(before) == len("2026-03") or days >= _FEWEST_DAYS_FOR_MONTHS
-    time = speech.duration(months, "month") if in_months else speech.duration(days, "day")
+    time = _months(months, speech) if in_months else speech.duration(days, "day")
     return speech.sentence("later" if new > old else "earlier", time=time)
 
 
@@ -67,6 +68,14 @@ def site_words(site: Mapping[str, str | None], speech: Language) -> str:
     place = ", ".join(part for part in parts if part) or speech.sentence("not_given")
     status = site.get("status")
     return speech.sentence("at", place=place, status=speech.term("site_status", status)) if status else place
+
+
+def _months(number: int, speech: Language) -> str:
+    if number < _FEWEST_MONTHS_FOR_YEARS:
+        return speech.duration(number, "month")
+    years, months = divmod(number, 12)
+    parts = [speech.duration(years, "year"), speech.duration(months, "month") if months else ""]
+    return speech.listing([part for part in parts if part])
 
 
 def _one_phase(phase: str, speech: Language) -> str:

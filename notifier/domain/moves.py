@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 from notifier.domain.changes import FieldChange, Value
 from notifier.domain.trials import RegistryDate
+from notifier.domain.vocabulary import AGAIN
 from notifier.domain.widening import widening
-
-AGAIN = "_AGAIN"
 
 _STEPS = {
     "NOT_YET_RECRUITING": 0,

@@ -17,6 +17,8 @@ from babel.units import format_unit
 from notifier.domain.places import code_of, split_country
 
 DEFAULT_LANGUAGE = "en"
+AGAIN = "_AGAIN"
+"""Ends the name of a status to which a study or a site went back."""
 
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(year|month|week|day|hour|minute)s?", re.IGNORECASE)
 
@@ -104,8 +106,13 @@ class Language:
         return rows.get(status or "") or rows["OTHER"]
 
     def move(self, field: str, towards: str | None) -> Move:
-        """What a change of a field is called by where it leads; the field's own words where that has none."""
-        row = self.table["fields"][field] | self.table["moves"].get(field, {}).get(towards, {})
+        """What a change of a field is called by where it leads; the field's own words where that has none.
+
+        A status that goes backwards and has no words for that is told as if it went forwards.
+        """
+        rows = self.table["moves"].get(field, {})
+        own = rows.get(towards) or rows.get((towards or "").removesuffix(AGAIN), {})
+        row = self.table["fields"][field] | own
         return Move(tone=row["tone"], badge=row["badge"], headline=row["headline"], group=row.get("group", {}))
 
     def country(self, name: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,18 @@ import pytest
 import yaml
 from babel import Locale
 
+from bench.version_series import series_in
 from notifier.domain.change_table import COUNTRIES, FIELDS
 from notifier.domain.changes import FieldChange, Value
+from notifier.domain.comparing import compare
+from notifier.domain.marking import text_of
 from notifier.domain.places import code_of
 from notifier.domain.reasons import cadence_in_words, heading_for, reason_for
 from notifier.domain.schedules import Cadence
 from notifier.domain.vocabulary import LANGUAGES, Language, language_of
 from notifier.domain.wishes import CHOICES
 from notifier.domain.wording import move_of, words
+from tests.records import facts_of
 
 ENGLISH = LANGUAGES["en"]
 OTHERS = sorted(set(LANGUAGES) - {"en"})
@@ -170,6 +175,17 @@ def test_every_kind_of_change_is_said(code: str, field: str) -> None:
         assert line.tone in TONES
         assert move.headline
         assert field == "first_seen" or line.before or line.after or line.note
+
+
+def test_every_real_change_is_said_in_every_language(registry_folder: Path) -> None:
+    for series in series_in(registry_folder):
+        for before, after in pairwise(facts_of(record) for _, record in series.versions):
+            for change, code in product(compare(before, after), LANGUAGES):
+                line = words(change, language=code)
+                assert line.label, change
+                assert any(text and text.strip() for text in (line.before, line.after, line.note)), change
+                assert text_of(line.before_marks) in ("", line.before), change
+                assert text_of(line.after_marks) in ("", line.after), change
 
 
 @pytest.mark.parametrize("code", LANGUAGES)

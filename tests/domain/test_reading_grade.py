@@ -92,7 +92,6 @@ def test_a_changed_study_is_easy_to_read() -> None:
     assert max(grades) <= WORST
 
 
-@pytest.mark.slow
 def test_fifty_real_digests_are_easy_to_read(registry_folder: Path) -> None:
     cards = list(real_cards(registry_folder))
     grades = grades_of(list(islice(cards, 0, None, max(1, len(cards) // DIGESTS)))[:DIGESTS])

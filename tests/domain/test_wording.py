@@ -6,11 +6,12 @@ from notifier.domain.amounts import age_words, date_words, phase_words, size_wor
 from notifier.domain.change_table import FIELDS, OTHERS
 from notifier.domain.changes import FieldChange, Value
 from notifier.domain.excerpts import first_sentences
-from notifier.domain.trials import Enrollment, RegistryDate
+from notifier.domain.trials import STOPPED_STATUSES, Enrollment, RegistryDate
 from notifier.domain.vocabulary import LANGUAGES, language_of
 from notifier.domain.wording import move_of, words
 
 ENGLISH = language_of("en")
+STATUSES = tuple(ENGLISH.table["terms"]["status"])
 TONES = {"stop", "open", "closed", "site", "results", "join", "plan", "info"}
 
 
@@ -88,6 +89,8 @@ def test_dates_and_numbers_are_written_out() -> None:
         ("2026-01", "2026-08", "That is 7 months later."),
         ("2026-01-10", "2026-01-03", "That is 7 days earlier."),
         ("2026-01", "2026-01-10", None),
+        ("2019-09-01", "2026-06-01", "That is 6 years and 9 months later."),
+        ("2024-01", "2026-01", "That is 2 years later."),
     ],
 )
 def test_a_moved_date_says_by_how_much(before: str, after: str, note: str | None) -> None:
@@ -140,7 +143,7 @@ def test_results_are_said_to_be_there() -> None:
     [
         ("inclusion", None, "Adults", "Rule added", (None, "Adults")),
         ("exclusion", "Gout", None, "Rule removed", ("Gout", None)),
-        ("inclusion", "Able to walk", "Able to run", "Who can join", ("Able to walk", "Able to run")),
+        ("inclusion", "Able to walk", "Able to run", "Rule reworded", ("Able to walk", "Able to run")),
     ],
 )
 def test_a_criterion_says_what_became_of_it(
@@ -205,10 +208,20 @@ def test_a_study_that_leaves_the_registry_says_so(after: str | None, said: str) 
         ("RECRUITING", "NOT_YET_RECRUITING", "People cannot join this study now, but it may open later"),
         ("SUSPENDED", "ACTIVE_NOT_RECRUITING", "This study goes on again, but takes nobody new"),
         ("COMPLETED", "TERMINATED", "This study was stopped early"),
+        ("COMPLETED", "SUSPENDED", "This study is on hold"),
     ],
 )
 def test_a_status_that_goes_backwards_says_so(before: str, after: str, headline: str) -> None:
     assert move_of(change("status", before, after), ENGLISH).headline == headline
+
+
+@pytest.mark.parametrize("before", STATUSES)
+@pytest.mark.parametrize("after", STATUSES)
+def test_every_move_of_a_status_has_words_of_its_own(before: str, after: str) -> None:
+    move = move_of(change("status", before, after), ENGLISH)
+
+    assert move.headline != ENGLISH.table["fields"]["status"]["headline"]
+    assert (move.tone == "stop") == (after in STOPPED_STATUSES)
 
 
 def test_a_plan_that_became_a_fact_says_so() -> None:
