@@ -16,6 +16,7 @@ from notifier.store.models import Trial
 from notifier.store.trial_store import MERGED
 
 TRIES = 4
+_GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ def retire_study(*, database: Database, number: str, merged_into: str | None = N
         retired = unless_conflict(partial(_write, database, number.strip().upper(), merged_into=merged_into, now=now))
         if retired is not None:
             return retired
-    raise StoreUnavailable("Others write this study again and again; try once more.")
+    raise StoreUnavailable("What is held of this study cannot be read, or others write it again and again.")
 
 
 def settle_merged(*, database: Database, now: datetime) -> int:
@@ -62,6 +63,7 @@ def settle_merged(*, database: Database, now: datetime) -> int:
 
 
 def _write(database: Database, number: str, *, merged_into: str | None, now: datetime) -> Retired | None:
+    """End a study in one transaction; None where it could not be written as it stood."""
     with database.writing() as session:
         trial_store.lock_trials(session, [number, *([merged_into.strip().upper()] if merged_into else [])])
         trial = trial_lookup.find_trial(session, number)
@@ -73,12 +75,16 @@ def _write(database: Database, number: str, *, merged_into: str | None, now: dat
         held = trial_store.list_held(session, [number])[number]
         if into and held.number == number:
             changed = merge(session, held, number=into.number, into=into.id, now=now)
+            if not changed and held.listing != MERGED:
+                return None
             return Retired(number=number, listing=MERGED, merged_into=into.number, changed=changed)
         if trial.number != number:
             # It is shown under another number already.
             return Retired(number=number, listing=MERGED, merged_into=trial.number, changed=False)
         changed = delist(session, held, listing=GONE, now=now)
-        return Retired(number=number, listing="gone", merged_into=None, changed=changed)
+        if not changed and held.listing != _GONE:
+            return None
+        return Retired(number=number, listing=_GONE, merged_into=None, changed=changed)
 
 
 def _successor(session: Session, number: str, other: str) -> Trial:

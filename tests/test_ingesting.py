@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from notifier import preparing, rereading
+from notifier.domain.trials import FACTS_VERSION
 from notifier.registries import record_shapes, states
 from notifier.registries.record_files import iter_records
 from notifier.rereading import reread_trials
@@ -229,7 +230,7 @@ def test_a_better_reading_rereads_all_and_tells_nobody(world: World, monkeypatch
     world.ingest(make_study(1), make_study(2))
     world.subscribe("reader@example.org", trial="NCT90000001")
     for module in (preparing, rereading, states):
-        monkeypatch.setattr(module, "FACTS_VERSION", 2)
+        monkeypatch.setattr(module, "FACTS_VERSION", FACTS_VERSION + 1)
 
     reread = reread_trials(database=world.installation.database, now=world.now)
     again = world.ingest(make_study(1), make_study(2))
@@ -244,7 +245,7 @@ def test_a_state_that_cannot_be_read_keeps_no_other_from_being_reread(
     world.ingest(make_study(1), make_study(2))
     world.poison("NCT90000001")
     for module in (preparing, rereading, states):
-        monkeypatch.setattr(module, "FACTS_VERSION", 2)
+        monkeypatch.setattr(module, "FACTS_VERSION", FACTS_VERSION + 1)
 
     looked_at = [reread_trials(database=world.installation.database, now=world.now, limit=1) for _ in range(3)]
 
@@ -267,7 +268,7 @@ def test_the_same_record_heals_a_damaged_state_that_was_passed_over(
     world.ingest(make_study(1))
     world.poison("NCT90000001")
     for module in (preparing, rereading, states):
-        monkeypatch.setattr(module, "FACTS_VERSION", 2)
+        monkeypatch.setattr(module, "FACTS_VERSION", FACTS_VERSION + 1)
 
     world.match()
     world.ingest(make_study(1))

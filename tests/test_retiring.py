@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from notifier import preparing, rereading
 from notifier.domain.trials import FACTS_VERSION
 from notifier.errors import UnknownTrial, WrongSuccessor
-from notifier.registries.states import unpack_state
+from notifier.registries import states
 from notifier.retiring import Retired, retire_study
-from notifier.store import trial_lookup, trial_store
+from notifier.store import trial_store
 from notifier.store.models import Subscription, Told, Trial
 from notifier.subscribing import end_subscription
 from notifier.viewing import StudyView, view_study
@@ -359,15 +360,18 @@ def test_nothing_is_known_as_told_of_a_study_that_ended(either_world: World) -> 
         assert session.scalars(select(Told.trial_id)).all() == [2]
 
 
-def test_rereading_leaves_a_listing_as_it_is(either_world: World) -> None:
+def test_rereading_leaves_a_listing_as_it_is(either_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world = either_world
     world.ingest(make_study(1), make_study(2))
     gone(world, into=NEW)
 
-    with world.installation.database.reading() as session:
-        body, _version = trial_store.read_state(session, 1) or (b"", 0)
-        trial = trial_lookup.find_trial(session, OLD)
+    for module in (preparing, rereading, states):
+        monkeypatch.setattr(module, "FACTS_VERSION", FACTS_VERSION + 1)
 
-    assert unpack_state(body, facts_version=FACTS_VERSION - 1)["listing"] == f"MERGED:{NEW}"
-    assert trial is not None
-    assert trial.number == NEW
+    reread = rereading.reread_trials(database=world.installation.database, now=world.now)
+
+    assert reread == 2
+    with world.installation.database.reading() as session:
+        body, version = trial_store.read_state(session, 1) or (b"", 0)
+    assert states.facts_of_state(body, facts_version=version).listing == f"MERGED:{NEW}"
+    assert view(world, OLD).facts.nct_id == NEW
