@@ -2,11 +2,12 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from notifier.domain import numbering_plans, phone_cues, phone_shapes
+from notifier.domain.vanity_numbers import find_vanity_numbers, may_be_vanity
 
 Span = tuple[int, int]
 
@@ -16,17 +17,11 @@ _SPACES = r" \t\u00a0\u2000-\u200d\u202f\u2060\u3000\ufeff"
 _DASHES = phone_shapes.DASHES
 _SEPARATORS = rf"{_SPACES}{_DASHES}./()（）\[\]~～・·•\\"
 _RUN = re.compile(rf"\d(?:[{_SEPARATORS}+＋]{{0,4}}\d){{5,}}")
-# The cheap look is taken at one byte a sign: digits are 0, capitals A, separators a space. What is not Latin counts
+# The cheap look is taken at one byte a sign: digits are 0, separators a space. What is not Latin counts
 # as a digit, so that nothing is overlooked. Ten times as fast as the search for _RUN.
-_HINT = re.compile(rb"0(?:(?: {0,4}0){5,}|00 {1,2}[0A ]{0,8}AA)")
-_BYTE_CLASSES = bytes.maketrans(
-    b"?0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ\t \xa0\xb7-./()[]~\\+", b"0" * 11 + b"A" * 26 + b" " * 14
-)
+_HINT = re.compile(rb"0(?: {0,4}0){5,}")
+_BYTE_CLASSES = bytes.maketrans(b"?0123456789\t \xa0\xb7-./()[]~\\+", b"0" * 11 + b" " * 14)
 _OPENING = re.compile(rf"(?:\\?[+＋(（\[][{_SPACES}]?){{1,3}}\Z")
-_VANITY = re.compile(
-    r"(?<![\w.-])(?:(?:\+?1[-. ])\(?[2-9]\d\d\)?|\(?8(?:00|33|44|55|66|77|88)\)?)[-. ](?=[\dA-Z-]*[A-Z]{2})"
-    r"(?=(?:-?[\dA-Z]){7,14}(?![\w]))(?:-?[\dA-Z]){7,14}"
-)
 _EXTENSION = re.compile(
     r"[\s,;]{0,3}[(\[]?\s?(?:ext(?:ension|n)?s?|x|interno|int|poste|ramal|anexo|durchwahl|dw|nebenstelle"
     r"|klappe|toestel|linka|wew|доб|вн|内線|分机|转|轉|내선|option|press|#)[\s.:#=]{0,3}\d{1,6}(?:[/,-]\d{1,6})?(?!\d)",
@@ -34,6 +29,14 @@ _EXTENSION = re.compile(
 )
 _NAMED_EXTENSION = re.compile(
     r"[\s,;]{0,3}[(\[]?\s?(?:ext|x(?=\d)|durchwahl|ramal|anexo|доб|内線|分机|내선)", re.IGNORECASE
+)
+# `030 1234-0, -12 or -13`
+_FURTHER_EXTENSIONS = re.compile(
+    r"(?:(?:\s?[,;/]|\s(?:or|and|oder|und|bzw\.?|ou|et|y|o|e))(?:\s(?:or|and|oder|und))?\s?[-–]\s?\d{1,5}(?!\d)){1,5}"
+)
+_TORN = re.compile(
+    r"(?:[+＋]\d[\d ()/.-]{0,14}|\(0?\d{2,4}\)"
+    r"|(?i:tel|phone|fax|mobile|cell|call|telefon|at)[.:]{0,2} \(?\d[\d ()/.-]{0,12})\n(?=\d)"
 )
 _SPLIT = re.compile(rf"\.[{_SPACES}]+|[{_SPACES}]{{3,}}")
 _INNER_PLUS = re.compile(r"(?<=[\d(（ ])[+＋]")
@@ -91,6 +94,11 @@ def known_tails(numbers: Sequence[str]) -> frozenset[str]:
 
 def suspicious_places(text: str) -> Iterator[Span]:
     """A cheap look: where digits stand that may be a telephone number; nowhere else is one."""
+    yield from _places_of_digits(text)
+    yield from may_be_vanity(text)
+
+
+def _places_of_digits(text: str) -> Iterator[Span]:
     return (found.span() for found in _HINT.finditer(text.encode("latin-1", "replace").translate(_BYTE_CLASSES)))
 
 
@@ -102,14 +110,25 @@ def find_phone_numbers(text: str, *, regions: Sequence[str] = (), tails: Abstrac
     record's sites). Takes linear time.
     """
     spans: list[Span] = []
-    places = list(suspicious_places(text))
-    for start, end in _pieces(text, places):
+    given, text = text, _mended(text)
+    for start, end in _pieces(text, _places_of_digits(text)):
         low = spans[-1][1] if spans else 0
         candidate = _Candidate(text, start, end, low, _goes_on(text, start, low if spans else None))
         number = _number_within(candidate, regions, tails) if start >= low else None
         if number:
             spans.append((number[0], _end_with_extension(text, number)))
-    return sorted([*spans, *_vanity_numbers(text, places, spans)])
+    vanity = [span for span in find_vanity_numbers(given) if not _overlaps(span, spans)]
+    return sorted([*spans, *vanity])
+
+
+def _mended(text: str) -> str:
+    """With a space for the line break inside a number that begins with a plus, a bracket or a cue; places stay."""
+    return _TORN.sub(lambda torn: torn[0][:-1] + " ", text) if "\n" in text else text
+
+
+def _overlaps(span: Span, spans: Sequence[Span]) -> bool:
+    before = bisect_left(spans, (span[1], 0)) - 1
+    return before >= 0 and spans[before][1] > span[0]
 
 
 def _goes_on(text: str, start: int, low: int | None) -> bool:
@@ -119,17 +138,7 @@ def _goes_on(text: str, start: int, low: int | None) -> bool:
     return masked >= 0 and phone_cues.is_connected(text[masked + len(PHONE_MARK) : start])
 
 
-def _vanity_numbers(text: str, places: Sequence[Span], taken: Sequence[Span]) -> Iterator[Span]:
-    barrier = 0
-    for start, end in places:
-        for found in _VANITY.finditer(text, max(barrier, start - 6), end + 20):
-            barrier = found.end()
-            before = bisect_left(taken, (found.end(), 0)) - 1
-            if before < 0 or taken[before][1] <= found.start():
-                yield found.span()
-
-
-def _pieces(text: str, places: Sequence[Span]) -> Iterator[Span]:
+def _pieces(text: str, places: Iterable[Span]) -> Iterator[Span]:
     """Runs of digits and the signs between them, cut where one number surely ends and the next begins."""
     for place in places:
         for found in _RUN.finditer(text, *place):
@@ -306,6 +315,9 @@ def _is_in_a_plan(shown: str, digits: str, regions: Sequence[str]) -> bool:
 
 
 def _end_with_extension(text: str, number: Span) -> int:
+    further = _FURTHER_EXTENSIONS.match(text, number[1])
+    if further:
+        return further.end()
     extension = _EXTENSION.match(text, number[1])
     if extension is None:
         return number[1]
