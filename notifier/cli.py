@@ -145,7 +145,7 @@ def subscribe(
     email: Annotated[str, typer.Argument(help="Who wants to hear.")],
     trial: Annotated[str | None, typer.Option(help="A study, such as NCT01234567.")] = None,
     condition: Annotated[str | None, typer.Option(help="A condition, such as stroke.")] = None,
-    wants: Annotated[str, typer.Option(help="For a condition: openings or everything.")] = EVERYTHING,
+    wants: Annotated[str, typer.Option(help="everything, important, or (of a condition) openings.")] = EVERYTHING,
     cadence: Annotated[str, typer.Option(help="instant, daily or weekly.")] = "daily",
     hour: Annotated[int, typer.Option(help="Hour of the day, 0 to 23.")] = 8,
     weekday: Annotated[int, typer.Option(help="Day of the week, 0 (Monday) to 6; weekly only.")] = 0,

@@ -10,7 +10,7 @@ from fastapi import Depends, HTTPException, Request
 
 from notifier.domain.languages import gettext_noop, read_language
 from notifier.domain.schedules import Cadence, read_cadence
-from notifier.domain.wishes import OPENINGS, Wish
+from notifier.domain.wishes import CHOICES, EVERYTHING, IMPORTANT, OPENINGS, Wish
 from notifier.errors import InvalidAddress, InvalidRequest, UnknownLanguage
 from notifier.store.addresses import Address, read_address
 
@@ -73,6 +73,7 @@ class SubscribeForm:
     follow_trial: bool = True
     follow_condition: bool = False
     wants: str = OPENINGS
+    trial_wants: str = ""
     cadence: str = "daily"
     hour: str = "8"
     weekday: str = "0"
@@ -108,6 +109,7 @@ def read_subscribe_form(fields: Fields) -> SubscribeForm:
         follow_trial=bool(text("follow_trial")),
         follow_condition=bool(text("follow_condition")),
         wants=text("wants", OPENINGS),
+        trial_wants=text("trial_wants"),
         cadence=text("cadence", "daily"),
         hour=text("hour", "8"),
         weekday=text("weekday", "0"),
@@ -130,14 +132,18 @@ def check_form(form: SubscribeForm, *, language: str) -> tuple[Address | None, W
     cadence = _checked_cadence(form, errors)
     if not form.wanted_trial and not form.wanted_condition:
         errors["intents" if form.intents else "condition"] = gettext_noop("Choose a condition, a study, or both.")
-    if form.wants not in ("openings", "everything"):
+    if form.wants not in CHOICES:
         errors["wants"] = gettext_noop("Choose which news you want.")
+    if form.trial_wants not in ("", EVERYTHING, IMPORTANT):
+        errors["trial_wants"] = gettext_noop("Choose which news you want.")
     if not form.consent:
         errors["consent"] = gettext_noop("Tick this box if you agree. We cannot write to you without it.")
     wish = Wish(
         trial=form.wanted_trial,
         condition=form.wanted_condition,
-        wants=form.wants if form.wanted_condition else None,
+        # Openings are what the form says unless somebody chooses, and only a condition has them.
+        wants=None if form.wants == OPENINGS and not form.wanted_condition else form.wants,
+        trial_wants=form.trial_wants or None,
         cadence=cadence,
         language=_checked_language(form.language or language, errors),
         site="web",

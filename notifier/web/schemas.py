@@ -34,9 +34,13 @@ class SubscriptionRequest(BaseModel):
     trial: Annotated[str | None, Field(max_length=32, pattern=r"^[A-Za-z0-9./-]+$", examples=["NCT04325594"])] = None
     condition: Annotated[str | None, Field(min_length=2, max_length=200, examples=["Stroke"])] = None
     wants: Annotated[
-        Literal["openings", "everything"],
-        Field(description="For a condition: new studies and openings, or every change in its studies too."),
-    ] = "openings"
+        Literal["openings", "important", "everything"] | None,
+        Field(
+            description="`openings`, for a condition only and its default: new studies, and studies that people can "
+            "now join. `important`: what stops, opens or closes, places, results, who may join. `everything`: every "
+            "change; the default for a study."
+        ),
+    ] = None
     cadence: Literal["instant", "daily", "weekly"] = "daily"
     hour: Annotated[int, Field(ge=0, le=23, description="Local hour; for daily and weekly.")] = 8
     weekday: Annotated[int, Field(ge=0, le=6, description="0 is Monday; for weekly.")] = 0

@@ -24,7 +24,7 @@ from notifier.web.page_rendering import page
 from notifier.web.pages import condition_choices
 from notifier.web.surroundings import Here, Surroundings
 
-IN_ORDER = ("intents", "condition", "trial", "wants", "email", "cadence", "language", "consent")
+IN_ORDER = ("intents", "condition", "trial", "wants", "trial_wants", "email", "cadence", "language", "consent")
 """The fields as they stand on the page, which is the order in which their errors are told."""
 _NOT_HELD = gettext_noop("No study listed here names this condition yet. Check the spelling, or choose below.")
 

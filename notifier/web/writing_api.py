@@ -104,7 +104,7 @@ def add_subscription(here: Here, asked: SubscriptionRequest) -> JSONResponse:
     wish = Wish(
         trial=asked.trial,
         condition=asked.condition,
-        wants=asked.wants if asked.condition else None,
+        wants=asked.wants,
         cadence=read_cadence(cadence=asked.cadence, hour=asked.hour, weekday=asked.weekday, time_zone=asked.time_zone),
         language=read_language(asked.language),
         site=asked.site,
