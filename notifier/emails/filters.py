@@ -98,8 +98,8 @@ def marked(pieces: tuple[Piece, ...], whole: str, tag: str, attributes: str = ""
     Without marks where there are none, or where the text had to be clipped.
     """
     text = clipped(whole)
-    if "".join(piece.text for piece in pieces) != text:
-        pieces = (Piece(text),)
+    if not pieces or "".join(piece.text for piece in pieces) != text:
+        return line_breaks(itemised(text))
     opening = Markup(f"<{tag} {attributes}".rstrip() + ">")  # noqa: S704 - fixed names of our own templates
     closing = Markup(f"</{tag}>")  # noqa: S704
     shown = [

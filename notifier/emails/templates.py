@@ -158,7 +158,7 @@ def _environment(form: Format, language: str) -> Environment:
         auto_reload=False,
         extensions=[_WithoutIndentation] if form == "html" else [],
     )
-    translate_templates(environment, language)
+    translate_templates(environment, language, form=Markup if form == "html" else str)
     names = ("clipped", "day", "itemised", "line_breaks", "marked", "marks", "moment", "tone_class", "wrapped")
     environment.filters |= {name: getattr(filters, name) for name in names}
     environment.tests["shortened"] = filters.shortened

@@ -139,7 +139,7 @@ def _environment(language: str) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    translate_templates(environment, language)
+    translate_templates(environment, language, form=Markup)
     environment.filters |= {"prose": prose, "code_marks": code_marks, "marked": marked, **_filters(language)}
     days = get_day_names("wide", "stand-alone", locale=locale_of(language))
     environment.globals |= {
