@@ -2,14 +2,22 @@
 
 import argparse
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from bench import change_figures, delivering_speed, form_latency, ingesting_speed, leak_figures, machine, matching_speed
+from bench import (
+    change_figures,
+    delivering_speed,
+    form_latency,
+    ingesting_speed,
+    leak_figures,
+    machine,
+    masking_report,
+    matching_speed,
+)
 from bench.installations import REPOSITORY
 from bench.measuring import timed
 from notifier.logs import set_up_logs
@@ -58,9 +66,7 @@ def _measurements(console: Console, folder: Path | None) -> dict[str, Callable[[
         "form": lambda: form_latency.run(console, folder),
         "changes": lambda: change_figures.run(console, real, to=REPOSITORY / "build" / "changes"),
         "leaks": lambda: leak_figures.run(console, real),
-        "masking": lambda: subprocess.run(
-            [sys.executable, REPOSITORY / "bench" / "masking_figures.py", real], check=True
-        ),
+        "masking": lambda: masking_report.run(console, real),
     }
 
 

@@ -1,25 +1,16 @@
-"""Measures masking on a folder of registry records: what leaks, what is damaged, and what it costs.
+"""Measures masking on a folder of registry records: what leaks and what is damaged; its README says what it holds."""
 
-Run as `python bench/masking_figures.py FOLDER`; the folder's README says what its files hold.
-"""
-
-import argparse
 import csv
 import json
 import re
-import time
-from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-from rich.console import Console
-from rich.table import Table
-
 from notifier.domain.dialling_regions import dialling_regions
-from notifier.domain.masking import EMAIL_MARK, PHONE_MARK, mask_record, mask_text
+from notifier.domain.masking import PHONE_MARK, mask_text
 
 Record = dict[str, Any]
 
@@ -166,65 +157,3 @@ def free_texts(record: object, path: str = "") -> Iterator[tuple[str, str]]:
             yield from free_texts(value, path)
     elif isinstance(record, str):
         yield path, record
-
-
-def hits(records: dict[str, Record], masked: dict[str, Record]) -> Counter[str]:
-    """Every mark that masking set in free text, with its neighbourhood; each once per study."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for name, record in records.items():
-        for (path, before), (_, after) in zip(free_texts(record), free_texts(masked[name]), strict=True):
-            if before != after:
-                found[name.split("/")[0]].update(
-                    f"{path.rpartition('.')[2]}: …{after[max(0, mark.start() - 40) : mark.end() + 25]!r}"
-                    for mark in re.finditer(f"{PHONE_MARK}|{EMAIL_MARK}", after)
-                )
-    return Counter(f"{study} {hit}" for study, marks in found.items() for hit in marks)
-
-
-def main() -> None:
-    """Prints the figures as tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    folder: Path = parser.parse_args().folder
-    records = read_records(folder / "studies.zip")
-    started = time.process_time()
-    masked = {name: mask_record(record) for name, record in records.items()}
-    spent = time.process_time() - started
-
-    leaks, lookalikes = read_table(folder / "leaks.tsv"), read_table(folder / "nonleaks.tsv")
-    misses, losses = leaked(leaks, masked), damaged(lookalikes, records, masked)
-    structured = [
-        f"{name}: {detail}"
-        for name, record in records.items()
-        for detail in set(contact_details(record))
-        if detail in json.dumps(masked[name], ensure_ascii=False)
-    ]
-    megabytes = sum(len(text) for record in records.values() for _, text in free_texts(record)) / 1e6
-    marks = hits(records, masked)
-    expected = {row["nct_or_id"] for row in leaks}
-    false = [mark for mark in marks if mark.split()[0] not in expected]
-
-    table = Table("figure", "value")
-    table.add_row("leaks masked", f"{len(leaks) - len(misses)} of {len(leaks)}")
-    table.add_row("details of contact fields left in their records", str(len(structured)))
-    table.add_row("look-alikes damaged", f"{len(losses)} of {len(lookalikes)}")
-    recalls = phone_recalls(read_table(folder / "phone_formats.tsv"))
-    for recall in recalls:
-        table.add_row(f"numbers masked {recall.name}", f"{recall.share:.2%} of {recall.tried}")
-    table.add_row("false hits in free text", f"{len(false)} in {megabytes:.1f} MB, {len(false) / megabytes:.2f} per MB")
-    table.add_row("time", f"{spent / len(records) * 1e6:.0f} µs a record")
-    console = Console()
-    console.print(table)
-    lists = {"leaks": misses, "contact fields": structured, "damage": losses, "every hit": sorted(marks)}
-    for title, lines in (lists | {recall.name: sample(recall.missed) for recall in recalls}).items():
-        console.rule(title)
-        console.print(*(lines or ["none"]), sep="\n", markup=False, highlight=False, soft_wrap=True)
-
-
-def sample(lines: tuple[str, ...], most: int = 40) -> list[str]:
-    """A readable part of a long list, evenly taken."""
-    return list(lines[:: max(1, len(lines) // most)])
-
-
-if __name__ == "__main__":
-    main()

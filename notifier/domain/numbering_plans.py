@@ -1,5 +1,6 @@
 """Asks the numbering plans of the countries whether digits are a telephone number there."""
 
+import re
 from functools import cache
 
 import phonenumbers
@@ -27,7 +28,7 @@ def is_short_national(digits: str, region: str) -> bool:
 def is_national(shown: str, digits: str, region: str) -> bool:
     """Valid as dialled within the region, or with its country code but no plus sign; then a digit may be missing."""
     if _is_valid(_parsed(digits, region)):
-        return True
+        return phonenumbers.country_code_for_region(region) != 1 or _is_set_out_as_in_america(shown)
     code = str(phonenumbers.country_code_for_region(region))
     if digits.startswith("00" + code):
         return True
@@ -35,6 +36,13 @@ def is_national(shown: str, digits: str, region: str) -> bool:
         return False
     set_apart = len(code) > 1 and not shown[len(code)].isdecimal()
     return is_valid_abroad(digits) or (set_apart and is_possible_abroad(digits))
+
+
+def _is_set_out_as_in_america(shown: str) -> bool:
+    """Whether the area code stands apart, or no gap is there at all: 6175550199, 617 5550199, but not 6175-550-199."""
+    groups = re.findall(r"\d+", shown)
+    lengths = [len(group) for group in (groups[1:] if groups[0] in ("1", "001") else groups)]
+    return len(lengths) < 2 or lengths[0] in (3, 6) or (groups[0].startswith("1") and lengths[0] == 4)
 
 
 @cache

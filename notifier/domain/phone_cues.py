@@ -8,11 +8,11 @@ _STRONG = (
     r"|f[oó]n|tele(?:m[oó]ve\w*|no)|fax\w*|faks\w*|handy\w*|gsm|whats ?app|viber|wechat|telegram|skype"
     r"|(?:hot|help|info|land|tip|advice|call)[- ]?lines?|free ?(?:call|fone)|voice ?mails?|call ?cent(?:er|re)"
     r"|mobil(?:[ei]s?|telefon\w*|nummer\w*|n[ío]\w*|nr|ais|us)?|mobiel\w*|m[oó]vil(?:es)?|móvel|mobitel|celular(?:es)?"
-    r"|cellulare|cell(?=\s?(?:phones?|no\b|numbers?|nr|[:.#]|\d))"
+    r"|cellulare|cell(?=\s?(?:phones?|no\b|numbers?|nr|[:.#]|\Z))"
     r"|mob|ph|tlfn?o?|tfno?|puh\w*"
     r"|komórk\w*|kom(?=[.:])|portable|poste|recapito|centralino|numero verde|sími|matkapuhelin|kännykkä|mov"
     r"|toll[- ]?free|pagers?|beepers?|bleeps?|switchboard"
-    r"|extension(?=\s?[:.#\d]|\sn)|rufnummer\w*|(?:hp|cep|đt)(?=\s?[:.])"
+    r"|extension(?=\s?(?:[:.#]|\Z)|\sn)|rufnummer\w*|(?:hp|cep|đt)(?=\s?[:.])"
 )
 _STRONG_ABROAD = (
     r"тел\w*|факс\w*|моб\w*|τηλ\w*|κιν\w*|φαξ|电话|電話|手机|手機|传真|傳真|热线|熱線|联系方式|联系人|联系|聯絡|連絡先|携帯"
@@ -28,7 +28,7 @@ _WEAK = (
     r"|appel\w*|joindre|joignable\w*|llam\w*|chiam\w*|anruf\w*|ruf\w*|rufen|erreich\w*|dzwon\w*|lig(?:ue|ar)|bel(?:len)?"
     r"|bereik\w*|soita|zavol\w*|volejte|hívja|sunați|aray[ıi]n\w*|iletişim"
     r"|gọi|liên hệ|hubungi|позвон\w*|звон\w*|дзвон\w*"
-    r"|обра[тщ]\w*|связ\w*|(?<![^\s(\[])[TPMFC](?=\s?[:.])|(?<![^\s(\[])(?-i:T)(?=\s[\d(+])"
+    r"|обра[тщ]\w*|связ\w*|(?<![^\s(\[])[TPMFC](?=\s?[:.])|(?<![^\s(\[])(?-i:T)(?=\s\Z)"
 )
 _CUE = re.compile(
     rf"(?<![^\W\d_])(?:(?P<strong>{_STRONG})|(?P<weak>{_WEAK}))(?![a-zà-ÿ])|(?P<abroad>{_STRONG_ABROAD})", re.IGNORECASE

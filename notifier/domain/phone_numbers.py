@@ -48,7 +48,8 @@ _GLUED_NUMBERING = re.compile(r"[^\W\d_].*[-/#_.]\Z|[^\W_]\Z|[\d,]\Z")
 _GLUED_LETTERS = re.compile(r"[-/_]?[^\W\d_]|,\d")
 _VOLUME = re.compile(r"\d{1,4}\s?(?:\(\d{1,4}\))?:\s?\Z")
 _LAST_WORD = re.compile(r"\S{1,80}\Z")
-_EASTERN = re.compile(r"[\u2e80-\uffdc]")
+# Nothing is glued to a script without gaps between words, nor to what is masked already.
+_UNGLUING = re.compile(r"[\u2e80-\uffdc•]")
 
 _FEWEST_DIGITS = 6
 _MOST_DIGITS = 15
@@ -224,11 +225,11 @@ def _is_foreign(candidate: _Candidate) -> bool:
 
 
 def _glued_before(text: str, start: int) -> str:
-    """The rest of the word that the digits stand in; a script without gaps between words glues nothing."""
+    """The rest of the word that the digits stand in."""
     word = _LAST_WORD.search(text, max(0, start - 80), start)
     glued = word[0] if word else ""
-    eastern = [found.end() for found in _EASTERN.finditer(glued)]
-    return glued[eastern[-1] :] if eastern else glued
+    breaks = [found.end() for found in _UNGLUING.finditer(glued)]
+    return glued[breaks[-1] :] if breaks else glued
 
 
 def _is_called_number(candidate: _Candidate, tails: AbstractSet[str]) -> bool:

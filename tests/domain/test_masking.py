@@ -1,24 +1,12 @@
 """Contact details go, everything else stays: made-up people, example domains and numbers kept free for fiction."""
 
-import copy
-import json
-import string
-import time
-from typing import Any
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from notifier.domain.dialling_regions import dialling_regions
 from notifier.domain.masking import (
     EMAIL_MARK,
-    NO_CONTACTS,
-    PERSON_MARK,
     PHONE_MARK,
-    KnownContacts,
     collect_contacts,
-    mask_record,
     mask_text,
 )
 
@@ -42,8 +30,6 @@ EVERYWHERE = (
     "TR",
     "US",
 )
-LONGEST_SECONDS_PER_MEGABYTE = 30
-
 ADDRESSES = (
     "roe@example.org",
     "jane.roe+trial@mail.example.co.uk",
@@ -76,6 +62,17 @@ ADDRESSES = (
     "roe@gmailcom",
     "roe@163.com",
     "15500000000@126.com",
+    "roe&#x40;example.org",
+    "roe(ät)example.de",
+    "roe(a)example.de",
+    "roe@example\\.org",
+    "roe@exam\u00adple.org",
+    "roe\u200b@example.org",
+    "roe@example.рф",
+    "roe<at>example<dot>org",
+    "roe@example.org_",
+    "jane.roe at example.org",
+    "Jane.Roe@hospital",
 )
 
 NUMBERS = (
@@ -100,6 +97,9 @@ NUMBERS = (
     "1-877-CTEXAMP",
     "1-800-4-EXAMPL",
     "(800) CALL-NOW",
+    "1-800-Exampled",
+    "1.877.CT.EXAMP",
+    "+1 (833) 4-EXAMPL",
 )
 
 CUED_NUMBERS = (
@@ -125,6 +125,19 @@ CUED_NUMBERS = (
     "phone 5550123 or 5550124",
     "7700900123 (mobile)",
     "Tel. １２３４５５５０１２３",
+    "Tel. ٠١٢٣٤٥٥٥٠",
+    "Handphone: 5550123",
+    "Telemóvel: 5550 0123",
+    "Telp. 021.555.0123",
+    "SĐT: 0770 0900 123",
+    "Jane Roe ist unter 030 5550123 erreichbar",
+    "Contact the study nurse, Jane Roe of the Department, at 5550123",
+    "Tel.-Nr.: 1805.418",
+    "Fax 45/32/13/54/09",
+    "Tel. 030 55501-0, -12 oder -13",
+    "+1 617\n5550199",
+    "call 1800 EXAMPLE",
+    "Email:roe@example.orgTel:0123456",
 )
 
 HOME_NUMBERS = (
@@ -162,56 +175,12 @@ LOOKALIKES = (
     "RGT2W@2.16.840.1.113883.2.1.3.2.4.18.48",
     "Example@Home consortium, Care@Home. In the study, Care@Home, it is",
     "follow @exampleclinic, https://example.com/@user.name/post",
-    "look at example.org, meet at the centre",
+    "look at example.org, meet at the centre; ClinicalTrials.gov at clinicaltrials.gov",
+    "800 PATIENTS, 1 800 ADULT MEN, BRCA1 800 MUTATION, (800) PATIENTS",
+    "Phone interviews follow. The value 77724-1471 is used. Calls are made. Site 3530639 too",
+    "J Med 2019;394(7):6300-8977, 929: 5317-4890, CAS 7439-84-5, NDC 57663-2362-16",
+    "extension study 7526-641, mobility 170 - 230, S/N 7511019160, 10Gy@2.5Gy",
 )
-
-RECORD: dict[str, Any] = {
-    "protocolSection": {
-        "identificationModule": {"nctId": "NCT01234567", "orgStudyIdInfo": {"id": "6175550199"}},
-        "sponsorCollaboratorsModule": {
-            "responsibleParty": {"investigatorFullName": "Jane Q Roe", "investigatorAffiliation": "617-555-0142"},
-            "leadSponsor": {"name": "Acme Pharma", "class": "INDUSTRY"},
-        },
-        "descriptionModule": {"briefSummary": "Ask Dr. Jane Roe, MD, on 555 0 123 or at roe@example.org (6175550123)."},
-        "contactsLocationsModule": {
-            "centralContacts": [
-                {
-                    "name": "Jane Q. Roe, MD",
-                    "role": "CONTACT",
-                    "phone": "617-555-0123",
-                    "phoneExt": "77",
-                    "email": "r@x.org",
-                },
-                {"name": "Call 1-877-CTEXAMP", "role": "CONTACT", "phone": "1-877-555-0123"},
-            ],
-            "overallOfficials": [{"name": "John Doe", "affiliation": "66855501234", "role": "PRINCIPAL_INVESTIGATOR"}],
-            "locations": [
-                {
-                    "facility": "Example Hospital, 617-555-0188",
-                    "city": "Boston",
-                    "zip": "02115-6175",
-                    "country": "United States",
-                    "geoPoint": {"lat": 42.35843, "lon": -71.05977},
-                    "contacts": [{"role": "CONTACT", "email": "site@example.org"}],
-                }
-            ],
-        },
-        "referencesModule": {
-            "references": [{"citation": "Roe J. 2020;617(5):5550199. doi: 10.1/6175559999. roe@x.org"}]
-        },
-    },
-    "resultsSection": {
-        "moreInfoModule": {
-            "pointOfContact": {
-                "title": "John Doe",
-                "organization": "Acme, roe@x.org",
-                "phone": "6175550123",
-                "phoneExt": "5",
-            }
-        },
-    },
-    "hasResults": True,
-}
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -271,133 +240,10 @@ def test_what_only_looks_like_a_contact_stays(text: str, regions: tuple[str, ...
     assert mask_text(text, regions=regions) == text
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Dr. Jane Roe, MD leads",
-        "Jane Q. Roe leads",
-        "JANE ROE leads",
-        "Roe, Jane leads",
-        "Prof. Roe leads",
-        "J. Roe leads",
-    ],
-)
-def test_a_known_person_is_masked_in_the_usual_spellings(text: str) -> None:
-    known = KnownContacts(names=frozenset({"Jane Roe"}))
-
-    assert mask_text(text, known=known) == f"{PERSON_MARK} leads"
-
-
-@pytest.mark.parametrize(
-    "name", ["Study Director", "Acme Clinical Trials Call Center", "Eli Acme", "Roe Clinic", "Roe", "Site 0366"]
-)
-def test_a_role_or_a_firm_is_no_person(name: str) -> None:
-    record = {"centralContacts": [{"name": name}], "leadSponsor": {"name": "Eli Acme and Company"}}
-
-    assert collect_contacts(record).names == frozenset()
-
-
 def test_a_known_number_is_masked_in_another_notation() -> None:
     known = collect_contacts({"contacts": [{"phone": "+86-021-5550-1234"}]})
 
     assert mask_text("See 02155501234, see 5550 1234", known=known) == f"See {PHONE_MARK}, see {PHONE_MARK}"
-
-
-def test_a_record_keeps_no_contact_detail() -> None:
-    shown = json.dumps(mask_record(RECORD), ensure_ascii=False)
-
-    for detail in (
-        "Roe,",
-        "Jane",
-        "John",
-        "Doe",
-        "555-01",
-        "5550123",
-        "CTEXAMP",
-        "roe@",
-        "r@x",
-        "site@",
-        "66855501234",
-        '"77"',
-    ):
-        assert detail not in shown
-
-
-def test_a_contact_becomes_its_role_and_the_marks_of_what_it_had() -> None:
-    masked = mask_record(RECORD)
-    module = masked["protocolSection"]["contactsLocationsModule"]  # type: ignore[index]
-
-    assert module["centralContacts"] == [
-        {"role": "CONTACT", "phone": PHONE_MARK, "email": EMAIL_MARK},
-        {"role": "CONTACT", "phone": PHONE_MARK},
-    ]
-    assert module["locations"][0]["contacts"] == [{"role": "CONTACT", "email": EMAIL_MARK}]
-    assert module["overallOfficials"] == [
-        {"name": PERSON_MARK, "affiliation": PHONE_MARK, "role": "PRINCIPAL_INVESTIGATOR"}
-    ]
-    assert masked["resultsSection"]["moreInfoModule"]["pointOfContact"] == {  # type: ignore[index]
-        "organization": f"Acme, {EMAIL_MARK}",
-        "phone": PHONE_MARK,
-    }
-
-
-def test_numbers_dates_places_and_sources_stay() -> None:
-    before, after = RECORD["protocolSection"], mask_record(RECORD)["protocolSection"]
-    site_before, site_after = (part["contactsLocationsModule"]["locations"][0] for part in (before, after))  # type: ignore[index]
-
-    assert after["identificationModule"] == before["identificationModule"]  # type: ignore[index]
-    assert {key: site_after[key] for key in ("city", "zip", "country", "geoPoint")} == {
-        key: site_before[key] for key in ("city", "zip", "country", "geoPoint")
-    }
-    citation = after["referencesModule"]["references"][0]["citation"]  # type: ignore[index]
-    assert citation == f"Roe J. 2020;617(5):5550199. doi: 10.1/6175559999. {EMAIL_MARK}"
-
-
-def test_the_record_given_is_left_as_it_is() -> None:
-    given_record = copy.deepcopy(RECORD)
-
-    mask_record(given_record)
-
-    assert given_record == RECORD
-
-
-def test_masking_a_masked_record_changes_nothing() -> None:
-    once = mask_record(RECORD)
-
-    assert mask_record(once) == once
-
-
-@pytest.mark.parametrize(
-    ("contacts", "expected"),
-    [
-        (None, None),
-        ([], []),
-        ("Jane Roe, 617-555-0123", PERSON_MARK),
-        (["Jane Roe"], [PERSON_MARK]),
-        ({"name": ["Jane Roe"], "phone": 6175550123}, {"phone": PHONE_MARK}),
-        ([{"phone": None, "email": "", "role": ["CONTACT"]}], [{"role": ["CONTACT"]}]),
-        ([[{"name": 5, "email": ["a@example.org"]}]], [[{"email": EMAIL_MARK}]]),
-    ],
-)
-def test_contacts_of_any_shape_are_masked(contacts: object, expected: object) -> None:
-    masked = mask_record({"contactsLocationsModule": {"centralContacts": contacts}, "note": "Jane Roe 617-555-0123"})
-
-    assert masked["contactsLocationsModule"] == {"centralContacts": expected}
-    assert "555" not in str(masked["note"])
-
-
-def test_a_detail_in_a_field_nobody_expects_is_masked() -> None:
-    masked = mask_record({"someModule": {"phone": "12", "email": "x", "phoneExt": "7", "deep": [["roe@example.org"]]}})
-
-    assert masked == {"someModule": {"phone": PHONE_MARK, "email": EMAIL_MARK, "deep": [[EMAIL_MARK]]}}
-
-
-def test_what_is_known_is_never_printed() -> None:
-    known = collect_contacts(RECORD)
-
-    assert known != NO_CONTACTS
-    assert "Roe" not in repr(known)
-    assert "5550123" not in repr(known)
 
 
 @pytest.mark.parametrize(
@@ -413,70 +259,6 @@ def test_an_unknown_country_is_left_out() -> None:
         "CZ",
         "IR",
     )
-
-
-# No deadline: the first use of a region loads its numbers, and the machine may be busy.
-unhurried = settings(deadline=None)
-letters = st.text(alphabet=string.ascii_letters + " .,;:-()\n\\*éß中•", max_size=60)
-anything = st.text(alphabet=string.ascii_letters + string.digits * 4 + " .,;:-()/+@[]\n\\x•电话", max_size=80)
-
-
-@unhurried
-@given(letters)
-def test_text_without_digits_and_signs_stays(text: str) -> None:
-    assert mask_text(text, regions=EVERYWHERE) == text
-
-
-@unhurried
-@given(anything)
-def test_masking_masked_text_changes_nothing(text: str) -> None:
-    once = mask_text(text, regions=EVERYWHERE)
-
-    assert mask_text(once, regions=EVERYWHERE) == once
-
-
-@unhurried
-@given(letters, st.from_regex(r"[a-z]{2,9}(\.[a-z]{2,9})?@[a-z]{3,9}\.(org|com|de|co\.uk)", fullmatch=True), letters)
-def test_an_address_is_gone_from_any_surroundings(before: str, address: str, after: str) -> None:
-    assert address not in mask_text(f"{before} {address} {after}")
-
-
-@unhurried
-@given(letters, st.from_regex(r"\+(1|33|44|49|86)[ -]?[1-9][0-9]{2}[ -][0-9]{3}[ -]?[0-9]{4}", fullmatch=True), letters)
-def test_a_number_is_gone_from_any_surroundings(before: str, number: str, after: str) -> None:
-    assert number not in mask_text(f"{before} {number} {after}")
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | anything,
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["name", "contacts", "phone", "email", "id", "x"]), inner, max_size=4)
-    ),
-    max_leaves=12,
-)
-
-
-@unhurried
-@given(
-    st.dictionaries(st.sampled_from(["contacts", "overallOfficials", "protocolSection", "y"]), json_values, max_size=4)
-)
-def test_a_record_of_any_shape_is_masked_once_and_for_all(record: dict[str, Any]) -> None:
-    once = mask_record(record)
-
-    assert mask_record(once) == once
-    assert once.keys() == record.keys()
-
-
-@pytest.mark.parametrize(
-    "unit", ["@", "1", "-", " ", "1 ", "a@", "a@a.", "12/", "+1 617 555 0199 ", "tel 1234567 ", "a at b dot "]
-)
-def test_hostile_text_takes_linear_time(unit: str) -> None:
-    started = time.process_time()
-
-    mask_text(unit * (200_000 // len(unit)), regions=("US", "DE"))
-
-    assert time.process_time() - started < LONGEST_SECONDS_PER_MEGABYTE / 5
 
 
 def _digit_groups(text: str) -> list[str]:
