@@ -326,7 +326,7 @@ def _write(session: Session, one: Prepared, *, now: datetime, baseline: bool) ->
         change = NewChange(
             fields=one.fields,
             weight=heaviest(one.fields),
-            opens=comparing.opens(one.fields),
+            opens=comparing.opens(one.fields) or fitting.relists(one.fields),
             closes=fitting.closes(one.fields),
             first_posted=one.first_posted,
             baseline=baseline,

@@ -8,6 +8,7 @@ import pytest
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import IMPORTANT, OPENINGS, Wish, check_wish
 from notifier.errors import InvalidRequest
+from notifier.retiring import retire_study
 from tests.studies import STROKE, make_study
 from tests.world import World
 
@@ -208,6 +209,20 @@ def test_who_follows_the_study_itself_goes_on_hearing_of_it(world: World) -> Non
         world.tick()
 
     assert [OVER in str(mail) for mail in world.mails(READER)] == [True, False]
+
+
+@pytest.mark.parametrize("wants", [OPENINGS, IMPORTANT, "everything"])
+def test_a_study_that_is_gone_and_comes_back_is_told_both_times(world: World, wants: str) -> None:
+    world.ingest(OTHER)
+    world.subscribe(READER, condition="Stroke", wants=wants, accept_unknown=True)
+    world.ingest(make_study(1, status="RECRUITING"))
+    world.tick()
+    retire_study(database=world.installation.database, number="NCT90000001", merged_into=None, now=world.now)
+    gone = world.tick()
+    world.ingest(make_study(1, status="RECRUITING", updated="2026-03-01"))
+
+    assert (gone.sent, world.tick().sent) == (1, 1)
+    assert "comes back" in str(world.mails(READER)[1])
 
 
 def test_openings_are_not_for_one_study() -> None:

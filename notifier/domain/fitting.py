@@ -19,7 +19,7 @@ class Net:
     """What became of a study between two points, as far as it decides who hears of it.
 
     ``is_new``: it was not held before. ``ending``: why it is over now, as a closing sentence is named, None while it is
-    not. ``relisted_only``: nothing but that it left the registry, or came back.
+    not. ``relists``: the registry shows it again. ``listing_only``: only that it left the registry, or came back.
     """
 
     is_new: bool
@@ -31,7 +31,8 @@ class Net:
     was_over: bool
     ending: str | None
     is_delisted: bool
-    relisted_only: bool
+    relists: bool
+    listing_only: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,17 +54,19 @@ class Asked:
 def net_of(changes: tuple[FieldChange, ...] | None, *, before: TrialFacts | None, after: TrialFacts) -> Net:
     """What became of a study by these changes; None for both of a study that was not held before."""
     told = changes or ()
+    is_joinable = after.status in JOINABLE_STATUSES and after.listing is None
     return Net(
         is_new=changes is None,
         weight=heaviest(told),
-        opens=comparing.opens(told),
+        opens=comparing.opens(told) or (relists(told) and is_joinable),
         closes=closes(told),
         has_first_results=any(change.field == "has_results" and change.after is True for change in told),
-        is_joinable=after.status in JOINABLE_STATUSES and after.listing is None,
+        is_joinable=is_joinable,
         was_over=before is not None and is_over(before),
         ending=_ending_of(after),
         is_delisted=is_delisted(after.listing),
-        relisted_only=bool(told) and all(change.field == "listing" for change in told),
+        relists=relists(told),
+        listing_only=bool(told) and all(change.field == "listing" for change in told),
     )
 
 
@@ -74,6 +77,11 @@ def closes(changes: Iterable[FieldChange]) -> bool:
         change.field == "status" and change.before in JOINABLE_STATUSES and change.after not in JOINABLE_STATUSES
         for change in changes
     )
+
+
+def relists(changes: Iterable[FieldChange]) -> bool:
+    """Whether the registry shows a study again that had left it."""
+    return any(change.field == "listing" and change.after is None for change in changes)
 
 
 def passes(net: Net, asked: Asked) -> bool:
@@ -99,8 +107,8 @@ def _is_past(net: Net, asked: Asked) -> bool:
     if not (asked.concerned_before or asked.concerned_after):
         return True
     if not asked.was_told:
-        return net.is_delisted or net.relisted_only
-    return net.was_over and net.ending is not None and not (net.opens or net.has_first_results)
+        return net.is_delisted or net.listing_only
+    return net.was_over and net.ending is not None and not (net.opens or net.relists or net.has_first_results)
 
 
 def closing_words(net: Net, asked: Iterable[Asked], *, language: str) -> str | None:
