@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from unicodedata import east_asian_width
 
 import css_inline
@@ -17,6 +17,8 @@ from notifier.domain import excerpts
 from notifier.domain.digests import ChangeLine, MaskedContact, Piece
 
 COLUMNS = 72
+KEPT_TEXTS = 1_024
+"""How many wrapped texts are kept: most of a mail's are the same for every reader."""
 LONGEST_VALUE = 600
 """What a card says of one side of a change is short already; this only keeps a mail from bursting."""
 
@@ -68,9 +70,10 @@ def marks(contact: MaskedContact, phone: str, email: str) -> list[str]:
     return [f"{name}: {mark}" for name, mark in means if mark is not None]
 
 
+@lru_cache(maxsize=KEPT_TEXTS)
 def wrapped(text: str, first: str = "", rest: str = "") -> str:
     """Plain text in lines of at most 72 columns, ``first`` before the first line and ``rest`` before the others."""
-    wide = any(east_asian_width(character) in "WF" for character in text)
+    wide = not text.isascii() and any(east_asian_width(character) in "WF" for character in text)
     paragraphs = [" ".join(paragraph.split()) for paragraph in text.splitlines()]
     lines: list[str] = []
     for paragraph in filter(None, paragraphs):
