@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.raw_differences import ORDER, RawDifference
-from notifier.domain.aligning import fold, same_text
+from notifier.domain.aligning import fold, name_as_read, same_text
 from notifier.domain.changes import FieldChange, Weight
 from notifier.domain.masking import mask_text
 from notifier.domain.site_comparing import country_of
@@ -22,6 +22,7 @@ CONTACTS = "contacts, explained by the status"
 LEARNED = "only learned now from a partial record"
 BOOKKEEPING = "the registry's own bookkeeping"
 _BOOKKEEPING = "reviewUnit"
+_MONTH = len("2026-03")
 
 _STATUS = "protocolSection.statusModule"
 _DESIGN = "protocolSection.designModule"
@@ -82,6 +83,7 @@ _NOT_FOLLOWED: dict[str, tuple[str, ...]] = {
 """What we do not follow, and what it is called in the table; the longest path that fits counts."""
 
 REASON_OF = {path: reason for reason, paths in _NOT_FOLLOWED.items() for path in paths}
+_NAMED = (_SITES, "protocolSection.sponsorCollaboratorsModule")
 CLOSED = ("resultsSection", "documentSection", "annotationSection", "protocolSection.referencesModule")
 """Nothing in these is looked at one by one."""
 ALWAYS_THERE = frozenset({VERSION, UPKEEP, "day of verification"})
@@ -188,12 +190,20 @@ def _same_in_the_end(difference: RawDifference) -> str | None:
         return "escapes or white space"
     if same_text(prose_in(before), prose_in(after)):
         return "signs that change no word"
-    if difference.plain_path.startswith(_SITES) and country_of(before) == country_of(after):
-        return "known country rename" if difference.plain_path.endswith(".country") else "spacing and signs in a name"
-    if fold(before).replace(" ", "") == fold(after).replace(" ", "") and difference.plain_path.startswith(_SITES):
-        return "spacing and signs in a name"
     masked_before, masked_after = mask_text(before), mask_text(after)
-    return "contact details in a text, masked" if masked_before == masked_after else None
+    if masked_before == masked_after:
+        return "contact details in a text, masked"
+    return _same_by_what_it_is(difference.plain_path, before, after)
+
+
+def _same_by_what_it_is(path: str, before: str, after: str) -> str | None:
+    """Why two texts that do not read the same are the same country, name or plan."""
+    if path == f"{_SITES}.country" and country_of(before) == country_of(after):
+        return "known country rename"
+    if path.startswith(_NAMED) and name_as_read(before) == name_as_read(after):
+        return "spacing, signs and order of words in a name"
+    same_month = path.endswith("DateStruct.date") and before[:_MONTH] == after[:_MONTH]
+    return "another day of a planned month" if same_month else None
 
 
 def _said_by_the_rest(difference: RawDifference, step: Step) -> str | None:

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from notifier.domain.aligning import as_read
-from notifier.domain.change_table import FACTS, MEMBERS, PLANNED, SETS
+from notifier.domain.aligning import as_read, name_as_read
+from notifier.domain.change_table import FACTS, FIELDS, MEMBERS, PLANNED, SETS, Field
 from notifier.domain.changes import FIRST_SEEN, FieldChange
-from notifier.domain.comparing import reason_of_stop
+from notifier.domain.comparing import ACTUAL, planned_amount, reason_of_stop, value_as_read
 from notifier.domain.criteria import split_criteria
 from notifier.domain.criteria_comparing import OUTSIDE, criterion_as_read
 from notifier.domain.site_comparing import country_of, letters_of, speaks_of_sites
@@ -31,7 +31,7 @@ _TURNS = ("status", *_SITES)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A site as a reader knows it; how its city is spelled only helps to find it.
+    """A site as a reader knows it; how its name and its city are spelled, and its ZIP code, only help to find it.
 
     ``status`` is empty where nothing is said of it. After a study began anew it is the study's, ``assumed``: a site of
     which nothing is said then looks the same.
@@ -40,7 +40,9 @@ class Place:
     facility: str
     country: str
     status: str
+    letters: str
     city: str
+    zip: str
     assumed: bool = False
 
 
@@ -60,18 +62,21 @@ class Places(tuple[Place, ...]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """A number or a date; a kind that one side does not name is no difference."""
+    """A number or a date, and what counts of it in a plan; a kind that one side does not name is no difference."""
 
     amount: str
+    planned: str
     kind: str | None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Plan):
             return NotImplemented
-        return self.amount == other.amount and (self.kind == other.kind or None in (self.kind, other.kind))
+        if ACTUAL in {self.kind, other.kind} and self.amount != other.amount:
+            return False
+        return self.planned == other.planned and (self.kind == other.kind or None in (self.kind, other.kind))
 
     def __hash__(self) -> int:
-        return hash(self.amount)
+        return hash(self.planned)
 
 
 def _tally(places: Iterable[Place], others: Iterable[Place]) -> Counter[tuple[str, str, str]]:
@@ -90,9 +95,9 @@ def view(facts: TrialFacts) -> View:
         "why_stopped": as_read(reason_of_stop(facts)),
         "criteria": _criteria(facts.eligibility),
         "sites": Places(_place(site, facts) for site in facts.sites),
-        **{row.name: _seen(getattr(facts, row.fact)) for row in FACTS},
+        **{row.name: value_as_read(row, getattr(facts, row.fact)) for row in FACTS},
         **{row.name: _plan(getattr(facts, row.fact)) for row in PLANNED},
-        **{row.name: frozenset(map(as_read, getattr(facts, row.fact))) for row in SETS},
+        **{row.name: _array(row, getattr(facts, row.fact)) for row in SETS},
         **{row.name: _sorted(map(_member, map(_shown, getattr(facts, row.fact)))) for row in MEMBERS},
     }
 
@@ -125,11 +130,11 @@ def _tell(now: View, change: FieldChange) -> None:
             members.remove(_member(change.before))
         now[name] = _sorted([*members, *([_member(change.after)] if change.after is not None else [])])
     elif name in _ARRAYS:
-        now[name] = frozenset(map(as_read, change.after if isinstance(change.after, list) else []))
+        now[name] = _array(FIELDS[name], change.after if isinstance(change.after, list) else [])
     elif name in _PLANS:
         now[name] = _plan_told(change.after)
-    else:
-        now[name] = _seen(change.after)
+    elif name in FIELDS and not isinstance(change.after, dict | list):
+        now[name] = value_as_read(FIELDS[name], change.after)
 
 
 def _end_or_begin(before: str | None, now: View) -> None:
@@ -167,16 +172,17 @@ def _tell_site(places: list[Place], change: FieldChange, *, status: str | None) 
         return places
     part, old, new = _PART_OF_PLACE[change.field], _part_told(change.field, before), _part_told(change.field, after)
     same = [place for place in places if getattr(place, part) == old or (part == "status" and place.assumed)]
-    here = max(same, key=lambda place: _fits(place, change.key))
+    named = letters_of(str(after)) if part == "facility" else None
+    here = max(same, key=lambda place: _fits(place, change.key, named=named))
     places.remove(here)
     moved = {**asdict(here), part: new, "assumed": here.assumed and part != "status"}
-    return [*places, Place(**moved)]
+    return [*places, Place(**{**moved, "letters": here.letters if named is None else named})]
 
 
 def _part_told(field: str, value: Any) -> str:
     if field == "site_status":
         return value or ""
-    return country_of(value) if field == "site_country" else letters_of(value)
+    return country_of(value) if field == "site_country" else name_as_read(value)
 
 
 def _found(places: list[Place], key: str, like: Place) -> Place:
@@ -185,17 +191,23 @@ def _found(places: list[Place], key: str, like: Place) -> Place:
     return max(same, key=lambda place: (place.assumed or place.status == like.status, _fits(place, key)))
 
 
-def _fits(place: Place, key: str) -> tuple[bool, ...]:
-    letters, country = letters_of(key), place.country.replace(" ", "")
-    named = f"{place.facility}{place.city}"
-    at_home = country in letters
-    return letters.startswith(named) and at_home, letters.startswith(place.facility) and at_home, place.city in letters
+def _fits(place: Place, key: str, *, named: str | None = None) -> tuple[bool | int, ...]:
+    """How well a key names a place, whose facility it gives as ``named`` where that is told to be new."""
+    key, facility = letters_of(key), place.letters if named is None else named
+    city = len(place.city) if place.city in key else 0
+    at_home = place.country.replace(" ", "") in key
+    with_zip = key.startswith(f"{facility}{place.zip}{place.city}") and bool(place.zip)
+    return with_zip and at_home, key.startswith(f"{facility}{place.city}") and at_home, key.startswith(facility), city
 
 
 def _place(site: Site, facts: TrialFacts) -> Place:
-    status = (site.status or "") if speaks_of_sites(facts) else ""
     return Place(
-        facility=letters_of(site.facility), country=country_of(site.country), status=status, city=letters_of(site.city)
+        facility=name_as_read(site.facility),
+        country=country_of(site.country),
+        status=(site.status or "") if speaks_of_sites(facts) else "",
+        letters=letters_of(site.facility),
+        city=letters_of(site.city),
+        zip=letters_of(site.zip),
     )
 
 
@@ -215,11 +227,16 @@ def _criteria(text: str | None) -> View:
 def _plan(value: RegistryDate | Enrollment | None) -> Plan | None:
     if value is None:
         return None
-    return Plan(value.value if isinstance(value, RegistryDate) else str(value.count), value.kind)
+    amount = value.value if isinstance(value, RegistryDate) else str(value.count)
+    return Plan(amount, planned_amount(value), value.kind)
 
 
 def _plan_told(told: Any) -> Plan | None:
-    return Plan(str(told.get("date") or told.get("count")), told["kind"]) if isinstance(told, dict) else None
+    if not isinstance(told, dict):
+        return None
+    if told.get("date"):
+        return _plan(RegistryDate(value=told["date"], kind=told["kind"]))
+    return _plan(Enrollment(count=int(told["count"]), kind=told["kind"]))
 
 
 def _shown(member: Any) -> dict[str, str | None]:
@@ -239,8 +256,8 @@ def _parts(value: str | None) -> tuple[str, ...]:
     return tuple(sorted({as_read(text) or "" for text in value.split("; ")})) if value else ()
 
 
-def _seen(value: Any) -> Any:
-    return as_read(value) if isinstance(value, str) else value
+def _array(row: Field, texts: Iterable[str]) -> frozenset[Any]:
+    return frozenset(value_as_read(row, text) for text in texts)
 
 
 def _sorted(values: Iterable[Any]) -> tuple[Any, ...]:

@@ -39,6 +39,10 @@ _TYPED_ALIKE = str.maketrans({
 _AT_LEAST = re.compile(r"([<>]) ?/? ?=|= ?([<>])")
 
 
+_LONG_NAME = 12
+_NUMBERS = re.compile(r"\d+")
+
+
 @dataclass(frozen=True, slots=True)
 class Alignment(Generic[T]):
     """Members found on both sides, in pairs, and those on one side only."""
@@ -79,6 +83,20 @@ def fold(text: str | None) -> str:
         parts = unicodedata.normalize("NFKD", folded)
         folded = "".join(character for character in parts if not unicodedata.combining(character))
     return " ".join(_NOT_A_WORD.sub(" ", folded).split())
+
+
+@lru_cache(maxsize=20_000)
+def name_as_read(name: str | None) -> str:
+    """The name of an organisation or a place as it is compared: its letters and its numbers, each in no order.
+
+    So it does not matter how the words of a name follow each other, where it is spaced and which signs it has. Short
+    names keep their order: two of them may well be made of the same letters.
+    """
+    folded = fold(name)
+    letters = folded.replace(" ", "")
+    if len(letters) < _LONG_NAME:
+        return letters
+    return " ".join(("".join(sorted(_NUMBERS.sub("", letters))), *sorted(_NUMBERS.findall(folded))))
 
 
 def same_text(one: str | None, other: str | None) -> bool:

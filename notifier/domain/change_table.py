@@ -3,8 +3,11 @@
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import TypeAlias
 
 from notifier.domain.changes import FieldChange, Value, Weight
+
+Turn: TypeAlias = tuple[str | None, str | None]
 
 NOTHING = "-"
 _TABLE = tomllib.loads((files("notifier.domain") / "data" / "changes.toml").read_text(encoding="utf-8"))
@@ -15,7 +18,7 @@ class Field:
     """One kind of change: our name, the registry's path, the weight, and its place in the table.
 
     ``fact`` is the attribute of the facts it is read from, ``known_by`` what tells members of a list apart;
-    ``shared``: one same change of it in many studies is no news of any of them.
+    ``shared``: one same change of it in many studies is no news of any of them. ``is_name``: it names an organisation.
     """
 
     name: str
@@ -25,6 +28,7 @@ class Field:
     fact: str
     known_by: tuple[str, ...] = ()
     shared: bool = False
+    is_name: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,7 @@ def _fields(group: str, rank: int) -> tuple[Field, ...]:
             fact=row.get("fact", row["field"]),
             known_by=tuple(row.get("known_by", ())),
             shared=row.get("shared", False),
+            is_name=row.get("compared_as") == "name",
         )
         for number, row in enumerate(_TABLE[group])
     )
@@ -88,7 +93,10 @@ def _fits(words: frozenset[str], side: Value) -> bool:
     return not words or (isinstance(word, str) and word in words)
 
 
-def change_of(field: str, before: Value, after: Value, *, key: str = "") -> FieldChange:
-    """A FieldChange with the path and the weight that the table gives it."""
-    weight = weight_of(field, before, after)
+def change_of(field: str, before: Value, after: Value, *, key: str = "", turn: Turn | None = None) -> FieldChange:
+    """A FieldChange with the path and the weight that the table gives it.
+
+    ``turn`` is from what to what it went in the words of the table, where they are not the values themselves.
+    """
+    weight = weight_of(field, *(turn or (before, after)))
     return FieldChange(field=field, path=FIELDS[field].path, before=before, after=after, weight=weight, key=key)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from notifier.domain.aligning import as_read, same_text
-from notifier.domain.change_table import FACTS, FIELDS, OTHERS, PLANNED, SETS, change_of
+from notifier.domain.aligning import as_read, name_as_read, same_text
+from notifier.domain.change_table import FACTS, FIELDS, OTHERS, PLANNED, SETS, Field, change_of
 from notifier.domain.changes import FIRST_SEEN, FieldChange, Value, Weight
 from notifier.domain.contact_comparing import compare_contacts
 from notifier.domain.criteria_comparing import compare_criteria
@@ -17,6 +17,8 @@ from notifier.domain.trials import (
     RegistryDate,
     TrialFacts,
 )
+
+ACTUAL = "ACTUAL"
 
 
 def compare(before: TrialFacts, after: TrialFacts) -> tuple[FieldChange, ...]:
@@ -64,6 +66,21 @@ def reason_of_stop(facts: TrialFacts) -> str | None:
     return facts.why_stopped if facts.status in STOPPED_STATUSES else None
 
 
+def value_as_read(row: Field, value: str | int | bool | None) -> str | int | bool | None:
+    """One side of a single fact, or one text of a list, in the form in which it is compared."""
+    if not isinstance(value, str):
+        return value
+    return name_as_read(value) if row.is_name else as_read(value)
+
+
+def planned_amount(value: RegistryDate | Enrollment) -> str:
+    """A number or a date, as it is compared while it is a plan.
+
+    Of a planned date only the month counts: registrants move the day along with today, and no reader plans by it.
+    """
+    return value.value[: len("2026-03")] if isinstance(value, RegistryDate) else str(value.count)
+
+
 def _order(change: FieldChange) -> tuple[int, int, str, str]:
     return -change.weight, FIELDS[change.field].rank, change.key, repr((change.before, change.after))
 
@@ -94,9 +111,8 @@ def _compare_status(before: TrialFacts, after: TrialFacts) -> Iterator[FieldChan
 def _compare_facts(before: TrialFacts, after: TrialFacts) -> Iterator[FieldChange]:
     for row in FACTS:
         old, new = getattr(before, row.fact), getattr(after, row.fact)
-        if old == new or (isinstance(old, str) and isinstance(new, str) and same_text(old, new)):
-            continue
-        yield change_of(row.name, old, new)
+        if old != new and value_as_read(row, old) != value_as_read(row, new):
+            yield change_of(row.name, old, new)
 
 
 def _compare_planned(before: TrialFacts, after: TrialFacts) -> Iterator[FieldChange]:
@@ -107,11 +123,13 @@ def _compare_planned(before: TrialFacts, after: TrialFacts) -> Iterator[FieldCha
 
 
 def _is_same_plan(old: RegistryDate | Enrollment | None, new: RegistryDate | Enrollment | None) -> bool:
-    """A kind that one side does not name is no difference: old records lack it."""
+    """A kind that one side does not name is no difference: old records lack it. Neither is another day of a plan."""
     if old is None or new is None or old == new:
         return old == new
     same_kind = old.kind == new.kind or old.kind is None or new.kind is None
-    return same_kind and _amount(old) == _amount(new)
+    if ACTUAL in {old.kind, new.kind}:
+        return same_kind and _amount(old) == _amount(new)
+    return same_kind and planned_amount(old) == planned_amount(new)
 
 
 def _plan(value: RegistryDate | Enrollment | None) -> Value:
@@ -127,7 +145,7 @@ def _amount(value: RegistryDate | Enrollment) -> str:
 def _compare_sets(before: TrialFacts, after: TrialFacts) -> Iterator[FieldChange]:
     for row in SETS:
         old, new = getattr(before, row.fact), getattr(after, row.fact)
-        if old != new and {as_read(text) for text in old} != {as_read(text) for text in new}:
+        if old != new and {value_as_read(row, text) for text in old} != {value_as_read(row, text) for text in new}:
             yield change_of(row.name, list(old) or None, list(new) or None)
 
 

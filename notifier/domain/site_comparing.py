@@ -2,17 +2,19 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from math import cos, hypot, radians
 
-from notifier.domain.aligning import ALIKE, align, fold, is_longer_name, text_likeness
+from notifier.domain.aligning import ALIKE, align, fold, is_longer_name, name_as_read, text_likeness
 from notifier.domain.change_table import COUNTRIES, change_of
 from notifier.domain.changes import FieldChange, Value
 from notifier.domain.trials import STATUSES_WITH_SITES, Site, TrialFacts
 
 NEARBY_KM = 30.0
 KM_A_DEGREE = 111.2
+NOT_SAID, NOT_LOOKING = "NOT_SAID", "NOT_LOOKING"
+"""Words of the table for a site without a status: while the study looks for people, and while it does not."""
 
 _CITY_ALIKE = 0.75
 _FEWEST_LETTERS = 4
@@ -31,14 +33,17 @@ def compare_sites(before: TrialFacts, after: TrialFacts) -> Iterator[FieldChange
     reopened = speaks_of_sites(after) and not speaks_of_sites(before)
     if before.sites == after.sites and not reopened:
         return
-    lost, new = _without_common(*_with_what_counts(before, after))
-    alignment = align(lost, new, keys=(_exactly, _in_city, _by_name_in_city), likeness=_likeness)
-    for site in alignment.removed:
-        yield change_of("site", _shown(replace(site, status=None) if reopened else site), None, key=place_name(site))
-    for site in alignment.added:
-        yield change_of("site", None, _shown(site), key=place_name(site))
-    for old, fresh in alignment.pairs:
-        yield from _compare_pair(old, fresh, told=None if reopened else old.status)
+    sides = _with_what_counts(before, after)
+    name_of, silence = _names_among(*sides), _silence(before, after)
+    pairs, removed, added = _aligned(*sides)
+    for site in removed:
+        told = _with_status(site, None) if reopened else site
+        yield change_of("site", _shown(told), None, key=name_of(site), turn=(told.status or silence, None))
+    for site in added:
+        yield change_of("site", None, _shown(site), key=name_of(site), turn=(None, site.status or silence))
+    for old, fresh in pairs:
+        known = _with_status(old, None) if reopened else old
+        yield from _compare_pair(old, fresh, told=known.status, key=name_of(fresh, once=old), silence=silence)
 
 
 def speaks_of_sites(facts: TrialFacts) -> bool:
@@ -46,14 +51,51 @@ def speaks_of_sites(facts: TrialFacts) -> bool:
     return facts.status is None or facts.status in STATUSES_WITH_SITES
 
 
-def place_name(site: Site) -> str:
-    """The place as a reader would say it: facility, city, country."""
-    return ", ".join(part for part in (site.facility, site.city, site.country) if part)
+def place_name(site: Site, *, with_zip: bool = False) -> str:
+    """The place as a reader would say it: facility, city, country; with its ZIP code to tell it from a namesake."""
+    named = f"{site.facility} ({site.zip})" if with_zip and site.facility and site.zip else site.facility
+    return ", ".join(part for part in (named, site.city, site.country) if part)
 
 
 def country_of(name: str | None) -> str:
     """The country in the form in which countries are compared, under the name it has today."""
     return fold(COUNTRIES.get(name or "", name))
+
+
+def _aligned(before: list[Site], after: list[Site]) -> tuple[list[tuple[Site, Site]], list[Site], list[Site]]:
+    """The sites on both sides, in pairs, and those on one side only.
+
+    One of two that nothing tells apart counts as another site once it is renamed: which one it was could not be said.
+    """
+    alignment = align(*_without_common(before, after), keys=(_exactly, _in_city, _by_name_in_city), likeness=_likeness)
+    alike = _repeated({(*_exactly(site), site.status): _exactly(site) for site in before}.values())
+    pairs, removed, added = [], list(alignment.removed), list(alignment.added)
+    for old, new in alignment.pairs:
+        if _exactly(old) in alike and _in_city(old) != _in_city(new):
+            removed.append(old)
+            added.append(new)
+        else:
+            pairs.append((old, new))
+    return pairs, removed, added
+
+
+def _repeated(places: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    return {place for place, count in Counter(places).items() if count > 1}
+
+
+def _names_among(*sides: Iterable[Site]) -> Callable[..., str]:
+    """What sites are called: by facility, city and country, and by ZIP code where another one has the same name."""
+    twins = {place for sites in sides for place in _repeated(map(_in_city, sites))}
+
+    def name_of(site: Site, *, once: Site | None = None) -> str:
+        return place_name(site, with_zip=not twins.isdisjoint({_in_city(site), _in_city(once or site)}))
+
+    return name_of
+
+
+def _silence(before: TrialFacts, after: TrialFacts) -> str:
+    """The table's word for a site of which nothing is said: nobody can join it where the study looks for nobody."""
+    return NOT_SAID if {before.status, after.status} <= STATUSES_WITH_SITES else NOT_LOOKING
 
 
 def _with_what_counts(before: TrialFacts, after: TrialFacts) -> tuple[list[Site], list[Site]]:
@@ -69,15 +111,15 @@ def _with_status(site: Site, status: str | None) -> Site:
     return site if site.status == status else replace(site, status=status)
 
 
-def _compare_pair(old: Site, new: Site, *, told: str | None) -> Iterator[FieldChange]:
+def _compare_pair(old: Site, new: Site, *, told: str | None, key: str, silence: str) -> Iterator[FieldChange]:
     """What changed about one site; ``told`` is the status that was said of it before."""
-    name = place_name(new)
     if new.status not in {old.status, told}:
-        yield change_of("site_status", told, new.status, key=name)
-    if letters_of(old.facility) != letters_of(new.facility):
-        yield change_of("site_name", old.facility, new.facility, key=name)
+        turn = (told or silence, new.status or silence)
+        yield change_of("site_status", told, new.status, key=key, turn=turn)
+    if name_as_read(old.facility) != name_as_read(new.facility):
+        yield change_of("site_name", old.facility, new.facility, key=key)
     if country_of(old.country) != country_of(new.country):
-        yield change_of("site_country", old.country, new.country, key=name)
+        yield change_of("site_country", old.country, new.country, key=key)
 
 
 def _without_common(before: Iterable[Site], after: Iterable[Site]) -> tuple[list[Site], list[Site]]:
@@ -88,7 +130,7 @@ def _without_common(before: Iterable[Site], after: Iterable[Site]) -> tuple[list
 
 
 def letters_of(name: str | None) -> str:
-    """A name as its letters and digits alone: spacing and signs are edited, and broken, without news."""
+    """The name of a town as its letters and digits alone: spacing and signs are edited, and broken, without news."""
     return fold(name).replace(" ", "")
 
 
@@ -104,20 +146,20 @@ def _take_away(sites: list[Site], common: Counter[tuple[str, ...]]) -> list[Site
 
 
 def _seen(site: Site) -> tuple[str, ...]:
-    return letters_of(site.facility), letters_of(site.city), country_of(site.country), site.status or ""
+    return name_as_read(site.facility), letters_of(site.city), country_of(site.country), site.status or ""
 
 
 def _exactly(site: Site) -> tuple[str, ...]:
-    return letters_of(site.facility), letters_of(site.city), letters_of(site.zip), country_of(site.country)
+    return name_as_read(site.facility), letters_of(site.city), letters_of(site.zip), country_of(site.country)
 
 
 def _in_city(site: Site) -> tuple[str, ...]:
-    return letters_of(site.facility), letters_of(site.city), country_of(site.country)
+    return name_as_read(site.facility), letters_of(site.city), country_of(site.country)
 
 
 def _by_name_in_city(site: Site) -> tuple[str, ...] | None:
     """Finds a site whose country was renamed; one without a name is not known by its city alone."""
-    return (letters_of(site.facility), letters_of(site.city)) if site.facility and site.city else None
+    return (name_as_read(site.facility), letters_of(site.city)) if site.facility and site.city else None
 
 
 def _likeness(one: Site, other: Site) -> float:
@@ -127,7 +169,7 @@ def _likeness(one: Site, other: Site) -> float:
     if letters_of(one.city) == letters_of(other.city):
         alike = text_likeness(one.facility, other.facility)
         return max(alike, ALIKE if is_longer_name(one.facility, other.facility) or _got_name(one, other) else 0.0)
-    if not one.facility or letters_of(one.facility) != letters_of(other.facility):
+    if not one.facility or name_as_read(one.facility) != name_as_read(other.facility):
         return 0.0
     same_name = text_likeness(one.city, other.city) >= _CITY_ALIKE or _is_fuller_name(one.city, other.city)
     return 1.0 if same_name or _are_near(one, other) else 0.0

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from notifier.domain.aligning import name_as_read
 from notifier.domain.change_table import FIELDS, weight_of
 from notifier.domain.changes import FIRST_SEEN, Weight, heaviest
 from notifier.domain.comparing import closes, compare, first_appearance, opens
@@ -357,6 +358,85 @@ def test_a_plan_that_came_true_is_a_change() -> None:
 
     assert change.after == {"count": "9", "kind": "ACTUAL"}
     assert compare(before, replace(before, enrollment=Enrollment(count=9))) == ()
+
+
+@pytest.mark.parametrize(("kind", "later", "is_told"), [
+    ("ESTIMATED", "2030-01-31", False),
+    ("ESTIMATED", "2030-01", False),
+    (None, "2030-01-31", False),
+    ("ESTIMATED", "2030-02-01", True),
+    ("ACTUAL", "2030-01-31", True),
+    ("ACTUAL", "2030-01", True),
+])  # fmt: skip
+def test_of_a_planned_date_only_the_month_counts(kind: str | None, later: str, is_told: bool) -> None:
+    before = replace(BASE, completion=RegistryDate(value="2030-01-02", kind=kind))
+
+    assert bool(compare(before, replace(BASE, completion=RegistryDate(value=later, kind=kind)))) == is_told
+
+
+def test_a_planned_day_that_came_is_told_even_in_the_same_month() -> None:
+    before = replace(BASE, start=RegistryDate(value="2030-01-02", kind="ESTIMATED"))
+
+    (change,) = compare(before, replace(BASE, start=RegistryDate(value="2030-01-09", kind="ACTUAL")))
+
+    assert change.after == {"date": "2030-01-09", "kind": "ACTUAL"}
+
+
+@pytest.mark.parametrize("name", ["School of Medicine, Zhejiang University", "Zhejiang University School of Medicine"])
+def test_words_of_a_name_in_another_order_are_no_news(name: str) -> None:
+    other = "Zhejiang University, School of medicine"
+    site = Site(facility=name, city="Hangzhou", country="China", status="RECRUITING")
+    before = replace(BASE, sponsor=name, collaborators=(name, "Other"), sites=(site,))
+    after = replace(BASE, sponsor=other, collaborators=("Other", other), sites=(replace(site, facility=other),))
+
+    assert compare(before, after) == ()
+
+
+def test_names_are_told_apart_by_their_numbers_and_short_ones_by_the_order_of_letters() -> None:
+    assert name_as_read("Research Site, Boston 101") != name_as_read("Research Site, Boston 110")
+    assert name_as_read("MSA") != name_as_read("ASM")
+
+
+def test_a_place_where_nobody_can_join_weighs_less() -> None:
+    withdrawn = replace(BERLIN, facility="Klinikum", status="WITHDRAWN")
+
+    (added,) = compare(BASE, replace(BASE, sites=(BERLIN, withdrawn)))
+    (removed,) = compare(replace(BASE, sites=(BERLIN, withdrawn)), BASE)
+
+    assert added.weight == removed.weight == Weight.SIZE_AND_DATES
+
+
+@pytest.mark.parametrize(("status", "weight"), [("RECRUITING", Weight.SITE), ("COMPLETED", Weight.SIZE_AND_DATES)])
+def test_a_place_without_a_status_weighs_by_what_the_study_does(status: str, weight: Weight) -> None:
+    silent = replace(BASE, status=status, sites=())
+
+    (added,) = compare(silent, replace(silent, sites=(replace(BERLIN, status=None),)))
+
+    assert added.weight == weight
+
+
+def test_two_places_of_one_name_are_told_apart_by_their_zip_code() -> None:
+    one = replace(BERLIN, facility="University Clinic")
+    other = replace(one, zip="12203", status="COMPLETED")
+    twins = replace(BASE, sites=(one, other))
+    after = replace(BASE, sites=(one, replace(other, facility="University Clinic South")))
+
+    (change,) = compare(twins, after)
+
+    assert (change.field, change.key) == ("site_name", "University Clinic South (12203), Berlin, Germany")
+    assert applied(view(twins), [change]) == view(after)
+
+
+def test_a_new_name_for_one_of_two_places_that_nothing_tells_apart_is_a_new_place() -> None:
+    one = replace(BERLIN, facility="University Clinic")
+    other = replace(one, status="COMPLETED")
+    twins = replace(BASE, sites=(one, other))
+    after = replace(BASE, sites=(one, replace(other, facility="University Clinic South")))
+
+    changes = compare(twins, after)
+
+    assert [(change.field, change.before is None) for change in changes] == [("site", False), ("site", True)]
+    assert applied(view(twins), changes) == view(after)
 
 
 def test_outcomes_are_the_same_by_their_measure() -> None:
