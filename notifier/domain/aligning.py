@@ -53,12 +53,18 @@ class Alignment(Generic[T]):
 
 
 def align(
-    before: Iterable[T], after: Iterable[T], *, keys: Sequence[Key[T]], likeness: Callable[[T, T], float]
+    before: Iterable[T],
+    after: Iterable[T],
+    *,
+    keys: Sequence[Key[T]],
+    likeness: Callable[[T, T], float],
+    related: Sequence[Callable[[T, T], bool]] = (),
 ) -> Alignment[T]:
     """Pairs members by each key in turn, the strictest first, then by likeness of at least `ALIKE`.
 
-    A key that is None pairs nothing. Members with one key are paired in an order of their own, so the order of the
-    lists never matters; `likeness` must not depend on the order of its arguments.
+    A key that is None pairs nothing. What is left is paired where two are `related` to each other and to none else.
+    Members with one key are paired in an order of their own, so the order of the lists never matters; `likeness` and
+    `related` must not depend on the order of their arguments.
     """
     lost, new = sorted(before, key=repr), sorted(after, key=repr)
     pairs: list[tuple[T, T]] = []
@@ -70,6 +76,9 @@ def align(
     if lost and new and len(lost) * len(new) <= MOST_CANDIDATES:
         found, lost, new = _pair_alike(likeness, lost, new)
         pairs += found
+        for relation in related:
+            found, lost, new = _pair_related(relation, lost, new)
+            pairs += found
     return Alignment(tuple(pairs), tuple(lost), tuple(new))
 
 
@@ -213,6 +222,21 @@ def _pair_alike(
         if i not in taken and j not in found:
             taken[i] = j
             found.add(j)
+    return _split(taken, lost, new)
+
+
+def _pair_related(
+    related: Callable[[T, T], bool], lost: list[T], new: list[T]
+) -> tuple[list[tuple[T, T]], list[T], list[T]]:
+    """Those that are related to each other alone; which of several it is could only be guessed."""
+    found = [(i, j) for i, old in enumerate(lost) for j, fresh in enumerate(new) if related(old, fresh)]
+    of_old, of_new = Counter(i for i, _ in found), Counter(j for _, j in found)
+    return _split({i: j for i, j in found if of_old[i] == of_new[j] == 1}, lost, new)
+
+
+def _split(taken: dict[int, int], lost: list[T], new: list[T]) -> tuple[list[tuple[T, T]], list[T], list[T]]:
+    """The members by whether a pair was found, given by their places in both lists."""
+    found = set(taken.values())
     pairs = [(lost[i], new[j]) for i, j in sorted(taken.items())]
     left = [member for i, member in enumerate(lost) if i not in taken]
     return pairs, left, [member for j, member in enumerate(new) if j not in found]

@@ -10,11 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifier.domain.aligning import name_as_read
 from notifier.domain.change_table import FIELDS, weight_of
 from notifier.domain.changes import FIRST_SEEN, Weight, heaviest
 from notifier.domain.comparing import closes, compare, first_appearance, opens
-from notifier.domain.trials import Arm, Contact, Enrollment, Outcome, RegistryDate, Site, TrialFacts, is_over
+from notifier.domain.trials import (
+    Contact,
+    Enrollment,
+    Outcome,
+    RegistryDate,
+    Site,
+    TrialFacts,
+    is_over,
+)
 from notifier.domain.wording import words
 from notifier.registries.record_files import FoundRecord, iter_records
 from tests.rebuilding import applied, view
@@ -213,106 +220,6 @@ def test_white_space_is_no_change() -> None:
     assert compare(before, replace(before, eligibility="Inclusion:\n* one * two", brief_title="A  title")) == ()
 
 
-def test_sites_are_the_same_by_what_they_are() -> None:
-    munich = Site(facility="Klinikum", city="Munich", country="Germany", status="NOT_YET_RECRUITING")
-    before = replace(BASE, sites=(BERLIN, munich))
-
-    (change,) = compare(before, replace(BASE, sites=(replace(munich, status="RECRUITING"), BERLIN)))
-
-    assert (change.field, change.key) == ("site_status", "Klinikum, Munich, Germany")
-    assert (change.before, change.after, change.weight) == ("NOT_YET_RECRUITING", "RECRUITING", Weight.SITE)
-
-
-def test_sites_of_one_name_are_counted() -> None:
-    twice = replace(BASE, sites=(BERLIN, BERLIN))
-
-    (change,) = compare(BASE, twice)
-
-    assert (change.field, change.before) == ("site", None)
-    assert compare(twice, replace(twice, sites=(BERLIN, replace(BERLIN, zip="1")))) == ()
-
-
-def test_a_site_in_another_city_is_another_site() -> None:
-    hamburg = replace(BERLIN, city="Hamburg")
-
-    changes = compare(BASE, replace(BASE, sites=(hamburg,)))
-
-    assert [(change.field, change.after is None) for change in changes] == [("site", True), ("site", False)]
-
-
-def test_an_edited_name_of_a_site_is_told_as_such() -> None:
-    edited_site = replace(BERLIN, facility="Charité Campus Mitte, Neurology")
-    before = replace(BASE, sites=(replace(BERLIN, facility="Charité Campus Mitte"),))
-
-    (change,) = compare(before, replace(BASE, sites=(edited_site,)))
-
-    assert (change.field, change.before, change.weight) == ("site_name", "Charité Campus Mitte", Weight.WORDING)
-
-
-def test_numbered_sites_are_not_taken_for_each_other() -> None:
-    before = replace(BASE, sites=(replace(BERLIN, facility="Research Site 101"),))
-
-    changes = compare(before, replace(BASE, sites=(replace(BERLIN, facility="Research Site 102"),)))
-
-    assert [change.field for change in changes] == ["site", "site"]
-
-
-@pytest.mark.parametrize("city", ["Cologne", "Koeln"])
-def test_a_city_spelled_anew_is_no_news(city: str) -> None:
-    cologne = Site(facility="Uniklinik", city="Köln", country="Germany", latitude=50.93, longitude=6.95)
-
-    assert compare(replace(BASE, sites=(cologne,)), replace(BASE, sites=(replace(cologne, city=city),))) == ()
-
-
-def test_a_country_the_registry_renamed_is_no_news() -> None:
-    seoul = Site(facility="Clinic", city="Seoul", country="Korea, Republic of", status="RECRUITING")
-
-    assert compare(replace(BASE, sites=(seoul,)), replace(BASE, sites=(replace(seoul, country="South Korea"),))) == ()
-
-
-@pytest.mark.parametrize("number", ["Local Institution - 0037", "Research Site", "Novartis Investigative Site"])
-def test_a_site_that_gets_its_name_is_the_same_site(number: str) -> None:
-    before = replace(BASE, sites=(replace(BERLIN, facility=number, status="NOT_YET_RECRUITING"),))
-
-    changes = compare(before, BASE)
-
-    assert [(change.field, change.before) for change in changes] == [
-        ("site_status", "NOT_YET_RECRUITING"),
-        ("site_name", number),
-    ]
-
-
-def test_a_city_under_its_fuller_name_is_the_same_city() -> None:
-    mainz = replace(BERLIN, city="Mainz")
-
-    assert compare(replace(BASE, sites=(mainz,)), replace(BASE, sites=(replace(mainz, city="Mainz am Rhein"),))) == ()
-
-
-def test_another_new_name_of_a_country_is_one_light_change_a_site() -> None:
-    (change,) = compare(BASE, replace(BASE, sites=(replace(BERLIN, country="Deutschland"),)))
-
-    assert (change.field, change.weight) == ("site_country", Weight.WORDING)
-
-
-def test_sites_lose_their_status_with_the_study_and_that_is_no_news() -> None:
-    after = replace(BASE, status="COMPLETED", sites=(replace(BERLIN, status=None),))
-
-    assert [change.field for change in compare(BASE, after)] == ["status"]
-    assert [change.field for change in compare(BASE, replace(after, status="RECRUITING"))] == ["site_status"]
-
-
-def test_a_study_that_begins_again_tells_only_sites_that_stand_otherwise() -> None:
-    munich = Site(facility="Klinikum", city="Munich", country="Germany", status="SUSPENDED")
-    ended = replace(BASE, status="UNKNOWN", sites=(replace(BERLIN, status=None), replace(munich, status=None)))
-
-    changes = compare(ended, replace(BASE, sites=(BERLIN, munich)))
-
-    assert [(change.field, change.before, change.after) for change in changes] == [
-        ("status", "UNKNOWN", "RECRUITING"),
-        ("site_status", None, "SUSPENDED"),
-    ]
-
-
 def test_the_reason_of_a_stop_goes_with_the_stop() -> None:
     stopped = replace(BASE, status="SUSPENDED", why_stopped="Too few people")
 
@@ -380,89 +287,6 @@ def test_a_planned_day_that_came_is_told_even_in_the_same_month() -> None:
     (change,) = compare(before, replace(BASE, start=RegistryDate(value="2030-01-09", kind="ACTUAL")))
 
     assert change.after == {"date": "2030-01-09", "kind": "ACTUAL"}
-
-
-@pytest.mark.parametrize("name", ["School of Medicine, Zhejiang University", "Zhejiang University School of Medicine"])
-def test_words_of_a_name_in_another_order_are_no_news(name: str) -> None:
-    other = "Zhejiang University, School of medicine"
-    site = Site(facility=name, city="Hangzhou", country="China", status="RECRUITING")
-    before = replace(BASE, sponsor=name, collaborators=(name, "Other"), sites=(site,))
-    after = replace(BASE, sponsor=other, collaborators=("Other", other), sites=(replace(site, facility=other),))
-
-    assert compare(before, after) == ()
-
-
-def test_names_are_told_apart_by_their_numbers_and_short_ones_by_the_order_of_letters() -> None:
-    assert name_as_read("Research Site, Boston 101") != name_as_read("Research Site, Boston 110")
-    assert name_as_read("MSA") != name_as_read("ASM")
-
-
-def test_a_place_where_nobody_can_join_weighs_less() -> None:
-    withdrawn = replace(BERLIN, facility="Klinikum", status="WITHDRAWN")
-
-    (added,) = compare(BASE, replace(BASE, sites=(BERLIN, withdrawn)))
-    (removed,) = compare(replace(BASE, sites=(BERLIN, withdrawn)), BASE)
-
-    assert added.weight == removed.weight == Weight.SIZE_AND_DATES
-
-
-@pytest.mark.parametrize(("status", "weight"), [("RECRUITING", Weight.SITE), ("COMPLETED", Weight.SIZE_AND_DATES)])
-def test_a_place_without_a_status_weighs_by_what_the_study_does(status: str, weight: Weight) -> None:
-    silent = replace(BASE, status=status, sites=())
-
-    (added,) = compare(silent, replace(silent, sites=(replace(BERLIN, status=None),)))
-
-    assert added.weight == weight
-
-
-def test_two_places_of_one_name_are_told_apart_by_their_zip_code() -> None:
-    one = replace(BERLIN, facility="University Clinic")
-    other = replace(one, zip="12203", status="COMPLETED")
-    twins = replace(BASE, sites=(one, other))
-    after = replace(BASE, sites=(one, replace(other, facility="University Clinic South")))
-
-    (change,) = compare(twins, after)
-
-    assert (change.field, change.key) == ("site_name", "University Clinic South (12203), Berlin, Germany")
-    assert applied(view(twins), [change]) == view(after)
-
-
-def test_a_new_name_for_one_of_two_places_that_nothing_tells_apart_is_a_new_place() -> None:
-    one = replace(BERLIN, facility="University Clinic")
-    other = replace(one, status="COMPLETED")
-    twins = replace(BASE, sites=(one, other))
-    after = replace(BASE, sites=(one, replace(other, facility="University Clinic South")))
-
-    changes = compare(twins, after)
-
-    assert [(change.field, change.before is None) for change in changes] == [("site", False), ("site", True)]
-    assert applied(view(twins), changes) == view(after)
-
-
-def test_outcomes_are_the_same_by_their_measure() -> None:
-    pain, sleep = Outcome(measure="Pain", time_frame="1 week"), Outcome(measure="Sleep")
-    before = replace(BASE, primary_outcomes=(pain, sleep))
-
-    (change,) = compare(before, replace(BASE, primary_outcomes=(sleep, replace(pain, time_frame="2 weeks"))))
-
-    assert (change.field, change.key, change.weight) == ("primary_outcome", "Pain", Weight.MEASURES)
-
-
-def test_an_outcome_worded_anew_is_the_same_by_its_description() -> None:
-    pain = Outcome(measure="Pain", description="Measured by a visual analogue scale from 0 to 10")
-    before = replace(BASE, primary_outcomes=(pain,))
-
-    (change,) = compare(before, replace(BASE, primary_outcomes=(replace(pain, measure="How much it hurts"),)))
-
-    assert (change.field, change.key) == ("primary_outcome", "How much it hurts")
-
-
-def test_an_arm_is_the_same_when_it_becomes_part_of_a_plan() -> None:
-    before = replace(BASE, arms=(Arm(label="Thyroid"), Arm(label="Sarcoma")))
-
-    changes = compare(before, replace(BASE, arms=(Arm(label="Arm 2: Sarcoma"), Arm(label="Arm 1: Thyroid"))))
-
-    assert [change.key for change in changes] == ["Arm 1: Thyroid", "Arm 2: Sarcoma"]
 
 
 def test_results_are_one_change() -> None:
