@@ -196,8 +196,8 @@ def _fits(place: Place, key: str, *, named: str | None = None) -> tuple[bool | i
     key, facility = letters_of(key), place.letters if named is None else named
     city = len(place.city) if place.city in key else 0
     at_home = place.country.replace(" ", "") in key
-    with_zip = key.startswith(f"{facility}{place.zip}{place.city}") and bool(place.zip)
-    return with_zip and at_home, key.startswith(f"{facility}{place.city}") and at_home, key.startswith(facility), city
+    starts = (f"{facility}{place.zip}{place.city}" if place.zip else key, f"{facility}{place.city}", facility)
+    return (*(key.startswith(start) and start != key and at_home for start in starts), city)
 
 
 def _place(site: Site, facts: TrialFacts) -> Place:
