@@ -28,14 +28,15 @@ _SMALL_WORD = re.compile(
     r"an?|and|any|are|as|at|be|by|for|from|ha[sd]|have|history|in|is|known|must|not?|o[nfr]|one|patients?|participants?"
     r"|subjects?|prior|tha[nt]|the|to|who|will|with|within"
 )
-_TYPED_ALIKE = str.maketrans({
+_TYPED_ALIKE = {
     **dict.fromkeys("‘’‚‛′´`ʼ＇", "'"),
     **dict.fromkeys("“”„‟″«»＂", '"'),
     **dict.fromkeys("‐‑‒–—―−﹣－", "-"),
     **dict.fromkeys("≧⩾", "≥"),
     **dict.fromkeys("≦⩽", "≤"),
     "…": "...", "：": ":", "，": ", ", "；": ";", "（": "(", "）": ")", "\N{KELVIN SIGN}": "K", "μ": "µ",
-})  # fmt: skip
+}  # fmt: skip
+_TYPED = re.compile(f"[{''.join(_TYPED_ALIKE)}]")
 _AT_LEAST = re.compile(r"([<>]) ?/? ?=|= ?([<>])")
 
 
@@ -126,7 +127,7 @@ def as_read(text: str | None) -> str | None:
     if plain is None:
         return None
     if not plain.isascii():
-        plain = squeezed(plain.translate(_TYPED_ALIKE)) or ""
+        plain = squeezed(_TYPED.sub(_typed_alike, plain)) or ""
     if "=" in plain:
         plain = _AT_LEAST.sub(_one_sign, plain)
     return plain.rstrip(" .") or plain
@@ -165,6 +166,10 @@ def is_longer_name(one: str | None, other: str | None) -> bool:
     """Whether one name holds all words of the other, as when a department is added to a hospital."""
     shorter, longer = sorted((fold(one), fold(other)), key=lambda text: (len(text), text))
     return len(shorter) >= _FEW_LETTERS and " " in shorter and set(shorter.split()) <= set(longer.split())
+
+
+def _typed_alike(match: re.Match[str]) -> str:
+    return _TYPED_ALIKE[match.group()]
 
 
 def _one_sign(match: re.Match[str]) -> str:

@@ -1,6 +1,7 @@
 """Finds what changed about who may join, one criterion at a time."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -15,7 +16,8 @@ OUTSIDE = "outside"
 
 _LONGEST_SPELLED = 80
 _NESTED = re.compile(r"\n- ")
-_GLUE = re.compile(r"[\s,;.:)]*(?:[,;] ?and)?[\s,;.:)]*$")
+_JOINS = " ,;.:)"
+_JOINED = (", and", "; and", ",and", ";and")
 
 
 def compare_criteria(before: str | None, after: str | None) -> Iterator[FieldChange]:
@@ -40,7 +42,9 @@ def compare_criteria(before: str | None, after: str | None) -> Iterator[FieldCha
 @lru_cache(maxsize=20_000)
 def criterion_as_read(text: str) -> str:
     """A criterion as it is compared: without bullets, case, and the signs that only join it to the next one."""
-    return _GLUE.sub("", (as_read(_NESTED.sub(" ", text)) or "").casefold())
+    plain = (as_read(_NESTED.sub(" ", text)) or "").casefold()
+    bare = plain.rstrip(_JOINS)
+    return bare[: -len("and")].rstrip(_JOINS) if bare.endswith(_JOINED) else bare
 
 
 def criteria_likeness(one: str, other: str) -> float:
@@ -52,14 +56,16 @@ def criteria_likeness(one: str, other: str) -> float:
 
 
 def _compare_list(field: str, before: tuple[str, ...], after: tuple[str, ...]) -> Iterator[FieldChange]:
-    alignment = align(before, after, keys=(criterion_as_read,), likeness=criteria_likeness)
+    common = Counter(before) & Counter(after)
+    old, new = (tuple((Counter(criteria) - common).elements()) for criteria in (before, after))
+    alignment = align(old, new, keys=(criterion_as_read,), likeness=criteria_likeness)
     for criterion in alignment.removed:
         yield change_of(field, criterion, None, key=criterion)
     for criterion in alignment.added:
         yield change_of(field, None, criterion, key=criterion)
-    for old, new in alignment.pairs:
-        if criterion_as_read(old) != criterion_as_read(new):
-            yield change_of(field, old, new, key=new)
+    for one, other in alignment.pairs:
+        if criterion_as_read(one) != criterion_as_read(other):
+            yield change_of(field, one, other, key=other)
 
 
 def _spelled_alike(first: str, second: str) -> bool:
