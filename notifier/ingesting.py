@@ -13,14 +13,14 @@ from sqlalchemy.orm import Session
 from notifier.delisting import find_claims, merge_claimed
 from notifier.domain import comparing, fitting
 from notifier.domain.breaking import Threshold
-from notifier.domain.changes import heaviest
+from notifier.domain.changes import Weight, heaviest
 from notifier.errors import InvalidRecord
 from notifier.preparing import Incoming, Prepared, held_of, newer_version, outcome_at_a_glance, prepare
 from notifier.registries import ctgov
 from notifier.registries.record_files import BadRecord, FoundRecord
 from notifier.store import breaker_store, trial_store
 from notifier.store.addresses import AddressKeys
-from notifier.store.condition_ties import Tally, conditions_of, set_trial_conditions, write_tally
+from notifier.store.condition_ties import Tally, conditions_of, put_off_ends, set_trial_conditions, write_tally
 from notifier.store.conflicts import unless_conflict
 from notifier.store.database import Database
 from notifier.store.trial_store import MERGED, HeldTrial, NewChange
@@ -293,15 +293,23 @@ def _write_all(session: Session, prepared: Iterable[Prepared], run: _Run) -> lis
         trial_ids |= {one.incoming.number: written.trial_id} if written else {}
         if written and written.change_id and not run.baseline:
             changes.append(breaker_store.Written(written.change_id, written.trial_id, one.fields))
-        if written and one.concerns is not None:
-            ends = written.seq + (written.outcome == "unchanged")
-            set_trial_conditions(
-                session, trial_id=written.trial_id, since=written.seq, ends=ends, concerns=tied, tally=tally
-            )
+        if written:
+            _tie(session, one, written, concerns=tied, tally=tally)
     merge_claimed(session, claims, written=trial_ids, baseline=run.baseline, now=now)
     breaker_store.watch(session, changes, now=now, threshold=run.breaker)
     write_tally(session, tally)
     return list(zip(ordered, outcomes, strict=True))
+
+
+def _tie(session: Session, one: Prepared, written: _Written, *, concerns: dict[int, str], tally: Tally) -> None:
+    """Tie a study to its conditions; one that it leaves ends with a Change that is mailed, so that it is told."""
+    is_mailed = heaviest(one.fields) > Weight.HOUSEKEEPING
+    if written.outcome == "changed" and not is_mailed:
+        put_off_ends(session, trial_id=written.trial_id, seq=written.seq)
+    if one.concerns is None:
+        return
+    since, ends = written.seq, written.seq + (not is_mailed)
+    set_trial_conditions(session, trial_id=written.trial_id, since=since, ends=ends, concerns=concerns, tally=tally)
 
 
 def _in_turn(one: Prepared) -> tuple[bool, int, str]:

@@ -24,6 +24,12 @@ def with_results(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, "hasResults": True}
 
 
+def numbered(record: dict[str, Any], number: str) -> dict[str, Any]:
+    """The record with a secondary number, of which nobody is mailed."""
+    record["protocolSection"]["identificationModule"]["secondaryIdInfos"] = [{"id": number}]
+    return record
+
+
 def both(**edits: Any) -> dict[str, Any]:
     """A study on stroke and migraine, as far as the registrant says."""
     return make_study(1, **{"conditions": ("Stroke", "Migraine"), "meshes": (), "ancestors": (), **edits})
@@ -154,6 +160,26 @@ def test_a_study_that_leaves_without_a_visible_change_says_so_with_the_next(worl
 
     assert sent == [0, 1, 0]
     assert LEFT in world.text_to(READER)
+
+
+@pytest.mark.parametrize("wants", [OPENINGS, IMPORTANT, "everything"])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_study_that_leaves_with_what_is_never_mailed_says_so_with_the_next(
+    world: World, wants: str, at_once: bool
+) -> None:
+    world.ingest(OTHER, make_study(8))
+    world.subscribe(READER, condition="Stroke", wants=wants)
+    world.ingest(make_study(1, conditions=("Palsy",)))
+    world.tick()
+    left = {"conditions": ("Palsy",), "meshes": (), "ancestors": (), "version": "2026-03-02"}
+    world.ingest(*([] if at_once else [make_study(1, **left)]))
+    world.ingest(numbered(make_study(1, **left), "X-1"))
+    silent = world.tick().sent
+
+    world.ingest(numbered(make_study(1, title="Another title", **left), "X-1"))
+
+    assert (silent, world.tick().sent) == (0, 1)
+    assert "no longer listed under Stroke" in world.text_to(READER)
 
 
 def test_leaving_one_of_two_conditions_is_no_end(world: World) -> None:

@@ -55,8 +55,8 @@ def set_trial_conditions(
         session: a writing transaction.
         trial_id: the trial, locked by having been written.
         since: the Change with which begins what is new.
-        ends: the Change with which ends what is gone, so that it is told with it: the same one, or, where there is none
-            because a reader would see no difference, the next.
+        ends: the Change with which ends what is gone, so that it is told with it: the same one, or, where a reader
+            would see no difference, the next.
         concerns: condition id to how it concerns the trial.
         tally: takes up how many more, or fewer, trials each condition has.
     """
@@ -69,6 +69,12 @@ def set_trial_conditions(
     _begin(session, rows)
     tally.counts.update(begun)
     tally.counts.subtract(gone)
+
+
+def put_off_ends(session: Session, *, trial_id: int, seq: int) -> None:
+    """Have what would end with this Change end with the next one, because nobody is mailed about this one."""
+    ending = update(TrialCondition).where(TrialCondition.trial_id == trial_id, TrialCondition.until_seq == seq)
+    session.execute(ending.values(until_seq=seq + 1), execution_options={"synchronize_session": "fetch"})
 
 
 def _begin(session: Session, rows: list[dict[str, Any]]) -> None:
