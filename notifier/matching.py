@@ -27,7 +27,7 @@ def match_changes(*, database: Database, now: datetime) -> int:
                 made += match_store.insert_matches(session, claimed, now=now)
                 match_store.mark_matched(session, claimed, now=now)
                 held_store.end_matches_of_dropped(session, claimed, now=now)
-                # Locks nobody out: whoever leaves from now on finds the Matches and ends them.
+                # Whoever leaves from now on waits until these are committed, and ends them.
                 match_store.end_orphans(session, claimed, now=now)
         if not claimed:
             # Somebody else has them: what they leave behind, the sweep finds.

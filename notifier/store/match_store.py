@@ -49,7 +49,8 @@ def insert_matches(session: Session, change_ids: Sequence[int], *, now: datetime
 def end_orphans(session: Session, change_ids: Sequence[int], *, now: datetime) -> None:
     """End Matches of subscriptions that ended while these Changes were being matched.
 
-    On PostgreSQL somebody may leave between the reading and the writing of one statement.
+    On PostgreSQL somebody may leave between the reading and the writing of one statement; once it has written, who
+    leaves waits for us, and ends what we wrote.
     """
     left = select(Subscription.id).where(Subscription.id == Match.subscription_id, Subscription.ended_at.is_not(None))
     orphans = update(Match).where(Match.change_id.in_(change_ids), Match.ended_at.is_(None), left.exists())

@@ -91,8 +91,10 @@ def end_subscriptions(
     """End one open subscription, or all of them, with what waits for them; how many were open.
 
     The subscriber's row is written first: whoever is about to send to them has locked it, or will see the new revision
-    and send nothing (design: whoever left before in_data gets nothing).
+    and send nothing (design: whoever left before in_data gets nothing). Its lock is one that those who are just writing
+    Matches for them keep away, too: they were before us and we end those, or they see that it ended.
     """
+    session.execute(select(Subscriber.id).where(Subscriber.id == subscriber_id).with_for_update())
     bumped = update(Subscriber).where(Subscriber.id == subscriber_id)
     session.execute(bumped.values(revision=Subscriber.revision + 1))
     chosen = select(Subscription.id).where(Subscription.subscriber_id == subscriber_id, Subscription.ended_at.is_(None))
