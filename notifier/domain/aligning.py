@@ -34,6 +34,8 @@ _TYPED_ALIKE = {
     **dict.fromkeys("‐‑‒–—―−﹣－", "-"),
     **dict.fromkeys("≧⩾", "≥"),
     **dict.fromkeys("≦⩽", "≤"),
+    **dict.fromkeys("˃＞﹥", ">"),
+    **dict.fromkeys("˂＜﹤", "<"),
     "…": "...", "：": ":", "，": ", ", "；": ";", "（": "(", "）": ")", "\N{KELVIN SIGN}": "K", "μ": "µ",
 }  # fmt: skip
 _TYPED = re.compile(f"[{''.join(_TYPED_ALIKE)}]")

@@ -129,3 +129,15 @@ def test_a_text_that_cannot_be_split_is_told_whole() -> None:
     assert [(change.field, change.before, change.key) for change in whole] == [
         ("eligibility", "Adults with asthma.", ""),
     ]
+
+
+@pytest.mark.parametrize("sign", ["\N{MODIFIER LETTER RIGHT ARROWHEAD}", "\N{FULLWIDTH GREATER-THAN SIGN}"])
+def test_which_sign_for_more_than_was_typed_is_no_news(sign: str) -> None:
+    before = "Inclusion Criteria:\n\n* INR > 1.5\n* Adults"
+
+    assert not list(compare_criteria(before, before.replace(">", sign)))
+
+
+@pytest.mark.parametrize("end", [";", "; and", ", and", ".", " ;", ";and"])
+def test_what_joins_a_criterion_to_the_next_is_no_news(end: str) -> None:
+    assert not list(compare_criteria(PLAIN, PLAIN.replace("Adults", f"Adults{end}")))
