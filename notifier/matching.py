@@ -6,7 +6,7 @@ from notifier.store import held_store, match_store
 from notifier.store.database import Database
 
 CHANGES = 100
-MATCHES = 20_000
+MATCHES = 10_000
 """About how many Matches one transaction writes, so that it stays well under 200 ms."""
 
 

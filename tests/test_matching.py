@@ -7,6 +7,7 @@ import pytest
 from notifier import matching
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import OPENINGS
+from notifier.store import match_store
 from tests.records import own_record
 from tests.studies import make_study
 from tests.world import World
@@ -170,3 +171,18 @@ def test_following_a_study_that_already_waits_through_a_condition_misses_nothing
     either_world.tick(after=timedelta(hours=12))
     assert "Recruiting: people can join now" in either_world.text_to("a@example.org")
     assert "150 people" in either_world.text_to("a@example.org")
+
+
+def test_a_batch_is_not_cut_for_readers_to_whom_it_says_nothing(world: World) -> None:
+    world.ingest(*(make_study(number) for number in range(5)))
+    for number in range(4):
+        world.subscribe(f"r{number}@example.org", condition="Stroke", wants=OPENINGS)
+    world.ingest(
+        *(make_study(number, title="Another title") for number in range(4)), make_study(4, status="RECRUITING")
+    )
+
+    with world.installation.database.reading() as session:
+        first = match_store.list_unmatched(session, limit=100, matches=3)
+        rest = match_store.list_unmatched(session, limit=100, matches=4)
+
+    assert (len(first), len(rest)) == (4, 5)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 from notifier.domain import wishes
 from notifier.domain.changes import IMPORTANT, Weight
 from notifier.store.inserting import insert_for
+from notifier.store.interest_store import count_interested
 from notifier.store.models import Change, Match, Subscription, Told, TrialCondition
 
 _COLUMNS = ("change_id", "subscription_id", "subscriber_id", "trial_id", "seq", "created_at")
@@ -17,13 +18,13 @@ _COLUMNS = ("change_id", "subscription_id", "subscriber_id", "trial_id", "seq", 
 
 def list_unmatched(session: Session, *, limit: int, matches: int) -> Sequence[int]:
     """Ids of the oldest Changes not matched yet, as many as may make about so many Matches, and at least one."""
-    changes = session.execute(
-        select(Change.id, Change.trial_id).where(Change.matched_at.is_(None)).order_by(Change.id).limit(limit)
-    ).all()
-    expected = _count_interested(session, {change.trial_id for change in changes}) if len(changes) > 1 else {}
+    columns = (Change.id, Change.trial_id, Change.seq, Change.weight, Change.opens, Change.closes)
+    waiting = select(*columns).where(Change.matched_at.is_(None)).order_by(Change.id).limit(limit)
+    changes = session.execute(waiting).all()
+    expected = count_interested(session, changes) if len(changes) > 1 else {}
     chosen: list[int] = []
     for change in changes:
-        matches -= expected.get(change.trial_id, 0)
+        matches -= expected.get(change.id, 0)
         if chosen and matches < 0:
             break
         chosen.append(change.id)
@@ -38,7 +39,7 @@ def claim_changes(session: Session, change_ids: Sequence[int]) -> Sequence[int]:
 
 def insert_matches(session: Session, change_ids: Sequence[int], *, now: datetime) -> int:
     """Write every Match of these Changes in one INSERT … SELECT; how many were new."""
-    found = union(_by_trial(change_ids, now), _by_condition(change_ids, now)).subquery()
+    found = union(_by_trial(change_ids, now), *_by_condition(change_ids, now)).subquery()
     ordered = select(found).order_by(found.c.subscriber_id, found.c.change_id)
     statement = insert_for(session, Match).from_select(_COLUMNS, ordered).on_conflict_do_nothing()
     before = _count(session, change_ids)
@@ -77,11 +78,27 @@ def _by_trial(change_ids: Sequence[int], now: datetime) -> Any:
     )
 
 
-def _by_condition(change_ids: Sequence[int], now: datetime) -> Any:
-    """By condition, where the trial concerned it before or after the Change; DISTINCT comes with the union.
+def _by_condition(change_ids: Sequence[int], now: datetime) -> list[Any]:
+    """By condition, where the trial concerned it before or after the Change; what comes twice the union makes one.
 
-    Composing decides by the net change; this only leaves out what cannot become news.
+    Composing decides by the net change; this only leaves out what cannot become news. One statement for each reason,
+    so that what says nothing to those who want openings is not held against every one of them.
     """
+    first = and_(Change.seq == 1, Change.first_posted >= Subscription.news_since)
+    later = and_(Change.seq > 1, Change.weight > Weight.HOUSEKEEPING)
+    important = and_(Subscription.wants == wishes.IMPORTANT, Change.weight >= IMPORTANT)
+    reasons = (
+        and_(TrialCondition.since_seq == Change.seq, or_(first, later)),
+        and_(later, Subscription.wants == wishes.EVERYTHING),
+        and_(later, important),
+        and_(later, Subscription.wants == wishes.OPENINGS, Change.opens),
+        and_(later, Subscription.wants == wishes.OPENINGS, Change.closes, _may_be_told()),
+        and_(later, TrialCondition.until_seq == Change.seq, _may_be_told()),
+    )
+    return [_concerned(change_ids, now).where(reason) for reason in reasons]
+
+
+def _concerned(change_ids: Sequence[int], now: datetime) -> Any:
     held = and_(
         TrialCondition.trial_id == Change.trial_id,
         TrialCondition.since_seq <= Change.seq,
@@ -92,30 +109,12 @@ def _by_condition(change_ids: Sequence[int], now: datetime) -> Any:
         .join(TrialCondition, held)
         .join(Subscription, Subscription.condition_id == TrialCondition.condition_id)
     )
-    first = and_(Change.seq == 1, Change.first_posted >= Subscription.news_since)
-    later = and_(
-        Change.seq > 1,
-        Change.weight > Weight.HOUSEKEEPING,
-        or_(
-            Subscription.wants == wishes.EVERYTHING,
-            TrialCondition.since_seq == Change.seq,
-            and_(Subscription.wants == wishes.IMPORTANT, Change.weight >= IMPORTANT),
-            and_(Subscription.wants == wishes.OPENINGS, Change.opens),
-            _is_the_end() & _may_be_told(),
-        ),
-    )
     return joined.where(
         Change.id.in_(change_ids),
         Subscription.ended_at.is_(None),
         # Whoever subscribed after a Change was observed could see it then.
         Subscription.confirmed_at <= Change.observed_at,
-        or_(first, later),
     )
-
-
-def _is_the_end() -> ColumnElement[bool]:
-    closes = and_(Subscription.wants == wishes.OPENINGS, Change.closes)
-    return or_(closes, TrialCondition.until_seq == Change.seq)
 
 
 def _may_be_told() -> ColumnElement[bool]:
@@ -138,23 +137,6 @@ def _selected(now: datetime) -> Any:
         Change.seq.label("seq"),
         moment.label("created_at"),
     ).select_from(Change)
-
-
-def _count_interested(session: Session, trial_ids: set[int]) -> dict[int, int]:
-    """By trial, how many open subscriptions might hear of it: at most so many Matches can come of a Change."""
-    open_ones = Subscription.ended_at.is_(None)
-    trial_id = func.coalesce(Subscription.trial_id, 0)
-    by_trial = select(trial_id, func.count()).where(open_ones, Subscription.trial_id.in_(trial_ids))
-    by_condition = (
-        select(TrialCondition.trial_id, func.count())
-        .join(Subscription, Subscription.condition_id == TrialCondition.condition_id)
-        .where(open_ones, TrialCondition.trial_id.in_(trial_ids))
-    )
-    interested: dict[int, int] = dict.fromkeys(trial_ids, 0)
-    for statement in (by_trial.group_by(trial_id), by_condition.group_by(TrialCondition.trial_id)):
-        for trial, number in session.execute(statement):
-            interested[trial] += number
-    return interested
 
 
 def _count(session: Session, change_ids: Sequence[int]) -> int:

@@ -56,7 +56,7 @@ class Subscription(Base):
             **only("ended_at IS NULL"),
         ),
         Index(
-            "ix_subscriptions_condition", "condition_id",
+            "ix_subscriptions_condition_wants", "condition_id", "wants",
             **only("ended_at IS NULL"),
         ),
         NEVER_AGAIN,

@@ -1,0 +1,70 @@
+"""How many open subscriptions a Change may concern at most, counted before it is matched."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.orm import Session
+
+from notifier.domain import wishes
+from notifier.domain.changes import IMPORTANT, Weight
+from notifier.store.models import Subscription, TrialCondition
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+_Following: TypeAlias = tuple[int, str]
+"""A condition, and what is wanted of it."""
+
+
+def count_interested(session: Session, changes: Sequence[AnyRow]) -> dict[int, int]:
+    """By id of a Change, how many Matches can come of it at most; counts nobody to whom it says nothing.
+
+    Args:
+        session: a reading transaction.
+        changes: each with id, trial_id, seq, weight, opens and closes.
+    """
+    trial_ids = {change.trial_id for change in changes}
+    ties = select(TrialCondition.trial_id, TrialCondition.condition_id, TrialCondition.since_seq,
+                  TrialCondition.until_seq).where(TrialCondition.trial_id.in_(trial_ids))  # fmt: skip
+    by_trial: dict[int, list[AnyRow]] = defaultdict(list)
+    for tie in session.execute(ties):
+        by_trial[tie.trial_id].append(tie)
+    concerned = {change.id: set(_concerned(change, by_trial[change.trial_id])) for change in changes}
+    of_trials = _count_of_trials(session, trial_ids)
+    of_conditions = _count_of_conditions(session, set().union(*concerned.values()))
+    return {
+        change.id: of_trials.get(change.trial_id, 0) + sum(of_conditions.get(one, 0) for one in concerned[change.id])
+        for change in changes
+    }
+
+
+def _concerned(change: AnyRow, ties: Sequence[AnyRow]) -> Iterator[_Following]:
+    for tie in ties:
+        if tie.since_seq <= change.seq and (tie.until_seq is None or tie.until_seq >= change.seq):
+            turns = change.seq in {tie.since_seq, tie.until_seq}
+            yield from ((tie.condition_id, wants) for wants in wishes.CHOICES if turns or _may_want(change, wants))
+
+
+def _may_want(change: AnyRow, wants: str) -> bool:
+    if wants == wishes.OPENINGS:
+        return bool(change.opens or change.closes)
+    return bool(change.weight >= (IMPORTANT if wants == wishes.IMPORTANT else Weight.CONTACTS))
+
+
+def _count_of_trials(session: Session, trial_ids: set[int]) -> Mapping[int, int]:
+    counted = select(Subscription.trial_id, func.count().label("number"))
+    open_ones = counted.where(Subscription.ended_at.is_(None), Subscription.trial_id.in_(trial_ids))
+    return {row.trial_id: row.number for row in session.execute(open_ones.group_by(Subscription.trial_id))}
+
+
+def _count_of_conditions(session: Session, following: set[_Following]) -> Mapping[_Following, int]:
+    found: dict[_Following, int] = {}
+    for wants in wishes.CHOICES:
+        conditions = [condition_id for condition_id, wanted in following if wanted == wants]
+        counted = select(Subscription.condition_id, func.count().label("number"))
+        open_ones = counted.where(
+            Subscription.ended_at.is_(None), Subscription.condition_id.in_(conditions), Subscription.wants == wants
+        )
+        rows = session.execute(open_ones.group_by(Subscription.condition_id)) if conditions else ()
+        found |= {(row.condition_id, wants): row.number for row in rows}
+    return found
