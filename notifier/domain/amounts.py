@@ -45,13 +45,13 @@ def date_words(day: RegistryDate, speech: Language) -> str:
 
 
 def shift_words(before: str, after: str, speech: Language) -> str | None:
-    """By how much a date moved; None where the two are not equally exact, or are the same."""
-    if len(before) != len(after) or before == after:
+    """By how much a date moved, in months where one of the two gives only the month; None where they are the same."""
+    exact = min(len(before), len(after))
+    before, after = before[:exact], after[:exact]
+    if before == after:
         return None
     try:
-        old, new = (
-            date.fromisoformat(text if len(text) > len("2026-03") else f"{text}-01") for text in (before, after)
-        )
+        old, new = (date.fromisoformat(text if exact > len("2026-03") else f"{text}-01") for text in (before, after))
     except ValueError:
         return None
     days = abs((new - old).days)
@@ -61,13 +61,14 @@ def shift_words(before: str, after: str, speech: Language) -> str | None:
     return speech.sentence("later" if new > old else "earlier", time=time)
 
 
-def site_words(site: Mapping[str, str | None], speech: Language) -> str:
-    """A place: ``Charité, Berlin, Germany: Recruiting``."""
+def site_words(site: Mapping[str, str | None], speech: Language, *, is_past: bool = False) -> str:
+    """A place: ``Charité, Berlin, Germany: Recruiting``; the status is told as past where the place is gone."""
     country = site.get("country")
     parts = (site.get("facility"), site.get("city"), speech.country(country) if country else None)
     place = ", ".join(part for part in parts if part) or speech.sentence("not_given")
     status = site.get("status")
-    return speech.sentence("at", place=place, status=speech.term("site_status", status)) if status else place
+    said = "at_until_now" if is_past else "at"
+    return speech.sentence(said, place=place, status=speech.term("site_status", status)) if status else place
 
 
 def _months(number: int, speech: Language) -> str:

@@ -1,7 +1,7 @@
 """Puts what changed in a study into lines, heaviest first: what is alike shares a line, and nothing is said twice."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -49,9 +49,24 @@ def lines_of(changes: Sequence[FieldChange], after: TrialFacts, speech: Language
     kinds: defaultdict[Kind, list[FieldChange]] = defaultdict(list)
     for change in changes:
         kinds[kind_of(change)].append(change)
-    lines = list(_lines(kinds, after, speech))[:most]
+    lines = list(_with_dates_joined(_lines(kinds, after, speech), speech))[:most]
     told = sum(number for _, number in lines)
     return Lines(tuple(_without_echoes([line for line, _ in lines], speech)), len(changes) - told)
+
+
+def _with_dates_joined(lines: Iterable[tuple[ChangeLine, int]], speech: Language) -> Iterator[tuple[ChangeLine, int]]:
+    """The lines, with one for the main data and the end of a study where both moved from one day to one other."""
+    main_data, end = speech.label("primary_completion"), speech.label("completion")
+    held: tuple[ChangeLine, int] | None = None
+    for line, number in lines:
+        if held and held[0].label == main_data and replace(held[0], label=end) == line:
+            held = replace(line, label=speech.sentence("main_data_and_end")), held[1] + number
+            continue
+        if held:
+            yield held
+        held = line, number
+    if held:
+        yield held
 
 
 def _without_echoes(lines: Sequence[ChangeLine], speech: Language) -> Iterator[ChangeLine]:
@@ -78,8 +93,17 @@ def _lines(
         if len(alike) >= FEWEST_TO_GROUP and _can_share(first):
             yield _shared_line(alike, speech), len(alike)
             continue
-        for change in alike[:MOST_LINES_OF_A_KIND]:
-            yield _line(change, after, speech), 1
+        said = Counter(_line(change, after, speech) for change in alike[:MOST_LINES_OF_A_KIND])
+        for line, number in said.items():
+            yield (_counted(line, number, speech) if first.field in _SITES else line), number
+
+
+def _counted(line: ChangeLine, number: int, speech: Language) -> ChangeLine:
+    """One line for places that nobody can tell apart, such as two sites of a sponsor in one town."""
+    if line.before and line.after:
+        return replace(line, label=_times(line.label, number, speech))
+    before, after = (_times(side, number, speech) if side else side for side in (line.before, line.after))
+    return replace(line, before=before, after=after)
 
 
 def _can_share(change: FieldChange) -> bool:
@@ -101,7 +125,8 @@ def _line(change: FieldChange, after: TrialFacts, speech: Language) -> ChangeLin
 def _shared_line(alike: list[FieldChange], speech: Language) -> ChangeLine:
     first = alike[0]
     move = move_of(first, speech)
-    sides = _places(alike, speech) if first.field in _SITES else _texts(alike, speech)
+    is_place = first.field in _SITES and first.field != "site_name"
+    sides = _places(alike, speech) if is_place else _texts(alike, speech)
     label = speech.plural(move.group, len(alike))
     return ChangeLine(
         tone=move.tone,
@@ -126,7 +151,9 @@ def _places(alike: list[FieldChange], speech: Language) -> Sides:
         rows = [_in_country(country, towns, speech) for country, towns in ranked]
     else:
         rows = [_times(country or speech.sentence("not_given"), towns.total(), speech) for country, towns in ranked]
-    text = _listed(rows, MOST_COUNTRIES, "; ", speech)
+    text = "; ".join(rows[:MOST_COUNTRIES])
+    if len(rows) > MOST_COUNTRIES:
+        text = f"{text}; {speech.counted('more_countries', len(rows) - MOST_COUNTRIES)}"
     if alike[0].field != "site":
         return Sides(note=text)
     return Sides(before=text) if direction(alike[0]) == "removed" else Sides(after=text)
@@ -143,12 +170,6 @@ def _times(name: str, number: int, speech: Language) -> str:
     return name if number == 1 else f"{name} ({speech.number(number)})"
 
 
-def _listed(rows: list[str], most: int, separator: str, speech: Language) -> str:
-    shown = separator.join(rows[:most])
-    left = len(rows) - most
-    return f"{shown}{separator}{speech.counted('more', left)}" if left > 0 else shown
-
-
 def _texts(alike: list[FieldChange], speech: Language) -> Sides:
     """Rules, groups, treatments or measures, each on a line of its own."""
     if direction(alike[0]) == "changed":
@@ -158,5 +179,8 @@ def _texts(alike: list[FieldChange], speech: Language) -> Sides:
     removed = direction(alike[0]) == "removed"
     sides = (change.before if removed else change.after for change in alike)
     named = [clipped(side if isinstance(side, str) else member_name(side) or "", _LONGEST_TEXT) for side in sides]
-    text = _listed(named, _MOST_TEXTS, "\n", speech)
+    shown = list(Counter(named).items())[:_MOST_TEXTS]
+    rows = [_times(name, number, speech) for name, number in shown]
+    left = len(named) - sum(number for _, number in shown)
+    text = "\n".join([*rows, speech.counted("more", left)] if left else rows)
     return Sides(before=text) if removed else Sides(after=text)

@@ -80,7 +80,8 @@ def _headline(changes: tuple[FieldChange, ...], speech: Language) -> str:
     weight, move = heaviest(changes), move_of(changes[0], speech)
     alike = [change for change in changes if change.weight == weight]
     if len(alike) > 1 and (weight == Weight.SITE or (move.group and _is_one_kind(changes))):
-        return _counted_headline(alike, speech)
+        kinds = {kind_of(change) for change in alike}
+        return _counted_headline([change for change in changes if kind_of(change) in kinds], speech)
     if weight >= Weight.RESULTS or len(changes) == 1:
         return move.headline
     if weight == Weight.ELIGIBILITY:

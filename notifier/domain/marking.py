@@ -214,11 +214,11 @@ def _text(tokens: Sequence[_Token]) -> str:
 
 def _around_differences(runs: list[_Run], longest: int) -> Iterator[_Run]:
     """The runs with what is shared cut down to a little on either side of each difference, as many as fit."""
-    room = longest - len(ELLIPSIS)
+    room, shown = longest - len(ELLIPSIS), _Run("", "", same=True)
     for at, run in enumerate(runs):
         if run.same:
             old, new = (_cut(text, head=at > 0, tail=at < len(runs) - 1) for text in (run.old, run.new))
-            shown = _Run(old, new, same=True)
+            shown = _Run(_after(shown.old, old), _after(shown.new, new), same=True)
         else:
             shown = _Run(clipped(run.old, max(room, 2)), clipped(run.new, max(room, 2)), same=False)
         needed = max(len(shown.old), len(shown.new))
@@ -230,12 +230,17 @@ def _around_differences(runs: list[_Run], longest: int) -> Iterator[_Run]:
         room -= needed
 
 
+def _after(text: str, following: str) -> str:
+    """What follows a text, without the full stop of a sentence whose end is cut off."""
+    return following.lstrip(".,;:") if text.endswith(ELLIPSIS) else following
+
+
 def _cut(text: str, *, head: bool, tail: bool) -> str:
     """What stands next to the differences before and after a shared stretch."""
     if len(text) <= _CONTEXT * (head + tail) + len(ELLIPSIS) * 4:
         return text
     first = text[: text.rfind(" ", 0, _CONTEXT) + 1] if head else ""
-    last = text[text.find(" ", len(text) - _CONTEXT) + 1 :] if tail else ""
+    last = text[-_CONTEXT:].partition(" ")[2] or text[-_CONTEXT:] if tail else ""
     return f"{first}{ELLIPSIS} {last}" if tail else f"{first}{ELLIPSIS}"
 
 

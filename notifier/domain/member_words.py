@@ -13,6 +13,7 @@ from notifier.domain.vocabulary import Language
 MEMBERS = frozenset({"arm", "intervention", "primary_outcome", "secondary_outcome"})
 
 _KINDS = {"arm": "arm_kind", "intervention": "intervention_kind"}
+_GETS = "interventions"
 _NAMES = frozenset({"label", "name", "measure"})
 _LONGEST_PART = 150
 
@@ -41,7 +42,8 @@ def _whole(field: str, value: Value, speech: Language) -> str | None:
     for part, text in value.items():
         if not text:
             continue
-        shown = _said(field, part, clipped(text, _LONGEST_PART * 2 if part in _NAMES else _LONGEST_PART), speech)
+        said_so = _in_language(part, text, speech)
+        shown = _said(field, part, clipped(said_so, _LONGEST_PART * 2 if part in _NAMES else _LONGEST_PART), speech)
         plain = part in _NAMES or part in {"kind", "description"}
         said.append(shown if plain else speech.sentence("named", label=speech.part(part), name=shown))
     return "\n".join(said) or None
@@ -51,8 +53,8 @@ def _changed_parts(field: str, before: Parts, after: Parts, speech: Language) ->
     gone: list[tuple[Piece, ...]] = []
     come: list[tuple[Piece, ...]] = []
     cut = False
-    for part, old in before.items():
-        new = after.get(part)
+    for part in before:
+        old, new = (_in_language(part, side.get(part), speech) for side in (before, after))
         if squeezed(old) == squeezed(new):
             continue
         if part == "kind" or not old or not new:
@@ -75,6 +77,20 @@ def _labelled(part: str, pieces: tuple[Piece, ...], speech: Language) -> tuple[P
         return pieces
     start, end = speech.sentence("named", label=speech.part(part), name="\0").split("\0")
     return tuple(piece for piece in (Piece(start), *pieces, Piece(end)) if piece.text)
+
+
+def _in_language(part: str, text: str | None, speech: Language) -> str:
+    """What a group gets has the kind before each name, in English: ``Drug: Fulvestrant; Procedure: Biopsy``."""
+    if part != _GETS or not text:
+        return text or ""
+    return "; ".join(_with_its_kind(row, speech) for row in text.split("; "))
+
+
+def _with_its_kind(row: str, speech: Language) -> str:
+    kind, colon, name = row.partition(": ")
+    code, kinds = kind.upper().replace(" ", "_"), _KINDS["intervention"]
+    is_known = colon and code in speech.table["terms"][kinds]
+    return speech.sentence("named", label=speech.term(kinds, code), name=name) if is_known else row
 
 
 def _said(field: str, part: str, text: str, speech: Language) -> str:

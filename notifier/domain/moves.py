@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from notifier.domain.changes import FieldChange, Value
 from notifier.domain.trials import RegistryDate
-from notifier.domain.vocabulary import AGAIN
+from notifier.domain.vocabulary import AGAIN, HEARD
 from notifier.domain.widening import widening
 
 _STEPS = {
@@ -21,6 +21,7 @@ _STEPS = {
     "NO_LONGER_AVAILABLE": 4,
 }
 """How far a study has come; one that goes to a lower step goes backwards."""
+_NOT_KNOWN = (None, "UNKNOWN")
 
 
 def direction(change: FieldChange) -> str:
@@ -59,10 +60,12 @@ def _kind(value: Value) -> str | None:
 
 
 def _status(change: FieldChange) -> str | None:
-    """The new status, marked where the study or the site went backwards."""
+    """The new status, marked where the study or the site went backwards, or where nobody knew how the study was."""
     before, after = change.before, change.after
     if not isinstance(after, str):
-        return None
+        return "removed"
+    if change.field == "status" and before in _NOT_KNOWN:
+        return after + HEARD
     known = isinstance(before, str) and before in _STEPS and after in _STEPS
     return after + AGAIN if known and _STEPS[str(before)] > _STEPS[after] else after
 

@@ -27,7 +27,7 @@ def reason_for(condition: str | None, *, number: str | None, wants: str, languag
 
 
 def cadence_in_words(cadence: Cadence, *, language: str = DEFAULT_LANGUAGE) -> str:
-    """How often somebody hears from us, such as "every Monday at 8:00 AM (Europe/Berlin)"."""
+    """How often somebody hears from us, such as "at most once a week, on Monday at 08:00 (Europe/Berlin)"."""
     speech = language_of(language)
     if cadence.cadence == "instant":
         return speech.sentence("cadence_instant")

@@ -19,6 +19,8 @@ from notifier.domain.places import code_of, split_country
 DEFAULT_LANGUAGE = "en"
 AGAIN = "_AGAIN"
 """Ends the name of a status to which a study or a site went back."""
+HEARD = "_HEARD"
+"""Ends the name of a status that a study may have had for long: the registry knew of none."""
 
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(year|month|week|day|hour|minute)s?", re.IGNORECASE)
 
@@ -108,10 +110,10 @@ class Language:
     def move(self, field: str, towards: str | None) -> Move:
         """What a change of a field is called by where it leads; the field's own words where that has none.
 
-        A status that goes backwards and has no words for that is told as if it went forwards.
+        A status that goes backwards or follows an unknown one, and has no words for that, is told as any other.
         """
         rows = self.table["moves"].get(field, {})
-        own = rows.get(towards) or rows.get((towards or "").removesuffix(AGAIN), {})
+        own = rows.get(towards) or rows.get((towards or "").removesuffix(AGAIN).removesuffix(HEARD), {})
         row = self.table["fields"][field] | own
         return Move(tone=row["tone"], badge=row["badge"], headline=row["headline"], group=row.get("group", {}))
 

@@ -99,7 +99,7 @@ def _sides(change: FieldChange, speech: Language) -> Sides:
     if special:
         return special(change, speech)
     if change.field in _LISTS:
-        return _set_sides(change)
+        return _set_sides(change, speech)
     if change.field in MEMBERS:
         return member_sides(change, speech)
     if change.field in _TEXTS and isinstance(change.before, str) and isinstance(change.after, str):
@@ -121,12 +121,17 @@ def _said(field: str, value: Value, speech: Language) -> str | None:
     return speech.explained(_TERMS[field], value) if field in _TERMS else clipped(value)
 
 
-def _set_sides(change: FieldChange) -> Sides:
-    """What was taken out and what was put in, not what stayed."""
+def _set_sides(change: FieldChange, speech: Language) -> Sides:
+    """What was taken out and what was put in; where something stayed as well, this is said."""
     before = change.before if isinstance(change.before, list) else []
     after = change.after if isinstance(change.after, list) else []
     gone, come = _only(before, after), _only(after, before)
-    return Sides(before=clipped("; ".join(gone)) or None, after=clipped("; ".join(come)) or None)
+    is_part = gone and come and len(come) < len(after)
+    return Sides(
+        before=clipped("; ".join(gone)) or None,
+        after=clipped("; ".join(come)) or None,
+        note=speech.sentence("only_differences") if is_part else None,
+    )
 
 
 def _only(these: list[str], not_those: list[str]) -> list[str]:
@@ -174,10 +179,17 @@ def _size(value: Value, speech: Language) -> str | None:
 
 
 def _site_sides(change: FieldChange, speech: Language) -> Sides:
+    is_past = change.after is None
     before, after = (
-        site_words(side, speech) if isinstance(side, dict) else None for side in (change.before, change.after)
+        site_words(side, speech, is_past=is_past) if isinstance(side, dict) else None
+        for side in (change.before, change.after)
     )
     return Sides(before=before, after=after)
+
+
+def _site_status_sides(change: FieldChange, speech: Language) -> Sides:
+    before, after = (_said(change.field, side, speech) for side in (change.before, change.after))
+    return Sides(before=before, after=after or speech.sentence("not_given"))
 
 
 def _country_sides(change: FieldChange, speech: Language) -> Sides:
@@ -237,6 +249,7 @@ _SPECIAL: dict[str, Callable[[FieldChange, Language], Sides]] = {
     "completion": _date_sides,
     "enrollment": _size_sides,
     "site": _site_sides,
+    "site_status": _site_status_sides,
     "site_country": _country_sides,
     "phases": _phase_sides,
     "minimum_age": _age_sides,

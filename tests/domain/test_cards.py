@@ -84,7 +84,7 @@ def test_a_stop_carries_its_reason() -> None:
 def test_a_stop_without_a_reason_says_so() -> None:
     (line,) = card_of(BASE, replace(BASE, status="SUSPENDED")).lines
 
-    assert line.note == "No reason was given."
+    assert line.note == "We found no reason for it in the record."
 
 
 def test_many_sites_of_one_kind_share_a_line() -> None:
@@ -201,3 +201,50 @@ def test_the_counter_counts() -> None:
     history = History(first_seen=date(2026, 3, 3), last_updated=date(2026, 5, 4), updates=2)
 
     assert history_words(history, "en") == "First seen 3 March 2026 · Updated 2 times · Last updated 4 May 2026"
+
+
+def test_places_that_nobody_can_tell_apart_are_one_line() -> None:
+    site = Site(facility="A sponsor's site", city="Seoul", country="South Korea", status="RECRUITING")
+    one, other = replace(site, zip="06351"), replace(site, zip="03080")
+
+    card = card_of(BASE, replace(BASE, sites=(one, other)))
+
+    assert [line.after for line in card.lines] == ["A sponsor's site, Seoul, South Korea: Recruiting (2)"]
+    assert (card.headline, card.more) == ("2 places were added", 0)
+
+
+def test_the_headline_counts_as_many_places_as_the_line() -> None:
+    sites = tuple(
+        Site(facility=f"Clinic {town}", city=town, country="Germany", status=status)
+        for town, status in (("Bonn", "RECRUITING"), ("Köln", "RECRUITING"), ("Ulm", "COMPLETED"))
+    )
+
+    card = card_of(BASE, replace(BASE, sites=sites))
+
+    assert card.headline == card.lines[0].label == "3 places were added"
+
+
+def test_main_data_and_end_that_move_together_share_a_line() -> None:
+    june, july = RegistryDate(value="2026-06", kind="ESTIMATED"), RegistryDate(value="2026-07", kind="ESTIMATED")
+
+    card = card_of(
+        replace(BASE, primary_completion=june, completion=june),
+        replace(BASE, primary_completion=july, completion=july),
+    )
+
+    assert [(line.label, line.note) for line in card.lines] == [
+        ("Main data complete and study end", "That is 1 month later.")
+    ]
+    assert card.more == 0
+
+
+def test_many_new_names_of_places_are_told() -> None:
+    before = tuple(Site(facility=f"Local Institution - {n}", city=f"Town {n}", country="Germany") for n in (1, 2, 3))
+    after = tuple(replace(site, facility=f"Clinic of {site.city}") for site in before)
+
+    (line,) = card_of(replace(BASE, sites=before), replace(BASE, sites=after)).lines
+
+    assert (line.before, line.after) == (
+        "Local Institution - 1\nLocal Institution - 2\nLocal Institution - 3",
+        "Clinic of Town 1\nClinic of Town 2\nClinic of Town 3",
+    )

@@ -104,3 +104,11 @@ def test_huge_texts_take_a_bounded_time() -> None:
     mark(" ".join(old), " ".join(new))
 
     assert time.perf_counter() - start < 3
+
+
+def test_a_sentence_that_is_cut_off_has_no_full_stop() -> None:
+    shared = "The same words stand at the beginning of both. " * 6
+
+    found = mark(f"{shared}{'Old words. ' * 60}", f"{shared}{'New things and more of them! ' * 40}The end.")
+
+    assert "…." not in text_of(found.before) + text_of(found.after)

@@ -89,6 +89,7 @@ def test_dates_and_numbers_are_written_out() -> None:
         ("2026-01", "2026-08", "That is 7 months later."),
         ("2026-01-10", "2026-01-03", "That is 7 days earlier."),
         ("2026-01", "2026-01-10", None),
+        ("2022-10", "2026-06-30", "That is 3 years and 8 months later."),
         ("2019-09-01", "2026-06-01", "That is 6 years and 9 months later."),
         ("2024-01", "2026-01", "That is 2 years later."),
     ],
@@ -101,6 +102,29 @@ def test_lists_tell_what_came_and_what_went() -> None:
     line = words(change("conditions", ["Stroke", "Asthma"], ["Asthma", "Migraine", "Ague"]))
 
     assert (line.before, line.after) == ("Stroke", "Migraine; Ague")
+    assert line.note == "Only what changed is shown here. The full record has all of it."
+
+
+def test_a_removed_site_had_its_status_until_now() -> None:
+    site: Value = {"facility": "Charité", "city": "Berlin", "country": "Germany", "status": "RECRUITING"}
+
+    line = words(change("site", site, None, key="Charité, Berlin, Germany"))
+
+    assert (line.before, line.after) == ("Charité, Berlin, Germany (until now: Recruiting)", None)
+
+
+def test_a_place_without_a_status_any_more_says_so() -> None:
+    line = words(change("site_status", "NOT_YET_RECRUITING", None, key="Charité, Berlin, Germany"))
+
+    assert (line.before, line.after) == ("Not yet recruiting: people cannot join here yet", "not given")
+
+
+def test_what_a_group_gets_is_said_in_the_language_of_the_reader() -> None:
+    arm: Value = {"label": "A", "interventions": "Drug: Aspirin; Dietary Supplement: Iron; Rest"}
+
+    line = words(change("arm", None, arm), language="de")
+
+    assert line.after == "A\nBekommt: Medikament: Aspirin; Nahrungsergänzung: Iron; Rest"
 
 
 def test_an_added_site_names_the_place() -> None:
@@ -204,7 +228,7 @@ def test_a_study_that_leaves_the_registry_says_so(after: str | None, said: str) 
     [
         ("ACTIVE_NOT_RECRUITING", "RECRUITING", "This study is looking for people again"),
         ("NOT_YET_RECRUITING", "RECRUITING", "This study is now looking for people"),
-        ("UNKNOWN", "RECRUITING", "This study is now looking for people"),
+        ("UNKNOWN", "RECRUITING", "The registry now says that this study is looking for people"),
         ("RECRUITING", "NOT_YET_RECRUITING", "People cannot join this study now, but it may open later"),
         ("SUSPENDED", "ACTIVE_NOT_RECRUITING", "This study goes on again, but takes nobody new"),
         ("COMPLETED", "TERMINATED", "This study was stopped early"),
