@@ -42,7 +42,7 @@ def _whole(field: str, value: Value, speech: Language) -> str | None:
     for part, text in value.items():
         if not text:
             continue
-        said_so = _in_language(part, text, speech)
+        said_so = _readable(part, text, speech)
         shown = _said(field, part, clipped(said_so, _LONGEST_PART * 2 if part in _NAMES else _LONGEST_PART), speech)
         plain = part in _NAMES or part in {"kind", "description"}
         said.append(shown if plain else speech.sentence("named", label=speech.part(part), name=shown))
@@ -54,7 +54,7 @@ def _changed_parts(field: str, before: Parts, after: Parts, speech: Language) ->
     come: list[tuple[Piece, ...]] = []
     cut = False
     for part in before:
-        old, new = (_in_language(part, side.get(part), speech) for side in (before, after))
+        old, new = (_readable(part, side.get(part), speech) for side in (before, after))
         if squeezed(old) == squeezed(new):
             continue
         if part == "kind" or not old or not new:
@@ -69,7 +69,7 @@ def _changed_parts(field: str, before: Parts, after: Parts, speech: Language) ->
 
 
 def _plain(field: str, part: str, text: str | None, speech: Language) -> tuple[Piece, ...]:
-    return (Piece(_said(field, part, clipped(text), speech)),) if text else ()
+    return (Piece(_said(field, part, clipped(text), speech), marked=True),) if text else ()
 
 
 def _labelled(part: str, pieces: tuple[Piece, ...], speech: Language) -> tuple[Piece, ...]:
@@ -79,11 +79,15 @@ def _labelled(part: str, pieces: tuple[Piece, ...], speech: Language) -> tuple[P
     return tuple(piece for piece in (Piece(start), *pieces, Piece(end)) if piece.text)
 
 
-def _in_language(part: str, text: str | None, speech: Language) -> str:
-    """What a group gets has the kind before each name, in English: ``Drug: Fulvestrant; Procedure: Biopsy``."""
-    if part != _GETS or not text:
-        return text or ""
-    return "; ".join(_with_its_kind(row, speech) for row in text.split("; "))
+def _readable(part: str, text: str | None, speech: Language) -> str:
+    """A part on one line, because each line is one part.
+
+    What a group gets has the kind before each name, in English: ``Drug: Fulvestrant; Procedure: Biopsy``.
+    """
+    on_a_line = " ".join((text or "").split())
+    if part != _GETS:
+        return on_a_line
+    return "; ".join(_with_its_kind(row, speech) for row in on_a_line.split("; "))
 
 
 def _with_its_kind(row: str, speech: Language) -> str:
