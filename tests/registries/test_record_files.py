@@ -39,9 +39,9 @@ NDJSON = b"\n".join(json.dumps(record(number)).encode() for number in (1, 2))
         ("page.json", json.dumps({"studies": [record(1), record(2)], "nextPageToken": "x"}).encode()),
         ("lines.ndjson", NDJSON + b"\n\n"),
         ("lines.json", NDJSON),
-        ("lines.ndjson.gz", gzip.compress(NDJSON)),
-        ("one.json.gz", gzip.compress(json.dumps(record(1), indent=2).encode())),
-        ("named-anything", gzip.compress(NDJSON)),
+        ("lines.ndjson.gz", gzip.compress(NDJSON, mtime=0)),
+        ("one.json.gz", gzip.compress(json.dumps(record(1), indent=2).encode(), mtime=0)),
+        ("named-anything", gzip.compress(NDJSON, mtime=0)),
     ],
 )
 def test_every_form_of_file_is_read(tmp_path: Path, name: str, body: bytes) -> None:
@@ -89,7 +89,7 @@ def test_standard_input_is_read_line_by_line() -> None:
         ("deep.json", b"[" * 100_000, "is nested too deeply"),
         ("ctis.json", b'{"ctNumber": "2022-500244-37-00"}', "not a ClinicalTrials.gov record"),
         ("list.json", b"[[]]", "expected a record"),
-        ("cut.json.gz", gzip.compress(NDJSON)[:-20], "cannot be read"),
+        ("cut.json.gz", gzip.compress(NDJSON, mtime=0)[:-20], "cannot be read"),
         ("number.json", b'{"protocolSection": {"identificationModule": {"nctId": "NCT1"}}}', "expected NCT"),
         ("bad.zip", b"PK\x03\x04 broken", "is not a whole zip archive"),
         ("strange.bin", None, "expected .json"),
