@@ -130,7 +130,7 @@ def _set_sides(change: FieldChange, speech: Language) -> Sides:
     return Sides(
         before=clipped("; ".join(gone)) or None,
         after=clipped("; ".join(come)) or None,
-        note=speech.sentence("only_differences") if is_part else None,
+        note=speech.sentence("rest_stays") if is_part else None,
     )
 
 

@@ -102,7 +102,7 @@ def test_lists_tell_what_came_and_what_went() -> None:
     line = words(change("conditions", ["Stroke", "Asthma"], ["Asthma", "Migraine", "Ague"]))
 
     assert (line.before, line.after) == ("Stroke", "Migraine; Ague")
-    assert line.note == "Only what changed is shown here. The full record has all of it."
+    assert line.note == "The rest of the list is as it was."
 
 
 def test_a_removed_site_had_its_status_until_now() -> None:

@@ -81,8 +81,8 @@ def test_errors_are_told_in_german(client: TestClient) -> None:
 
     assert "Das sieht nicht aus wie eine E-Mail-Adresse." in text
     assert "Setzen Sie hier ein Häkchen" in text
-    assert "Diese Studie steht nicht hier." in text
-    assert "Wie oft muss eines sein von" in text
+    assert "Diese Studie ist hier nicht aufgeführt." in text
+    assert "Für „wie oft“ gibt es nur" in text
 
 
 @pytest.mark.parametrize(("sent", "kept"), [({"language": "de"}, "de"), ({"language": "DE_at"}, "de"), ({}, "de")])
