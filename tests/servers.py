@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -11,9 +12,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 START_SECONDS = 30
+PORTS = range(10_240, 32_768)
+"""Below those that systems give to outgoing connections, which could take a port before its server does."""
 
 
 class ServerMissing(Exception):
@@ -21,10 +25,27 @@ class ServerMissing(Exception):
 
 
 def free_port() -> int:
-    """Give a TCP port on 127.0.0.1 that nobody listened on a moment ago."""
+    """Give a TCP port on 127.0.0.1 that nobody listened on a moment ago; never one twice, until all were given."""
+    return next(port for port in _ports if _is_free(port))
+
+
+def _ports_from_anywhere() -> Iterator[int]:
+    """Every port in turn, for ever, from another start in each process: test workers do not meet."""
+    start = random.choice(PORTS)
+    while True:
+        yield from chain(range(start, PORTS.stop), range(PORTS.start, start))
+
+
+_ports = _ports_from_anywhere()
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @contextmanager
