@@ -7,11 +7,12 @@ from notifier.domain.schedules import next_due, period
 from notifier.store import plan_store
 from notifier.store.database import Database
 from notifier.store.plan_store import DueSchedule
+from notifier.store.portions import portions
 
 SCHEDULES = 200
 """Schedules planned by one statement."""
-MAILS = 10_000
-"""Deliveries written in one transaction."""
+MAILS = 5_000
+"""Deliveries written in one transaction, so that it stays under 200 ms."""
 
 
 def plan_digests(*, database: Database, now: datetime) -> int:
@@ -25,7 +26,7 @@ def plan_digests(*, database: Database, now: datetime) -> int:
         due = plan_store.list_due(session, now=now)
         waiting = bool(due) and plan_store.is_anything_waiting(session)
     planned = 0
-    for some in plan_store.portions(due, SCHEDULES):
+    for some in portions(due, SCHEDULES):
         planned += _plan(some, database=database, now=now) if waiting else 0
         _move_on(some, database=database, now=now)
     return planned
@@ -33,11 +34,12 @@ def plan_digests(*, database: Database, now: datetime) -> int:
 
 def _plan(schedules: Sequence[DueSchedule], *, database: Database, now: datetime) -> int:
     names = {schedule.id: _name(schedule) for schedule in schedules}
-    planned, more = 0, MAILS
-    while more == MAILS:
+    with database.reading() as session:
+        readers = plan_store.list_readers_due(session, names=names)
+    planned = 0
+    for some in portions(readers, MAILS):
         with database.writing() as session:
-            more = plan_store.insert_digests(session, names=names, now=now, limit=MAILS)
-        planned += more
+            planned += plan_store.insert_digests(session, readers=some, names=names, now=now)
     return planned
 
 

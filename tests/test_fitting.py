@@ -171,7 +171,7 @@ def test_a_study_that_leaves_with_what_is_never_mailed_says_so_with_the_next(
     world.subscribe(READER, condition="Stroke", wants=wants)
     world.ingest(make_study(1, conditions=("Palsy",)))
     world.tick()
-    left = {"conditions": ("Palsy",), "meshes": (), "ancestors": (), "version": "2026-03-02"}
+    left: dict[str, Any] = {"conditions": ("Palsy",), "meshes": (), "ancestors": (), "version": "2026-03-02"}
     world.ingest(*([] if at_once else [make_study(1, **left)]))
     world.ingest(numbered(make_study(1, **left), "X-1"))
     silent = world.tick().sent

@@ -1,10 +1,11 @@
 """Plans: which schedules are due, and one waiting Delivery for each of their readers who have news."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, case, exists, func, literal, select, update
+from sqlalchemy import ColumnElement, Select, String, Subquery, and_, case, exists, func, literal, select, update
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session, aliased
 
@@ -44,25 +45,35 @@ def set_next_due(session: Session, schedule: DueSchedule, *, at: datetime) -> No
     session.execute(same.values(next_due_at=at))
 
 
-def insert_digests(session: Session, *, names: dict[int, str | None], now: datetime, limit: int) -> int:
-    """One waiting digest for each reader of these schedules who has news and no digest on its way; how many.
+def list_readers_due(session: Session, *, names: dict[int, str | None]) -> Sequence[int]:
+    """The readers of these schedules who have news and no digest on its way; ``names`` as for `insert_digests`.
+
+    Looking through all that waits may take long, so it is not for a writing transaction.
+    """
+    news = _news(Subscriber.schedule_id.in_(names)).subquery()
+    return session.scalars(_rows(news, [news.c.subscriber_id], names).order_by(news.c.subscriber_id)).all()
+
+
+def insert_digests(session: Session, *, readers: Sequence[int], names: dict[int, str | None], now: datetime) -> int:
+    """One waiting digest for each reader among these who has news and no digest on its way; how many.
 
     Args:
         session: a writing transaction.
+        readers: some as `list_readers_due` gave them, in order, at least one; whoever is due from the first of them to
+            the last.
         names: by schedule id, the period that names the mail. None ("as it happens"): the newest waiting Match and the
             reader's last Delivery name it, so that planning at once from two places makes one.
         now: when this is.
-        limit: at most so many, to keep the transaction short; call again while it is reached.
 
     A digest on its way whose content is not frozen takes later news along; a frozen one does not, so it does not count.
     News on a study that a mail in doubt may have told waits until that is resolved.
     """
-    news = _news().subquery()
-    key = _key(news.c.subscriber_id, news.c.newest, names)
+    # A range, because PostgreSQL looks for each of its rows in a list from one end to the other.
+    news = _news(Match.subscriber_id.between(readers[0], readers[-1])).subquery()
     moment = literal(now, Delivery.created_at.type)
     row = {
         "kind": literal(DIGEST),
-        "dedupe_key": key,
+        "dedupe_key": _key(news.c.subscriber_id, news.c.newest, names),
         "subscriber_id": news.c.subscriber_id,
         "lane": literal(1),
         "state": literal("waiting"),
@@ -71,24 +82,25 @@ def insert_digests(session: Session, *, names: dict[int, str | None], now: datet
         "attempts": literal(0),
         "ambiguous": literal(0),
     }
-    rows = (
-        select(*row.values())
-        .select_from(news)
-        .join(Subscriber, Subscriber.id == news.c.subscriber_id)
-        .where(
-            Subscriber.schedule_id.in_(list(names)),
-            ~_is_on_its_way(news.c.subscriber_id),
-            ~exists().where(Delivery.dedupe_key == key),
-        )
-        .limit(limit)
-    )
+    rows = _rows(news, row.values(), names)
     statement = insert_for(session, Delivery).from_select(list(row), rows).on_conflict_do_nothing()
     # SQLAlchemy keeps the number of rows of an INSERT only where it is asked to.
     counted = session.connection().execute(statement, execution_options={"preserve_rowcount": True})
     return max(counted.rowcount, 0)
 
 
-def _news() -> Select[int, int]:
+def _rows(news: Subquery, columns: Iterable[ColumnElement[Any]], names: dict[int, str | None]) -> Select[Any]:
+    """From the news of readers, those of these schedules for whom a digest is to be made."""
+    key = _key(news.c.subscriber_id, news.c.newest, names)
+    joined = select(*columns).select_from(news).join(Subscriber, Subscriber.id == news.c.subscriber_id)
+    return joined.where(
+        Subscriber.schedule_id.in_(list(names)),
+        ~_is_on_its_way(news.c.subscriber_id),
+        ~exists().where(Delivery.dedupe_key == key),
+    )
+
+
+def _news(whose: ColumnElement[bool]) -> Select[int, int]:
     """By reader, the newest Match that may be told now and is not held, through a subscription that is still open."""
     in_doubt = (
         exists()
@@ -97,11 +109,12 @@ def _news() -> Select[int, int]:
     )
     is_free = and_(Match.delivery_id.is_(None), Match.change_id.not_in(held_changes()))
     waiting = and_(Match.ended_at.is_(None), is_free, ~in_doubt)
-    newest = select(Match.subscriber_id, func.max(Match.id).label("newest"))
-    open_ones = newest.join(Subscription, Subscription.id == Match.subscription_id).where(
-        Subscription.ended_at.is_(None)
+    newest = (
+        select(Match.subscriber_id, func.max(Match.id).label("newest"))
+        .join(Subscriber, Subscriber.id == Match.subscriber_id)
+        .join(Subscription, Subscription.id == Match.subscription_id)
     )
-    return open_ones.where(waiting).group_by(Match.subscriber_id)
+    return newest.where(whose, Subscription.ended_at.is_(None), waiting).group_by(Match.subscriber_id)
 
 
 def _key(reader: ColumnElement[int], newest: ColumnElement[int], names: dict[int, str | None]) -> ColumnElement[str]:
@@ -126,8 +139,3 @@ def _is_on_its_way(reader: ColumnElement[int]) -> ColumnElement[bool]:
 def cadence_of(schedule: Schedule) -> Cadence:
     """The schedule as a value."""
     return Cadence(cadence=schedule.cadence, hour=schedule.hour, weekday=schedule.weekday, time_zone=schedule.time_zone)
-
-
-def portions(schedules: Sequence[DueSchedule], size: int) -> list[Sequence[DueSchedule]]:
-    """The schedules, so many at a time."""
-    return [schedules[start : start + size] for start in range(0, len(schedules), size)]
