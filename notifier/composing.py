@@ -118,7 +118,7 @@ class Composer:
     def _section(self, entries: list[Entry], *, language: str) -> Section:
         asked = entries[0].asked_by
         return Section(
-            heading=heading_for(asked.condition, language=language),
+            heading=heading_for(asked.condition, number=asked.number, language=language),
             reason=reason_for(asked.condition, number=asked.number, wants=asked.wants, language=language),
             end_url=self._links.end_one(asked.subscription_id),
             cards=tuple(entry.telling.card for entry in entries),

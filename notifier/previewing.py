@@ -74,7 +74,7 @@ def preview_trial(installation: Installation, number: str, *, language: str = DE
         language=language,
     )
     section = Section(
-        heading=heading_for(None, language=language),
+        heading=heading_for(None, number=trial.number, language=language),
         reason=reason_for(None, number=trial.number, wants=EVERYTHING, language=language),
         end_url=links.end_one(0),
         cards=(card,),

@@ -9,11 +9,11 @@ from notifier.domain.vocabulary import DEFAULT_LANGUAGE, language_of
 from notifier.domain.wishes import EVERYTHING, IMPORTANT
 
 
-def heading_for(condition: str | None, *, language: str = DEFAULT_LANGUAGE) -> str:
-    """Over the cards of one subscription; None for a study."""
+def heading_for(condition: str | None, *, number: str | None, language: str = DEFAULT_LANGUAGE) -> str:
+    """Over the cards of one subscription, so that several studies are told apart; without a condition, a study's."""
     speech = language_of(language)
     if condition is None:
-        return speech.sentence("heading_study")
+        return speech.sentence("heading_study", number=number or "")
     return speech.sentence("heading_condition", condition=condition)
 
 

@@ -243,8 +243,8 @@ def test_reasons_are_given_in_the_readers_language() -> None:
     said = [reason_for("Asthma", number=None, wants=wants, language="de") for wants in CHOICES]
 
     assert len(set(said)) == len(CHOICES)
-    assert heading_for("Asthma", language="de") == "Studien zu Asthma"
-    assert heading_for(None, language="de") == "Eine Studie, der Sie folgen"
+    assert heading_for("Asthma", number=None, language="de") == "Studien zu Asthma"
+    assert heading_for(None, number="NCT00000001", language="de") == "Studie NCT00000001"
     assert "NCT1" in reason_for(None, number="NCT1", wants="everything", language="de")
 
 

@@ -33,7 +33,7 @@ def card_of(changes: tuple[FieldChange, ...] | None, after: TrialFacts) -> Card:
 
 def digest_of(card: Card) -> Digest:
     section = Section(
-        heading=heading_for(None),
+        heading=heading_for(None, number=card.nct_id),
         reason=reason_for(None, number=card.nct_id, wants=EVERYTHING),
         end_url="https://x.example/end",
         cards=(card,),

@@ -199,9 +199,9 @@ def test_a_long_text_is_cut_down_to_its_differences() -> None:
 @pytest.mark.parametrize(
     ("field", "before", "after", "note"),
     [
-        ("minimum_age", "18 Years", "12 Years", "This lets in younger people."),
+        ("minimum_age", "18 Years", "12 Years", "This lets in people who were too young before."),
         ("minimum_age", None, "18 Years", "This leaves out younger people."),
-        ("maximum_age", "65 Years", None, "This lets in older people."),
+        ("maximum_age", "65 Years", None, "This lets in people who were too old before."),
         ("maximum_age", "grown up", "65 Years", None),
     ],
 )
