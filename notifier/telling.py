@@ -35,6 +35,7 @@ class Inputs:
     readers: dict[int, Reader]
     news: dict[int, list[News]]
     told: dict[tuple[int, int], int]
+    lost: dict[tuple[int, int], int]
     blocked: dict[int, set[tuple[int, int]]]
     concerns: dict[tuple[int, int], list[tuple[int, int | None]]]
     spans: dict[int, dict[int, tuple[int, int]]]
@@ -101,6 +102,7 @@ class Teller:
             readers=digest_store.list_readers(session, readers),
             news=news,
             told=digest_store.list_told(session, readers),
+            lost=digest_store.list_lost(session, readers),
             blocked=digest_store.list_blocked(session, readers),
             concerns=digest_store.list_concerns(session, readers),
             spans=digest_store.list_spans(session, frozen),
@@ -276,13 +278,14 @@ def _by_trial(one: Claimed, inputs: Inputs) -> dict[int, list[News]]:
 def _span(
     trial_id: int, items: Sequence[News], inputs: Inputs, *, spans: dict[int, tuple[int, int]] | None
 ) -> Span | None:
-    """From where they were last told, else from just before the first news, to now.
+    """From where they were last told, else from just before the first news, lost with a mail or not, to now.
 
     A frozen mail has the ``spans`` it was first made with; a trial without one came to nothing then.
     """
     if spans is not None:
         from_seq, to_seq = spans.get(trial_id, (0, 0))
         return Span(trial_id=trial_id, from_seq=from_seq, to_seq=to_seq) if trial_id in spans else None
-    first = min(item.seq for item in items) - 1
-    told = inputs.told.get((items[0].subscriber_id, trial_id), first)
+    reader = (items[0].subscriber_id, trial_id)
+    first = min(item.seq for item in items)
+    told = inputs.told.get(reader, min(first, inputs.lost.get(reader, first)) - 1)
     return Span(trial_id=trial_id, from_seq=told, to_seq=inputs.trials[trial_id].seq)

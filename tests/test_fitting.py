@@ -254,3 +254,19 @@ def test_a_study_that_is_gone_and_comes_back_is_told_both_times(world: World, wa
 def test_openings_are_not_for_one_study() -> None:
     with pytest.raises(InvalidRequest, match="For one study"):
         check_wish(Wish(trial="NCT90000001", wants=OPENINGS))
+
+
+@pytest.mark.parametrize("wants", [OPENINGS, IMPORTANT, "everything"])
+def test_a_new_study_whose_mail_nobody_knows_of_is_new_in_the_next(either_world: World, wants: str) -> None:
+    world = either_world
+    world.ingest(OTHER, make_study(8))
+    world.subscribe(READER, condition="Stroke", wants=wants)
+    world.ingest(make_study(1))
+    world.mailbox.drop_at = "message"
+    unknown = sum(world.tick(after=timedelta(hours=3)).unknown for _ in range(3))
+    world.mailbox.drop_at = None
+
+    world.ingest(make_study(1, status="RECRUITING"))
+
+    assert (unknown, world.tick().sent) == (1, 1)
+    assert "1 NEW STUDY" in world.text_to(READER).upper()

@@ -4,8 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, exists, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from notifier.domain.schedules import Cadence
 from notifier.store.breaker_store import held_changes
@@ -111,6 +111,24 @@ def list_told(session: Session, subscriber_ids: Collection[int]) -> dict[tuple[i
     )
     chosen = select(Told).where(Told.subscriber_id.in_(subscriber_ids), waits)
     return {(told.subscriber_id, told.trial_id): told.seq for told in session.scalars(chosen)}
+
+
+def list_lost(session: Session, subscriber_ids: Collection[int]) -> dict[tuple[int, int], int]:
+    """By (subscriber, trial) of what waits: the first Change that went only with mails that failed or are unknown.
+
+    For trials of which the reader was told nothing: where they were told, that says from where to tell.
+    """
+    lost = aliased(Match)
+    same = and_(lost.subscription_id == Match.subscription_id, lost.trial_id == Match.trial_id)
+    told = exists().where(Told.subscriber_id == Match.subscriber_id, Told.trial_id == Match.trial_id)
+    chosen = (
+        select(Match.subscriber_id, Match.trial_id, func.min(lost.seq).label("seq"))
+        .join(lost, same)
+        .where(Match.subscriber_id.in_(subscriber_ids), Match.ended_at.is_(None), ~told)
+        .where(lost.ended_as == "dropped", lost.delivery_id.is_not(None))
+        .group_by(Match.subscriber_id, Match.trial_id)
+    )
+    return {(row.subscriber_id, row.trial_id): row.seq for row in session.execute(chosen)}
 
 
 def list_blocked(session: Session, subscriber_ids: Collection[int]) -> dict[int, set[tuple[int, int]]]:
