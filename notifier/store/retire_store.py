@@ -134,7 +134,7 @@ def _is_waiting() -> ColumnElement[bool]:
 
 
 def _is_unmatched() -> ColumnElement[bool]:
-    return exists().where(Change.trial_id == Trial.id, Change.matched_at.is_(None), Change.held_id.is_(None))
+    return exists().where(Change.trial_id == Trial.id, Change.matched_at.is_(None))
 
 
 def _moved(ids: Sequence[int], *columns: Any) -> Select[*tuple[Any, ...]]:
