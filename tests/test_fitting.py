@@ -227,6 +227,19 @@ def test_a_study_that_is_over_says_so_once_and_then_only_results_or_opening(eith
     assert [OVER in str(mail) for mail in world.mails(READER)] == [False, True, False, False]
 
 
+def test_a_stop_is_told_even_after_the_first_results(world: World) -> None:
+    world.ingest(OTHER)
+    world.subscribe(READER, condition="Stroke", accept_unknown=True)
+    world.ingest(make_study(1, status="RECRUITING"))
+    world.tick()
+    sent = []
+    for status in ("ACTIVE_NOT_RECRUITING", "TERMINATED"):
+        world.ingest(with_results(make_study(1, status=status)))
+        sent.append(world.tick().sent)
+
+    assert sent == [1, 1]
+
+
 def test_who_follows_the_study_itself_goes_on_hearing_of_it(world: World) -> None:
     world.ingest(make_study(1, status="RECRUITING"))
     world.subscribe(READER, trial="NCT90000001")

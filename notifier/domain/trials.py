@@ -160,10 +160,17 @@ STOPPED_STATUSES = frozenset({"TERMINATED", "SUSPENDED", "WITHDRAWN"})
 OVER_STATUSES = frozenset({"COMPLETED", "TERMINATED", "WITHDRAWN", "NO_LONGER_AVAILABLE", "APPROVED_FOR_MARKETING"})
 """Statuses after which a study is not expected to go on."""
 
+GOING_ON_STATUSES = STATUSES_WITH_SITES | {"ACTIVE_NOT_RECRUITING", "SUSPENDED", "TEMPORARILY_NOT_AVAILABLE"}
+"""Statuses in which a study goes on, or may."""
+
 
 def is_over(facts: TrialFacts) -> bool:
-    """Whether the study is over: it ended, its results are there, or the registry lists it no longer."""
-    return facts.status in OVER_STATUSES or facts.has_results or is_delisted(facts.listing)
+    """Whether the study is over: it ended, or the registry lists it no longer, or has its results and no other news.
+
+    First results may be there while a study goes on: that it stops later is still news.
+    """
+    has_last_results = facts.has_results and facts.status not in GOING_ON_STATUSES
+    return facts.status in OVER_STATUSES or has_last_results or is_delisted(facts.listing)
 
 
 def is_delisted(listing: str | None) -> bool:

@@ -322,7 +322,8 @@ def test_closing_is_told_from_other_news() -> None:
 
 def test_a_study_is_over_when_it_ended_or_is_gone() -> None:
     assert is_over(replace(BASE, status="COMPLETED"))
-    assert is_over(replace(BASE, has_results=True))
+    assert is_over(replace(BASE, status="UNKNOWN", has_results=True))
+    assert not is_over(replace(BASE, status="RECRUITING", has_results=True))
     assert is_over(replace(BASE, listing="MERGED:NCT00000002"))
     assert not is_over(replace(BASE, listing="WITHHELD"))
     assert not is_over(BASE)
