@@ -31,14 +31,17 @@ run: $(VENV)/.ready ## start the whole service here; Ctrl-C stops it
 
 # The plain run leaves out what needs a browser, minutes, or a kill; MARKS= runs everything.
 MARKS := not browser and not faults and not slow
+# A worker for each processor, with servers of its own; WORKERS=0 runs one test after the other.
+WORKERS := auto
+PARALLEL = -n $(WORKERS) --maxprocesses 8 --dist loadgroup
 
 .PHONY: test
 test: setup ## run the tests; says what was skipped and why
-	@$(BIN)/python -m pytest -m "$(MARKS)"
+	@$(BIN)/python -m pytest $(PARALLEL) -m "$(MARKS)"
 
 .PHONY: coverage
 coverage: setup ## run the plain tests and list the lines and branches they miss
-	@$(BIN)/python -m pytest -q -m "$(MARKS)" --cov
+	@$(BIN)/python -m pytest -q $(PARALLEL) -m "$(MARKS)" --cov
 
 .PHONY: test-browser
 test-browser: setup ## run the tests that need a Chromium

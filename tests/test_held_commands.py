@@ -1,6 +1,7 @@
 """The command line for what is held: what scripts rely on, and what a person reads."""
 
 import json
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from tests.studies import make_study
 from tests.test_cli import notifier, one_sentence
 from tests.world import World
 
+pytestmark = pytest.mark.xdist_group("held commands")
+
 FEW = {"BREAKER_STUDIES": "2"}
 
 
@@ -18,15 +21,22 @@ def in_country(number: int, country: str) -> dict[str, object]:
     return make_study(number, sites=({"facility": "Made-up Clinic", "city": "Leeds", "country": country},))
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An installation in which a country was renamed in two studies, one with a reader."""
+    folder = tmp_path_factory.mktemp("held")
     for country in ("Oldland", "Newland"):
         records = json.dumps([in_country(1, country), in_country(2, country)])
-        assert notifier(tmp_path, "ingest", "-", stdin=records, **FEW).returncode == 0
-        notifier(tmp_path, "subscribe", "a@example.org", "--trial", "NCT90000001", "--cadence", "instant")
-    notifier(tmp_path, "tick", "--no-deliver")
-    return tmp_path
+        assert notifier(folder, "ingest", "-", stdin=records, **FEW).returncode == 0
+        notifier(folder, "subscribe", "a@example.org", "--trial", "NCT90000001", "--cadence", "instant")
+    notifier(folder, "tick", "--no-deliver")
+    return folder
+
+
+@pytest.fixture
+def folder(prepared: Path, tmp_path: Path) -> Path:
+    """A copy of it for one test."""
+    return Path(shutil.copytree(prepared, tmp_path / "copy"))
 
 
 def test_a_script_lists_and_drops(folder: Path) -> None:
