@@ -1,13 +1,16 @@
 """Splits who may join into single criteria: those to meet, those that keep people out, and what stands beside both.
 
 Registrants write the two lists in many shapes: with bullets, numbers or as paragraphs, nested, in several parts. What
-is indented below a criterion belongs to it; numbers and bullets are dropped, because they move with every edit.
+is indented below a criterion belongs to it, as does what plainly is a part of it without that; numbers and bullets are
+dropped, because they move with every edit.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+
+from notifier.domain.criteria_lines import Line, indented, lines_of, without_bullets
 
 INCLUSION = "inclusion"
 EXCLUSION = "exclusion"
@@ -23,33 +26,12 @@ class Criteria:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    indent: int
-    bullet: bool
-    text: str
-    after_blank: bool
-
-
-@dataclass(frozen=True, slots=True)
 class _Heading:
     side: str
     label: str | None
     content: str
 
 
-_BULLET = re.compile(
-    r"(?:[*•●▪◦·‣○■□➢►∙\uf0b7–—-]+(?=[^\d\s]|\s)"
-    r"|[(（]?\d{1,3}[a-z]?[.)）、](?=\D)"
-    r"|\d{1,2}(?:\.\d{1,2}){1,3}[.)]?\s(?=[A-Z])"
-    r"|[(（]?(?:[a-z]|[ivx]{1,4})[.)）](?=\s)"
-    r"|[(（]\d{1,3}[)）]"
-    r"|o\s(?=[A-Z]))\s*"
-)
-_TURN = re.compile(
-    r"(?<=[.;:)\]!?]) +(?=(?:Key |Main )?(?:In|Ex)clusion [Cc]riteria ?:|(?:INCLUSION|EXCLUSION) CRITERIA\b)"
-)
-_TURN_AT_END = re.compile(r"^(\s*(?:[*•]|\d{1,3}[.)]) .{10,400}?) ((?:In|Ex)clusion Criteria ?:?)$", re.MULTILINE)
-"""A heading that slipped into the line before it."""
 _SIDE = r"(?P<{0}>non[- ]?inclusion|exclusions?|inclusions?)"
 _CRITERIA = r"criteri(?:a|on|as|um)"
 _OPENING = re.compile(
@@ -80,7 +62,7 @@ def split_criteria(text: str | None) -> Criteria | None:
     """The criteria of a text, un-escaped and with its indentation; None where it names neither list."""
     if not text:
         return None
-    lines = tuple(_lines(text))
+    lines = tuple(lines_of(text))
     headings = _headings(lines)
     if not headings:
         return None
@@ -88,10 +70,10 @@ def split_criteria(text: str | None) -> Criteria | None:
     parts: dict[str, list[str]] = {INCLUSION: [], EXCLUSION: []}
     for start, end in _spans(sorted(headings), len(lines)):
         heading = headings[start]
-        own = [_Line(lines[start].indent, False, heading.content, True)] if heading.content else []
+        own = [Line(lines[start].indent, "", heading.content, True)] if heading.content else []
         label = [heading.label] if heading.label else []
-        parts[heading.side] += [*label, *_items([*own, *lines[start + 1 : end]])]
-    before = _items(lines[:first])
+        parts[heading.side] += [*label, *_items([*own, *indented(lines[start + 1 : end])])]
+    before = _items(indented(lines[:first]))
     if before and not any(heading.side == INCLUSION for heading in headings.values()):
         parts[INCLUSION], before = before, []
     return Criteria(
@@ -99,31 +81,7 @@ def split_criteria(text: str | None) -> Criteria | None:
     )
 
 
-def _lines(text: str) -> Iterator[_Line]:
-    blank = True
-    for raw in _TURN_AT_END.sub(r"\1\n\2", _TURN.sub("\n", text.replace("\t", "  "))).split("\n"):
-        bare = raw.strip()
-        if not bare:
-            blank = True
-            continue
-        content = _without_bullets(bare)
-        if content:
-            indent = len(raw) - len(raw.lstrip())
-            yield _Line(indent, content != bare, content, blank)
-            blank = False
-
-
-def _without_bullets(line: str) -> str:
-    """A line without its bullet or number, or both, as in ``* 1. Adults``."""
-    for _ in range(2):
-        match = _BULLET.match(line)
-        if match is None:
-            break
-        line = line[match.end() :]
-    return line.strip()
-
-
-def _headings(lines: Sequence[_Line]) -> dict[int, _Heading]:
+def _headings(lines: Sequence[Line]) -> dict[int, _Heading]:
     found = {at: heading for at, line in enumerate(lines) if (heading := _heading(line))}
     outer = {heading.side for at, heading in found.items() if lines[at].indent == 0}
     found = {at: heading for at, heading in found.items() if lines[at].indent == 0 or heading.side not in outer}
@@ -135,7 +93,7 @@ def _headings(lines: Sequence[_Line]) -> dict[int, _Heading]:
     return found
 
 
-def _heading(line: _Line) -> _Heading | None:
+def _heading(line: Line) -> _Heading | None:
     """What a line opens: ``Key Inclusion Criteria:`` and the like, perhaps with the first criterion behind it."""
     match = _OPENING.fullmatch(line.text.strip("*_# "))
     if match is None:
@@ -154,9 +112,7 @@ def _heading(line: _Line) -> _Heading | None:
     if _SENTENCE.search(match["before"]) or (not has_colon and _SENTENCE.search(match["after"])):
         return None
     side = INCLUSION if match["side"].lower().startswith("inclusion") else EXCLUSION
-    return _Heading(
-        side, None if _is_plain(match["before"], match["after"]) else f"{title}:", _without_bullets(content)
-    )
+    return _Heading(side, None if _is_plain(match["before"], match["after"]) else f"{title}:", without_bullets(content))
 
 
 def _is_title(before: str, after: str) -> bool:
@@ -171,7 +127,7 @@ def _is_plain(*parts: str) -> bool:
     return all(map(_PLAIN_WORD.fullmatch, words))
 
 
-def _spoken_heading(line: _Line) -> _Heading | None:
+def _spoken_heading(line: Line) -> _Heading | None:
     """A sentence that opens a list, such as ``Women were ineligible if they:``."""
     if line.bullet or line.indent or not line.text.endswith(":") or len(line.text) > 200:
         return None
@@ -184,11 +140,11 @@ def _spans(starts: Sequence[int], end: int) -> Iterator[tuple[int, int]]:
     return zip(starts, [*starts[1:], end], strict=True)
 
 
-def _items(lines: Iterable[_Line]) -> list[str]:
+def _items(lines: Iterable[Line]) -> list[str]:
     """The criteria of one list: each outermost bullet or paragraph, with all that is indented below it."""
     lines = list(lines)
     outermost = min((line.indent for line in lines if line.bullet), default=0)
-    groups: list[list[_Line]] = []
+    groups: list[list[Line]] = []
     for line in lines:
         if groups and _belongs(line, groups[-1], outermost):
             groups[-1].append(line)
@@ -197,14 +153,14 @@ def _items(lines: Iterable[_Line]) -> list[str]:
     return [item for group in groups for item in _criteria_of(group)]
 
 
-def _belongs(line: _Line, group: Sequence[_Line], outermost: int) -> bool:
+def _belongs(line: Line, group: Sequence[Line], outermost: int) -> bool:
     if line.indent > max(outermost, group[0].indent if group[0].bullet else outermost):
         return True
     continues = not line.bullet and not line.after_blank
-    return continues and (line.text[:1].islower() or (line.indent > 0 and group[-1].bullet))
+    return continues and (line.text[:1].islower() or (line.indent > 0 and bool(group[-1].bullet)))
 
 
-def _criteria_of(group: Sequence[_Line]) -> list[str]:
+def _criteria_of(group: Sequence[Line]) -> list[str]:
     """One criterion; but where its first line only opens the list, as in ``All of the following:``, each below it."""
     head, below = group[0], group[1:]
     if len(below) > 1 and head.text.endswith(":") and _LIST_OF_ALL.search(head.text) and below[0].bullet:

@@ -42,6 +42,42 @@ def test_what_is_indented_belongs_to_its_criterion() -> None:
     assert split.inclusion == ("One of:\n- Asthma of any kind\n- Hay fever", "Adults")
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        "* Past menopause, defined as:\n\n* Age ≥ 60\n* No ovaries\n",
+        "* Past menopause, defined as:\n1. Age ≥ 60\n2. No ovaries",
+        "* Past menopause, as follows\n- Age ≥ 60\n- No ovaries",
+        "* Past menopause:\n\nAge ≥ 60, or no ovaries\n",
+        "* Past menopause\nAge ≥ 60\nNo ovaries",
+    ],
+)
+def test_what_plainly_belongs_to_a_criterion_needs_no_indentation(part: str) -> None:
+    split = split_criteria(f"Inclusion Criteria:\n\n* Adults\n{part}\n* Asthma")
+
+    assert split is not None
+    assert (split.inclusion[0], split.inclusion[2:]) == ("Adults", ("Asthma",))
+    assert split.inclusion[1].startswith("Past menopause")
+    assert split.inclusion[1].endswith("ovaries")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "* Adults, as follows:\n* Asthma",
+        "1. Adults:\n\n2. Asthma",
+        "* Adults:\n\nAsthma",
+        "* Group A:\n\n* Adults\n* Asthma",
+        "* Adults\nGroup A:\n* Asthma",
+    ],
+)
+def test_what_may_stand_for_itself_is_left_apart(text: str) -> None:
+    split = split_criteria(f"Inclusion Criteria:\n\n{text}")
+
+    assert split is not None
+    assert all("Adults" not in criterion or "Asthma" not in criterion for criterion in split.inclusion)
+
+
 def test_a_line_that_only_opens_the_list_is_no_parent() -> None:
     text = "Inclusion Criteria:\n\n* Patients must meet all of the following criteria:\n\n  1. Adults\n  2. Asthma"
     split = split_criteria(text)
