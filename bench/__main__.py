@@ -10,6 +10,7 @@ from rich.console import Console
 
 from bench import (
     change_figures,
+    comparing_speed,
     delivering_speed,
     form_latency,
     ingesting_speed,
@@ -22,7 +23,7 @@ from bench.installations import REPOSITORY
 from bench.measuring import timed
 from notifier.logs import set_up_logs
 
-SPEED = ("ingesting", "matching", "delivering", "form")
+SPEED = ("ingesting", "comparing", "matching", "delivering", "form")
 NEED_A_FOLDER = ("leaks", "masking", "changes")
 DEFAULT_FOLDER = REPOSITORY.parent / "shared" / "registry"
 
@@ -61,6 +62,7 @@ def _measurements(console: Console, folder: Path | None) -> dict[str, Callable[[
     real = folder or DEFAULT_FOLDER
     return {
         "ingesting": lambda: ingesting_speed.run(console, folder),
+        "comparing": lambda: comparing_speed.run(console, folder),
         "matching": lambda: matching_speed.run(console),
         "delivering": lambda: delivering_speed.run(console),
         "form": lambda: form_latency.run(console, folder),

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
-from bench import delivering_speed, form_latency, ingesting_speed, machine, matching_speed
+from bench import comparing_speed, delivering_speed, form_latency, ingesting_speed, machine, matching_speed
 from bench.leak_search import Haystack, digits_of, wanted_details
 from bench.measuring import Stages, percentile, spread
 from tests.studies import make_study, with_contact
@@ -34,6 +34,13 @@ def test_ingesting_is_measured_for_each_kind_of_record(console: Console) -> None
     assert {kind: done[0].read for kind, done in passes.items()} == {"new": 6, "unchanged": 6, "changed": 6}
     assert {"decode", "mask", "read facts", "compare", "write"} <= set(passes["changed"][0].stages.seconds)
     assert "records" in printed(console)
+
+
+def test_comparing_is_measured(console: Console) -> None:
+    rates = comparing_speed.run(console, None, count=6, repeat=1)
+
+    assert set(rates) == {"the same but for the day of update", "size and summary changed"}
+    assert "criteria" in printed(console)
 
 
 def test_matching_is_measured(console: Console) -> None:
