@@ -1,7 +1,6 @@
 """The command line: what scripts rely on, and one plain sentence for everything that is wrong."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,19 +8,11 @@ from pathlib import Path
 import pytest
 
 from notifier import cli
+from tests.commands import notifier
 from tests.smtp_servers import Mailbox
 from tests.studies import make_study
 
 GOOD_SECRET = "a made-up secret that is long enough for anybody"
-
-
-def notifier(folder: Path, *arguments: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("NOTIFIER_")}
-    given = {f"NOTIFIER_{name}": value for name, value in settings.items()}
-    return subprocess.run(
-        [sys.executable, "-m", "notifier", *arguments],
-        cwd=folder, env={**environment, **given}, input=stdin, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
 
 
 def one_sentence(done: subprocess.CompletedProcess[str]) -> str:

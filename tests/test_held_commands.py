@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from notifier.checkup import check_up
+from tests.commands import notifier
 from tests.studies import make_study
-from tests.test_cli import notifier, one_sentence
+from tests.test_cli import one_sentence
 from tests.world import World
 
 pytestmark = pytest.mark.xdist_group("held commands")
