@@ -14,7 +14,7 @@ from notifier.domain.changes import FIRST_SEEN, FieldChange
 from notifier.domain.comparing import ACTUAL, planned_amount, reason_of_stop, value_as_read
 from notifier.domain.criteria import split_criteria
 from notifier.domain.criteria_comparing import OUTSIDE, criterion_as_read
-from notifier.domain.site_comparing import country_of, letters_of, speaks_of_sites
+from notifier.domain.site_comparing import NOT_YET, country_of, has_yet_to_open, letters_of, speaks_of_sites
 from notifier.domain.trials import Enrollment, RegistryDate, Site, TrialFacts
 
 View = dict[str, Any]
@@ -33,8 +33,8 @@ _TURNS = ("status", *_SITES)
 class Place:
     """A site as a reader knows it; how its name and its city are spelled, and its ZIP code, only help to find it.
 
-    ``status`` is empty where nothing is said of it. After a study began anew it is the study's, ``assumed``: a site of
-    which nothing is said then looks the same.
+    ``status`` is empty where nothing is said of it. After a study began anew, and while it has yet to open, it is the
+    study's, ``assumed``: a site of which nothing is said then looks the same.
     """
 
     facility: str
@@ -80,12 +80,13 @@ class Plan:
 
 
 def _tally(places: Iterable[Place], others: Iterable[Place]) -> Counter[tuple[str, str, str]]:
-    """How many sites are alike; where either side only assumes a status, a site without one has it."""
-    assumed = {(place.facility, place.country): place.status for place in (*places, *others) if place.assumed}
-    return Counter(
-        (place.facility, place.country, place.status or assumed.get((place.facility, place.country), ""))
-        for place in places
-    )
+    """How many sites are alike; a status that either side only assumes is as good as none."""
+    assumed = {_standing(place) for place in (*places, *others) if place.assumed}
+    return Counter((*_standing(place)[:2], "" if _standing(place) in assumed else place.status) for place in places)
+
+
+def _standing(place: Place) -> tuple[str, str, str]:
+    return place.facility, place.country, place.status
 
 
 def view(facts: TrialFacts) -> View:
@@ -133,6 +134,8 @@ def _tell(now: View, change: FieldChange) -> None:
         now[name] = _array(FIELDS[name], change.after if isinstance(change.after, list) else [])
     elif name in _PLANS:
         now[name] = _plan_told(change.after)
+    elif name == "status":
+        now[name] = change.after
     elif name in FIELDS and not isinstance(change.after, dict | list):
         now[name] = value_as_read(FIELDS[name], change.after)
 
@@ -146,6 +149,13 @@ def _end_or_begin(before: str | None, now: View) -> None:
         now["sites"] = Places(replace(place, status="", assumed=False) for place in now["sites"])
     elif not spoke:
         now["sites"] = Places(replace(place, status=now["status"] or "", assumed=True) for place in now["sites"])
+    now["sites"] = Places(_in_study(place, status=now["status"]) for place in now["sites"])
+
+
+def _in_study(place: Place, *, status: str | None) -> Place:
+    """The place in a study of this status: while that has yet to open, a place of which nothing is said has as well."""
+    study = TrialFacts(nct_id="", status=status)
+    return replace(place, status=NOT_YET, assumed=True) if has_yet_to_open(place.status or None, study) else place
 
 
 def _tell_criterion(criteria: View, change: FieldChange) -> View:
@@ -173,10 +183,11 @@ def _tell_site(places: list[Place], change: FieldChange, *, status: str | None) 
     part, old, new = _PART_OF_PLACE[change.field], _part_told(change.field, before), _part_told(change.field, after)
     same = [place for place in places if getattr(place, part) == old or (part == "status" and place.assumed)]
     named = letters_of(str(after)) if part == "facility" else None
-    here = max(same, key=lambda place: _fits(place, change.key, named=named))
+    here = max(same, key=lambda place: (getattr(place, part) == old, _fits(place, change.key, named=named)))
     places.remove(here)
     moved = {**asdict(here), part: new, "assumed": here.assumed and part != "status"}
-    return [*places, Place(**{**moved, "letters": here.letters if named is None else named})]
+    there = Place(**{**moved, "letters": here.letters if named is None else named})
+    return [*places, _in_study(there, status=status)]
 
 
 def _part_told(field: str, value: Any) -> str:
@@ -188,7 +199,7 @@ def _part_told(field: str, value: Any) -> str:
 def _found(places: list[Place], key: str, like: Place) -> Place:
     what = (like.facility, like.country)
     same = [place for place in places if (place.facility, place.country) == what]
-    return max(same, key=lambda place: (place.assumed or place.status == like.status, _fits(place, key)))
+    return max(same, key=lambda place: (place.status == like.status, place.assumed, _fits(place, key)))
 
 
 def _fits(place: Place, key: str, *, named: str | None = None) -> tuple[bool | int, ...]:
@@ -201,7 +212,7 @@ def _fits(place: Place, key: str, *, named: str | None = None) -> tuple[bool | i
 
 
 def _place(site: Site, facts: TrialFacts) -> Place:
-    return Place(
+    place = Place(
         facility=name_as_read(site.facility),
         country=country_of(site.country),
         status=(site.status or "") if speaks_of_sites(facts) else "",
@@ -209,6 +220,7 @@ def _place(site: Site, facts: TrialFacts) -> Place:
         city=letters_of(site.city),
         zip=letters_of(site.zip),
     )
+    return _in_study(place, status=facts.status)
 
 
 def _place_told(told: dict[str, Any], status: str | None) -> Place:

@@ -15,6 +15,9 @@ NEARBY_KM = 30.0
 KM_A_DEGREE = 111.2
 NOT_SAID, NOT_LOOKING = "NOT_SAID", "NOT_LOOKING"
 """Words of the table for a site without a status: while the study looks for people, and while it does not."""
+NAMED, NUMBERED = "NAMED", "NUMBERED"
+"""Words of the table for a site with a name, and for one that has only a number."""
+NOT_YET = "NOT_YET_RECRUITING"
 
 _CITY_ALIKE = 0.75
 _FEWEST_LETTERS = 4
@@ -28,7 +31,8 @@ def compare_sites(before: TrialFacts, after: TrialFacts) -> Iterator[FieldChange
     """What a reader would see change about the sites; their order, position, ZIP code and state do not count.
 
     While a study looks for nobody, its own status says all there is to say of its sites'. When it looks for people
-    again, a site's status is told where it is another one than the study's.
+    again, a site's status is told where it is another one than the study's. Where a study has yet to open, a site of
+    which nothing is said has yet to as well.
     """
     reopened = speaks_of_sites(after) and not speaks_of_sites(before)
     if before.sites == after.sites and not reopened:
@@ -42,8 +46,11 @@ def compare_sites(before: TrialFacts, after: TrialFacts) -> Iterator[FieldChange
     for site in added:
         yield change_of("site", None, _shown(site), key=name_of(site), turn=(None, site.status or silence))
     for old, fresh in pairs:
-        known = _with_status(old, None) if reopened else old
-        yield from _compare_pair(old, fresh, told=known.status, key=name_of(fresh, once=old), silence=silence)
+        said, key = None if reopened else old.status, name_of(fresh, once=old)
+        if {said, *_readings(old, before)}.isdisjoint(_readings(fresh, after)):
+            turn = (said or silence, fresh.status or silence)
+            yield change_of("site_status", said, fresh.status, key=key, turn=turn)
+        yield from _compare_names(old, fresh, key=key)
 
 
 def speaks_of_sites(facts: TrialFacts) -> bool:
@@ -111,13 +118,20 @@ def _with_status(site: Site, status: str | None) -> Site:
     return site if site.status == status else replace(site, status=status)
 
 
-def _compare_pair(old: Site, new: Site, *, told: str | None, key: str, silence: str) -> Iterator[FieldChange]:
-    """What changed about one site; ``told`` is the status that was said of it before."""
-    if new.status not in {old.status, told}:
-        turn = (told or silence, new.status or silence)
-        yield change_of("site_status", told, new.status, key=key, turn=turn)
+def has_yet_to_open(status: str | None, facts: TrialFacts) -> bool:
+    """Whether a site with this status, or without one, says no more than that its study has yet to open."""
+    return facts.status == NOT_YET and status in {None, NOT_YET}
+
+
+def _readings(site: Site, facts: TrialFacts) -> set[str | None]:
+    """What the status of a site may be taken for."""
+    return {None, NOT_YET} if has_yet_to_open(site.status, facts) else {site.status}
+
+
+def _compare_names(old: Site, new: Site, *, key: str) -> Iterator[FieldChange]:
     if name_as_read(old.facility) != name_as_read(new.facility):
-        yield change_of("site_name", old.facility, new.facility, key=key)
+        turn = tuple(NUMBERED if _is_numbered(site) else NAMED for site in (old, new))
+        yield change_of("site_name", old.facility, new.facility, key=key, turn=(turn[0], turn[1]))
     if country_of(old.country) != country_of(new.country):
         yield change_of("site_country", old.country, new.country, key=key)
 
@@ -177,8 +191,11 @@ def _likeness(one: Site, other: Site) -> float:
 
 def _got_name(one: Site, other: Site) -> bool:
     """Whether a site that had only a number, as sponsors list places before they open, has a name now; or lost it."""
-    numbered = [_PLACEHOLDER.fullmatch(fold(site.facility)) is not None for site in (one, other)]
-    return numbered[0] != numbered[1]
+    return _is_numbered(one) != _is_numbered(other)
+
+
+def _is_numbered(site: Site) -> bool:
+    return _PLACEHOLDER.fullmatch(fold(site.facility)) is not None
 
 
 def _is_fuller_name(one: str | None, other: str | None) -> bool:

@@ -83,6 +83,28 @@ def test_a_site_that_gets_its_name_is_the_same_site(number: str) -> None:
     ]
 
 
+def test_a_site_that_loses_its_name_to_a_number_is_never_mailed_alone() -> None:
+    (change,) = compare(BASE, replace(BASE, sites=(replace(BERLIN, facility="Local Institution - 101"),)))
+
+    assert (change.field, change.before, change.weight) == ("site_name", "Charité", Weight.HOUSEKEEPING)
+
+
+def test_sites_of_a_study_that_has_yet_to_open_need_no_status_of_their_own() -> None:
+    numbered = replace(BERLIN, facility="Local Institution - 0122", status="NOT_YET_RECRUITING")
+    munich = Site(facility="Klinikum", city="Munich", country="Germany", status="RECRUITING")
+    before = replace(BASE, sites=(numbered, munich))
+    silent = (replace(BERLIN, status=None), replace(munich, status=None))
+    after = replace(BASE, status="NOT_YET_RECRUITING", sites=silent)
+
+    changes = compare(before, after)
+
+    assert [(change.field, change.before) for change in changes] == [
+        ("status", "RECRUITING"), ("site_status", "RECRUITING"), ("site_name", "Local Institution - 0122"),
+    ]  # fmt: skip
+    assert applied(view(before), changes) == view(after)
+    assert [change.field for change in compare(after, replace(after, status="RECRUITING"))] == ["status"]
+
+
 def test_a_city_under_its_fuller_name_is_the_same_city() -> None:
     mainz = replace(BERLIN, city="Mainz")
 
