@@ -189,7 +189,7 @@ def _same_in_the_end(difference: RawDifference) -> str | None:
     if " ".join((prose_in(before) or "").split()) == " ".join((prose_in(after) or "").split()):
         return "escapes or white space"
     if same_text(prose_in(before), prose_in(after)):
-        return "signs that change no word"
+        return "signs or capitals that change no word"
     masked_before, masked_after = mask_text(before), mask_text(after)
     if masked_before == masked_after:
         return "contact details in a text, masked"

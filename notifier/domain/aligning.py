@@ -112,7 +112,7 @@ def name_as_read(name: str | None) -> str:
 
 
 def same_text(one: str | None, other: str | None) -> bool:
-    """Whether two texts read the same: white space and the way characters were typed do not count."""
+    """Whether two texts read the same: white space, capitals and the way characters were typed do not count."""
     return one == other or as_read(one) == as_read(other)
 
 
@@ -124,7 +124,7 @@ def squeezed(text: str | None) -> str | None:
 
 
 def as_read(text: str | None) -> str | None:
-    """A text as a reader takes it in: which quotes, dashes, spaces or signs for "at least" were typed is all one."""
+    """A text as it is compared: which quotes, dashes, spaces, capitals, signs for "at least" were typed is all one."""
     plain = squeezed(text)
     if plain is None:
         return None
@@ -132,6 +132,7 @@ def as_read(text: str | None) -> str | None:
         plain = squeezed(_TYPED.sub(_typed_alike, plain)) or ""
     if "=" in plain:
         plain = _AT_LEAST.sub(_one_sign, plain)
+    plain = plain.casefold()
     return plain.rstrip(" .") or plain
 
 

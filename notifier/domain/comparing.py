@@ -6,6 +6,7 @@ from notifier.domain.aligning import as_read, name_as_read, same_text
 from notifier.domain.change_table import FACTS, FIELDS, OTHERS, PLANNED, SETS, Field, change_of
 from notifier.domain.changes import FIRST_SEEN, FieldChange, Value, Weight
 from notifier.domain.contact_comparing import compare_contacts
+from notifier.domain.criteria import LISTS
 from notifier.domain.criteria_comparing import compare_criteria
 from notifier.domain.member_comparing import compare_members
 from notifier.domain.site_comparing import compare_sites
@@ -24,8 +25,9 @@ ACTUAL = "ACTUAL"
 def compare(before: TrialFacts, after: TrialFacts) -> tuple[FieldChange, ...]:
     """What changed from one state of a trial to another, heaviest first; empty when a reader would see no difference.
 
-    Things are the same by what they are, never by their place in a list. Order, white space, positions on the map,
-    verification and update dates and the registry's own version are not changes.
+    Things are the same by what they are, never by their place in a list. Order, white space, capitals, positions on the
+    map, verification and update dates and the registry's own version are not changes. Criteria of one list follow each
+    other as in the record, all else of one field by its key.
     """
     if before == after:
         return ()
@@ -82,7 +84,8 @@ def planned_amount(value: RegistryDate | Enrollment) -> str:
 
 
 def _order(change: FieldChange) -> tuple[int, int, str, str]:
-    return -change.weight, FIELDS[change.field].rank, change.key, repr((change.before, change.after))
+    known_by = ("", "") if change.field in LISTS else (change.key, repr((change.before, change.after)))
+    return -change.weight, FIELDS[change.field].rank, *known_by
 
 
 def _is_opening(change: FieldChange) -> bool:

@@ -14,6 +14,7 @@ from notifier.domain.criteria_lines import Line, indented, lines_of, without_bul
 
 INCLUSION = "inclusion"
 EXCLUSION = "exclusion"
+LISTS = frozenset({INCLUSION, EXCLUSION})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

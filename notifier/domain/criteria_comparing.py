@@ -23,9 +23,9 @@ _JOINED = (", and", "; and", ",and", ";and")
 def compare_criteria(before: str | None, after: str | None) -> Iterator[FieldChange]:
     """What a reader would see change about who may join, apart from ages and sex.
 
-    One change for each criterion added, removed or reworded, in its list; numbers, bullets and order do not count. One
-    that moved from one list to the other was removed and added. Where either text cannot be split into criteria, one
-    change of the whole text.
+    One change for each criterion added, removed or reworded, in its list; numbers, bullets and order do not count. They
+    come in the order of the newer text, those removed in that of the older one. A criterion that moved from one list to
+    the other was removed and added. Where either text cannot be split into criteria, one change of the whole text.
     """
     if same_text(before, after):
         return
@@ -42,7 +42,7 @@ def compare_criteria(before: str | None, after: str | None) -> Iterator[FieldCha
 @lru_cache(maxsize=20_000)
 def criterion_as_read(text: str) -> str:
     """A criterion as it is compared: without bullets, case, and the signs that only join it to the next one."""
-    plain = (as_read(_NESTED.sub(" ", text)) or "").casefold()
+    plain = as_read(_NESTED.sub(" ", text)) or ""
     bare = plain.rstrip(_JOINS)
     return bare[: -len("and")].rstrip(_JOINS) if bare.endswith(_JOINED) else bare
 
@@ -59,13 +59,13 @@ def _compare_list(field: str, before: tuple[str, ...], after: tuple[str, ...]) -
     common = Counter(before) & Counter(after)
     old, new = (tuple((Counter(criteria) - common).elements()) for criteria in (before, after))
     alignment = align(old, new, keys=(criterion_as_read,), likeness=criteria_likeness)
-    for criterion in alignment.removed:
-        yield change_of(field, criterion, None, key=criterion)
-    for criterion in alignment.added:
-        yield change_of(field, None, criterion, key=criterion)
-    for one, other in alignment.pairs:
-        if criterion_as_read(one) != criterion_as_read(other):
-            yield change_of(field, one, other, key=other)
+    reworded = [pair for pair in alignment.pairs if criterion_as_read(pair[0]) != criterion_as_read(pair[1])]
+    found = [
+        *((before.index(gone), change_of(field, gone, None, key=gone)) for gone in alignment.removed),
+        *((after.index(new), change_of(field, None, new, key=new)) for new in alignment.added),
+        *((after.index(new), change_of(field, old, new, key=new)) for old, new in reworded),
+    ]
+    yield from (change for _, change in sorted(found, key=lambda one: one[0]))
 
 
 def _spelled_alike(first: str, second: str) -> bool:

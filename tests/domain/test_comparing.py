@@ -220,6 +220,20 @@ def test_white_space_is_no_change() -> None:
     assert compare(before, replace(before, eligibility="Inclusion:\n* one * two", brief_title="A  title")) == ()
 
 
+def test_capitals_are_no_change() -> None:
+    before = replace(
+        BASE, brief_title="Sleep in asthma", acronym="Sleep", conditions=("Asthma",), keywords=("Sleep",),
+        primary_outcomes=(Outcome(measure="Hours of sleep"),), status="SUSPENDED", why_stopped="Too few people",
+    )  # fmt: skip
+    after = replace(
+        BASE, brief_title="SLEEP IN ASTHMA", acronym="SLEEP", conditions=("asthma",), keywords=("sleep",),
+        primary_outcomes=(Outcome(measure="HOURS OF SLEEP"),), status="SUSPENDED", why_stopped="TOO FEW PEOPLE",
+    )  # fmt: skip
+
+    assert compare(before, after) == ()
+    assert view(before) == view(after)
+
+
 def test_the_reason_of_a_stop_goes_with_the_stop() -> None:
     stopped = replace(BASE, status="SUSPENDED", why_stopped="Too few people")
 

@@ -1,10 +1,14 @@
 """Who may join is read as single criteria, and compared one by one."""
 
+from dataclasses import replace
+
 import pytest
 
 from notifier.domain.changes import FieldChange, Value
+from notifier.domain.comparing import compare
 from notifier.domain.criteria import Criteria, split_criteria
 from notifier.domain.criteria_comparing import OUTSIDE, compare_criteria
+from notifier.domain.trials import TrialFacts
 
 TWO = Criteria(inclusion=("Adults", "Asthma"), exclusion=("Smokers",))
 PLAIN = "Inclusion Criteria:\n\n* Adults\n* Asthma\n\nExclusion Criteria:\n\n* Smokers"
@@ -177,3 +181,12 @@ def test_which_sign_for_more_than_was_typed_is_no_news(sign: str) -> None:
 @pytest.mark.parametrize("end", [";", "; and", ", and", ".", " ;", ";and"])
 def test_what_joins_a_criterion_to_the_next_is_no_news(end: str) -> None:
     assert not list(compare_criteria(PLAIN, PLAIN.replace("Adults", f"Adults{end}")))
+
+
+def test_criteria_are_told_in_the_order_of_the_record() -> None:
+    before = TrialFacts(nct_id="NCT00000001", eligibility="Inclusion Criteria:\n\n* Zinc\n* Adults\n* A telephone")
+    after = replace(before, eligibility="Inclusion Criteria:\n\n* Walks alone\n* Adults\n* Sleeps badly\n* Cars")
+
+    assert [change.before or change.after for change in compare(before, after)] == [
+        "Zinc", "Walks alone", "A telephone", "Sleeps badly", "Cars",
+    ]  # fmt: skip
