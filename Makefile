@@ -33,7 +33,7 @@ run: $(VENV)/.ready ## start the whole service here; Ctrl-C stops it
 MARKS := not browser and not faults and not slow
 # A worker for each processor, with servers of its own; WORKERS=0 runs one test after the other.
 WORKERS := auto
-PARALLEL = -n $(WORKERS) --maxprocesses 8 --dist loadgroup
+PARALLEL = -n $(WORKERS) --maxprocesses 8
 
 .PHONY: test
 test: setup ## run the tests; says what was skipped and why

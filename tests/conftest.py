@@ -10,11 +10,13 @@ from typing import TypeVar
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
+from xdist.remote import Producer
 
 from notifier.store import migrating
 from notifier.store.database import Database, open_database
 from notifier.store.models import Base
 from tests.servers import ServerMissing, free_port, postgres_server, redis_server
+from tests.sharing_out import SharingOut
 from tests.smtp_servers import Mailbox
 from tests.smtp_servers import mailbox as running_mailbox
 from tests.world import World, copy_database, open_world, settings_for
@@ -103,6 +105,11 @@ def pytest_configure() -> None:
         del os.environ[name]
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
         os.environ["PYTHONPYCACHEPREFIX"] = str(COMPILED)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharingOut:
+    """Share the tests out among parallel workers in our own way."""
+    return SharingOut(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

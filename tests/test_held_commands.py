@@ -13,8 +13,6 @@ from tests.studies import make_study
 from tests.test_cli import one_sentence
 from tests.world import World
 
-pytestmark = pytest.mark.xdist_group("held commands")
-
 FEW = {"BREAKER_STUDIES": "2"}
 
 

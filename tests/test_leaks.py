@@ -10,8 +10,6 @@ from bench.leak_figures import AFTER_EVERY_RECORD, LeakFigures, as_table, list_f
 from tests.smtp_servers import mailbox
 from tests.world import copy_database, open_world, settings_for
 
-pytestmark = pytest.mark.xdist_group("leaks")
-
 PLACES = ("database", "logs", "mails")
 SAYS_NOTHING = frozenset({"NCT01340027"})
 """A partial record of nothing that a reader could be told."""

@@ -19,8 +19,6 @@ from bench.masking_figures import (
 from bench.masking_hits import SOURCES, hits_of
 from notifier.domain.masking import mask_record
 
-pytestmark = pytest.mark.xdist_group("masking figures")
-
 # Generous, for a busy machine; the figure itself comes from bench/masking_hits.py.
 MOST_SECONDS_A_RECORD = 0.01
 MOST_FALSE_HITS_PER_MEGABYTE = 0.5

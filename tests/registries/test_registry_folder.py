@@ -14,8 +14,6 @@ from notifier.registries import ctgov
 from notifier.registries.record_files import BadRecord, FoundRecord, count_records, iter_records
 from tests.records import facts_of, kept
 
-pytestmark = pytest.mark.xdist_group("registry folder")
-
 # In this pair nothing but the order of the sites and the dates of upkeep differs.
 PAIRS_WITHOUT_NEWS = {("NCT05775159", "2025-11-13", "2026-02-18")}
 
