@@ -89,7 +89,6 @@ CLOSED = ("resultsSection", "documentSection", "annotationSection", "protocolSec
 ALWAYS_THERE = frozenset({VERSION, UPKEEP, "day of verification"})
 """What comes with any update, and says nothing of its own."""
 
-_NAMED_BY = ("facility", "measure", "label", "name", "id", "city")
 _CONTACT_LISTS = (f"{_PLACES}.centralContacts", f"{_PLACES}.overallOfficials", f"{_SITES}.contacts")
 _TOLD_BY = {
     "has_results": ("hasResults", "resultsSection"),

@@ -204,9 +204,9 @@ def _found(places: list[Place], key: str, like: Place) -> Place:
 
 def _fits(place: Place, key: str, *, named: str | None = None) -> tuple[bool | int, ...]:
     """How well a key names a place, whose facility it gives as ``named`` where that is told to be new."""
+    at_home = country_of(key.rpartition(", ")[2]) == place.country
     key, facility = letters_of(key), place.letters if named is None else named
     city = len(place.city) if place.city in key else 0
-    at_home = place.country.replace(" ", "") in key
     starts = (f"{facility}{place.zip}{place.city}" if place.zip else key, f"{facility}{place.city}", facility)
     return (*(key.startswith(start) and start != key and at_home for start in starts), city)
 

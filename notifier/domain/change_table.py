@@ -77,7 +77,6 @@ TRANSITIONS = tuple(
     )
     for row in _TABLE["transitions"]
 )
-COUNTRIES: dict[str, str] = _TABLE["countries"]
 
 
 def weight_of(field: str, before: Value, after: Value) -> Weight:

@@ -6,7 +6,6 @@ from importlib.resources import files
 from babel import Locale
 
 from notifier.domain.aligning import fold
-from notifier.domain.change_table import COUNTRIES
 
 _NO_COUNTRY = frozenset({"XA", "XB", "ZZ", "EU", "EZ", "UN", "QO"})
 
@@ -37,9 +36,7 @@ def _read_codes() -> dict[str, str]:
         if len(code) == len("DE") and code not in _NO_COUNTRY
     }
     spellings = tomllib.loads((files("notifier.domain") / "data" / "countries.toml").read_text(encoding="utf-8"))
-    codes |= {fold(name): code for name, code in spellings.items()}
-    renamed = {fold(old): codes[fold(new)] for old, new in COUNTRIES.items() if fold(new) in codes}
-    return renamed | codes
+    return codes | {fold(name): code for name, code in spellings.items()}
 
 
 _CODES = _read_codes()

@@ -7,8 +7,9 @@ from dataclasses import replace
 from math import cos, hypot, radians
 
 from notifier.domain.aligning import ALIKE, align, fold, is_longer_name, name_as_read, text_likeness
-from notifier.domain.change_table import COUNTRIES, change_of
+from notifier.domain.change_table import change_of
 from notifier.domain.changes import FieldChange, Value
+from notifier.domain.places import code_of
 from notifier.domain.trials import STATUSES_WITH_SITES, Site, TrialFacts
 
 NEARBY_KM = 30.0
@@ -65,8 +66,8 @@ def place_name(site: Site, *, with_zip: bool = False) -> str:
 
 
 def country_of(name: str | None) -> str:
-    """The country in the form in which countries are compared, under the name it has today."""
-    return fold(COUNTRIES.get(name or "", name))
+    """The country in the form in which countries are compared: the same under each of its names."""
+    return code_of(name or "") or fold(name)
 
 
 def _aligned(before: list[Site], after: list[Site]) -> tuple[list[tuple[Site, Site]], list[Site], list[Site]]:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from notifier.domain.conditions import Concern
 from notifier.store.condition_store import broader_by_name, ensure_conditions
 from notifier.store.inserting import insert_for, offered
-from notifier.store.models import Condition, TrialCondition
+from notifier.store.models import Change, Condition, TrialCondition
 from notifier.store.portions import portions
 
 
@@ -24,6 +24,15 @@ class Tally:
 
     counts: Counter[int] = field(default_factory=Counter)
     named: dict[int, Concern] = field(default_factory=dict)
+
+
+def concerns_at_change() -> ColumnElement[bool]:
+    """That a tie held with a Change of its trial, before or after it: one that ends with it still counts."""
+    return and_(
+        TrialCondition.trial_id == Change.trial_id,
+        TrialCondition.since_seq <= Change.seq,
+        or_(TrialCondition.until_seq.is_(None), TrialCondition.until_seq >= Change.seq),
+    )
 
 
 def conditions_of(session: Session, groups: Sequence[Sequence[Concern]], tally: Tally) -> list[dict[int, str]]:

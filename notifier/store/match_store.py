@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from notifier.domain import wishes
 from notifier.domain.changes import IMPORTANT, Weight
+from notifier.store.condition_ties import concerns_at_change
 from notifier.store.inserting import insert_for
 from notifier.store.interest_store import count_interested
 from notifier.store.models import Change, Match, Subscription, Told, TrialCondition
@@ -99,14 +100,9 @@ def _by_condition(change_ids: Sequence[int], now: datetime) -> list[Any]:
 
 
 def _concerned(change_ids: Sequence[int], now: datetime) -> Any:
-    held = and_(
-        TrialCondition.trial_id == Change.trial_id,
-        TrialCondition.since_seq <= Change.seq,
-        or_(TrialCondition.until_seq.is_(None), TrialCondition.until_seq >= Change.seq),
-    )
     joined = (
         _selected(now)
-        .join(TrialCondition, held)
+        .join(TrialCondition, concerns_at_change())
         .join(Subscription, Subscription.condition_id == TrialCondition.condition_id)
     )
     return joined.where(

@@ -9,6 +9,7 @@ from sqlalchemy import Select, and_, exists, func, null, or_, select
 from sqlalchemy.orm import Session
 
 from notifier.domain.receipts import Tie
+from notifier.store.condition_ties import concerns_at_change
 from notifier.store.models import (
     Change,
     Condition,
@@ -68,14 +69,9 @@ def list_covered(
     A study that a condition covers in two stretches may be there twice. At most ``limit`` of each of the two kinds.
     """
     by_trial = _seen(null()).join(Subscription, Subscription.trial_id == Change.trial_id)
-    held = and_(
-        TrialCondition.trial_id == Change.trial_id,
-        TrialCondition.since_seq <= Change.seq,
-        or_(TrialCondition.until_seq.is_(None), TrialCondition.until_seq >= Change.seq),
-    )
     by_condition = (
         _seen(TrialCondition)
-        .join(TrialCondition, held)
+        .join(TrialCondition, concerns_at_change())
         .join(Subscription, Subscription.condition_id == TrialCondition.condition_id)
     )
     found: list[Covered] = []
