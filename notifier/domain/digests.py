@@ -50,6 +50,16 @@ class MaskedContact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What the operator says of a study in plain language; shown with its caveat, each part if it is there."""
+
+    summary: str
+    substance: str | None = None
+    could_lead_to: str | None = None
+    could_go_wrong: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """One study in a digest; the same for every reader who was last told at the same point.
 
@@ -57,6 +67,8 @@ class Card:
     ``more`` counts changes left out of ``lines``; ``where`` are site lines such as "Beijing, China: Recruiting".
     ``history`` reads like "First seen 3 March 2026 · Updated 2 times · Last updated 4 May 2026".
     ``closing`` is said where this is the last news of the study ("It is over"), None otherwise.
+    ``weight`` is that of its heaviest news (`changes.Weight`): heavier cards stand first. ``reading``: of a new study.
+    ``verified`` is a sentence where the sponsor last checked the record long ago, None otherwise.
     """
 
     nct_id: str
@@ -75,6 +87,9 @@ class Card:
     page_url: str
     record_url: str
     closing: str | None = None
+    weight: int = 0
+    reading: Reading | None = None
+    verified: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +110,9 @@ class Digest:
     """What one mailbox reads: sections, then the links that every digest carries.
 
     ``as_of`` is the day of the registry data, ``cadence`` reads like "every day at 8:00 (Europe/Berlin)".
+    ``rolled_over`` counts the studies that did not fit and come with the next mail. ``about`` names what the subject
+    may tell, where the reader chose detailed subjects: names of conditions and study numbers. ``urgent``: this mail
+    could not wait; the rest comes at its usual time.
     """
 
     language: str
@@ -108,6 +126,9 @@ class Digest:
     one_click_url: str
     postal_address: str
     site_name: str
+    rolled_over: int = 0
+    about: tuple[str, ...] = ()
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,5 +148,35 @@ class PreferencesLink:
 
     language: str
     preferences_url: str
+    site_name: str
+    postal_address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietNote:
+    """The monthly mail, for who chose it, that nothing is new.
+
+    ``studies`` are watched for them, ``asked`` counts what they asked for; we last wrote on ``since``, and
+    ``last_checked`` is the day of the newest registry data.
+    """
+
+    language: str
+    studies: int
+    asked: int
+    since: date
+    last_checked: date | None
+    preferences_url: str
+    unsubscribe_url: str
+    one_click_url: str
+    site_name: str
+    postal_address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goodbye:
+    """The last mail: everything they asked for has ended."""
+
+    language: str
+    home_url: str
     site_name: str
     postal_address: str

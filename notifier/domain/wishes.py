@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from notifier.domain.reader_filters import NO_FILTER, ReaderFilter
 from notifier.domain.schedules import Cadence
 from notifier.errors import InvalidRequest
 
@@ -19,7 +20,8 @@ class Wish:
     ``trial`` is a registry number, ``condition`` a name as somebody wrote it. ``wants`` is which news of them: openings
     (of a condition: new studies, and studies in which people can join now), what is important, or everything.
     ``trial_wants`` is for the study where that differs.
-    ``accept_unknown``: follow the words even if nothing held bears this name yet.
+    ``accept_unknown``: follow the words even if nothing held bears this name yet. ``filter`` is for studies of the
+    condition. ``urgent``: what is important comes at once. ``country``: whose places stand first.
     """
 
     trial: str | None = None
@@ -30,6 +32,9 @@ class Wish:
     language: str = "en"
     site: str = ""
     accept_unknown: bool = False
+    filter: ReaderFilter = NO_FILTER
+    urgent: bool = False
+    country: str | None = None
 
     @property
     def of_condition(self) -> str:

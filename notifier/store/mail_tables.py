@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifier.store.table_base import NEVER_AGAIN, Base, Id, only
@@ -24,6 +24,10 @@ class Match(Base):
             "ix_matches_waiting_of_trial", "trial_id",
             **only("ended_at IS NULL"),
         ),
+        Index(
+            "ix_matches_urgent", "subscriber_id",
+            **only("urgent AND ended_at IS NULL"),
+        ),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -32,6 +36,8 @@ class Match(Base):
     subscriber_id: Mapped[int] = mapped_column(Id, ForeignKey("subscribers.id"))
     trial_id: Mapped[int] = mapped_column(Id, ForeignKey("trials.id"))
     seq: Mapped[int]
+    urgent: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    """Not to wait for the reader's schedule."""
     created_at: Mapped[datetime]
     delivery_id: Mapped[int | None] = mapped_column(Id, ForeignKey("deliveries.id"))
     """The Delivery that carries it, from the moment its content is frozen."""

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifier.store.table_base import NEVER_AGAIN, Base, Id, only
@@ -22,6 +22,38 @@ class Schedule(Base):
     next_due_at: Mapped[datetime]
 
 
+class Filter(Base):
+    """For whom news is news: what a study must be like; shared by all who ask for the same, never altered.
+
+    Says nothing of an address: ``near_`` is the middle of a coarse cell of the globe, see `domain.globe`.
+    """
+
+    __tablename__ = "filters"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    key: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    only_recruiting: Mapped[bool]
+    phases: Mapped[int]
+    """One bit for each phase, as `domain.traits` numbers them; 0 for any."""
+    sex: Mapped[str | None] = mapped_column(String(6))
+    born_year: Mapped[int | None]
+    has_countries: Mapped[bool]
+    near_x: Mapped[int | None]
+    near_y: Mapped[int | None]
+    near_z: Mapped[int | None]
+    within: Mapped[int | None]
+    """How far away a place may be, in the square of cells, so that the database only adds and multiplies."""
+
+
+class FilterCountry(Base):
+    """A country in which a study must have a place; any of a filter's will do."""
+
+    __tablename__ = "filter_countries"
+
+    filter_id: Mapped[int] = mapped_column(Id, ForeignKey("filters.id"), primary_key=True)
+    country: Mapped[str] = mapped_column(String(2), primary_key=True)
+
+
 class Subscriber(Base):
     """A mailbox whose owner confirmed. ``revision`` rises whenever what they want changes."""
 
@@ -34,6 +66,12 @@ class Subscriber(Base):
     language: Mapped[str] = mapped_column(String(16))
     schedule_id: Mapped[int] = mapped_column(Id, ForeignKey("schedules.id"), index=True)
     revision: Mapped[int]
+    country: Mapped[str | None] = mapped_column(String(2))
+    """Whose places stand first on their cards."""
+    detailed_subjects: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    """They chose subjects that name the disease."""
+    quiet_notes: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    """They chose to hear once a month that there is nothing new."""
     created_at: Mapped[datetime]
 
 
@@ -67,6 +105,10 @@ class Subscription(Base):
     trial_id: Mapped[int | None] = mapped_column(Id, ForeignKey("trials.id"))
     condition_id: Mapped[int | None] = mapped_column(Id, ForeignKey("conditions.id"))
     wants: Mapped[str] = mapped_column(String(12))
+    filter_id: Mapped[int | None] = mapped_column(Id)
+    """None: any study of the condition."""
+    urgent: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    """What is important comes in a mail of its own, at once."""
     news_since: Mapped[str] = mapped_column(String(10))
     """A study registered before this day is not new to them merely because it reaches us later."""
     consent_site: Mapped[str] = mapped_column(String(64))
@@ -94,6 +136,9 @@ class PendingRequest(Base):
     """Of the condition."""
     trial_wants: Mapped[str] = mapped_column(String(12), server_default=text("'everything'"))
     """Of the study."""
+    filter_id: Mapped[int | None] = mapped_column(Id)
+    urgent: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    country: Mapped[str | None] = mapped_column(String(2))
     cadence: Mapped[str] = mapped_column(String(8))
     hour: Mapped[int]
     weekday: Mapped[int]

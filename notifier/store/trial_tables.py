@@ -1,8 +1,8 @@
-"""What is known of studies: trials, their states, changes and conditions."""
+"""What is known of studies: trials, their states, what filters look at in these, changes, and what is said of them."""
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, false, text
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifier.store.table_base import Base, Id, only
@@ -74,6 +74,50 @@ class TrialState(Base):
     body: Mapped[bytes]
 
 
+class StateTraits(Base):
+    """What filters look at in a state: written with it, read by matching."""
+
+    __tablename__ = "state_traits"
+
+    state_id: Mapped[int] = mapped_column(Id, ForeignKey("trial_states.id"), primary_key=True)
+    is_recruiting: Mapped[bool]
+    phases: Mapped[int]
+    """One bit for each phase, as `domain.traits` numbers them; 0 where the study has none."""
+    sex: Mapped[str | None] = mapped_column(String(6))
+    """FEMALE or MALE where only they may join."""
+    youngest_months: Mapped[int]
+    oldest_months: Mapped[int]
+
+
+class StatePlace(Base):
+    """Where a state has places, one row for all in one cell of the globe (see `domain.globe`)."""
+
+    __tablename__ = "state_places"
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    state_id: Mapped[int] = mapped_column(Id, ForeignKey("trial_states.id"), index=True)
+    country: Mapped[str | None] = mapped_column(String(2))
+    x: Mapped[int | None]
+    y: Mapped[int | None]
+    z: Mapped[int | None]
+    is_open: Mapped[bool]
+
+
+class TrialReading(Base):
+    """What the operator says of a study in plain language; shown with its caveat."""
+
+    __tablename__ = "trial_readings"
+
+    trial_id: Mapped[int] = mapped_column(Id, ForeignKey("trials.id"), primary_key=True)
+    language: Mapped[str] = mapped_column(String(16), primary_key=True)
+    summary: Mapped[str]
+    substance: Mapped[str | None]
+    could_lead_to: Mapped[str | None]
+    could_go_wrong: Mapped[str | None]
+    revision: Mapped[int]
+    supplied_at: Mapped[datetime]
+
+
 class Change(Base):
     """One observed difference between two states of one trial, or its first appearance; never altered."""
 
@@ -137,36 +181,3 @@ class ChangeSignature(Base):
     signature: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     trial_id: Mapped[int] = mapped_column(Id, ForeignKey("trials.id"))
     observed_at: Mapped[datetime]
-
-
-class Condition(Base):
-    """A disease as a concept, compared by its normalised key."""
-
-    __tablename__ = "conditions"
-
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    key: Mapped[str] = mapped_column(Text, unique=True)
-    name: Mapped[str]
-    mesh_id: Mapped[str | None] = mapped_column(String(12), index=True)
-    trial_count: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-
-
-class TrialCondition(Base):
-    """That a trial concerns a condition: listed by the registrant, derived by the registry, or broader than those.
-
-    It held from Change ``since_seq`` up to, not including, ``until_seq``; a removed condition still matches the
-    Change that removed it.
-    """
-
-    __tablename__ = "trial_conditions"
-    __table_args__ = (
-        UniqueConstraint("trial_id", "condition_id", "since_seq"),
-        Index(None, "condition_id", "trial_id"),
-    )
-
-    id: Mapped[int] = mapped_column(Id, primary_key=True)
-    trial_id: Mapped[int] = mapped_column(Id, ForeignKey("trials.id"))
-    condition_id: Mapped[int] = mapped_column(Id, ForeignKey("conditions.id"))
-    how: Mapped[str] = mapped_column(String(8))
-    since_seq: Mapped[int]
-    until_seq: Mapped[int | None]
