@@ -15,6 +15,7 @@ from rich.console import Console
 
 from notifier import __version__, embedded, queues, why_command, worker
 from notifier.checkup import check_up
+from notifier.conditions_command import conditions
 from notifier.config import Settings, check_shared, load_settings
 from notifier.domain.languages import read_language
 from notifier.domain.schedules import read_cadence
@@ -29,7 +30,7 @@ from notifier.loading import records_of, show_progress
 from notifier.logs import set_up_logs
 from notifier.previewing import preview_reader, preview_sample, preview_trial
 from notifier.rounds import deliver, make_news, open_service
-from notifier.store import condition_store, migrating, status_store
+from notifier.store import migrating, status_store
 from notifier.store.addresses import read_address
 from notifier.store.database import open_database
 from notifier.subscribing import subscribe_directly
@@ -37,7 +38,6 @@ from notifier.web.app import create_app
 from notifier.web.serving import run_server, web_config
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-conditions = typer.Typer(no_args_is_help=True, help="The conditions that studies held here are about.")
 app.add_typer(conditions, name="conditions")
 app.add_typer(held, name="held")
 app.command("gone")(gone)
@@ -257,16 +257,6 @@ def why(
         why_command.print_account(Console(highlight=False, soft_wrap=True), account)
     if not account.known:
         raise typer.Exit(1)
-
-
-@conditions.command("search")
-def search_conditions(text: str, as_json: AsJson = False) -> None:
-    """Conditions that studies held here are about, whose names come near."""
-    with _opened() as installation, installation.database.reading() as session:
-        found = {one.name: one.trial_count for one in condition_store.suggest_conditions(session, text)}
-    if not found:
-        err.print("Nothing near. Studies name conditions as they are ingested.")
-    _answer(found, as_json=as_json)
 
 
 def _settings() -> Settings:

@@ -10,7 +10,7 @@ from notifier.domain.masking import mask_text
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import Consent, Wish, check_wish
 from notifier.errors import InvalidRequest, InvalidToken, UnknownCondition, UnknownTrial
-from notifier.store import condition_store, retire_store, subscriber_store, trial_lookup
+from notifier.store import condition_store, retire_store, subscriber_store, suggestion_store, trial_lookup
 from notifier.store.addresses import Address, AddressKeys
 from notifier.store.inserting import insert_once
 from notifier.store.models import Delivery, PendingRequest, Subscriber, Subscription
@@ -220,7 +220,7 @@ def _with_condition(session: Session, wish: Wish, target: Target) -> Target:
     if not (condition_store.is_plausible_name(name) and condition_store.is_plausible_name(masked)):
         raise UnknownCondition("This does not look like the name of a condition. Use letters, at most 200 of them.")
     if not wish.accept_unknown:
-        near = tuple(one.name for one in condition_store.suggest_conditions(session, name))
+        near = tuple(one.name for one in suggestion_store.suggest_conditions(session, name))
         raise UnknownCondition("No study listed here names this condition yet.", near)
     return replace(target, condition_text=masked)
 

@@ -1,16 +1,14 @@
-"""Conditions: found by name, suggested, and made as records and readers name them."""
+"""Conditions: found by name, and made as records and readers name them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from notifier.domain.conditions import LONGEST_NAME, Concern, condition_key, tails
 from notifier.store.inserting import insert_once
 from notifier.store.models import Condition
 from notifier.store.portions import portions
-
-SUGGESTIONS = 8
 
 
 def find_condition(session: Session, name: str) -> Condition | None:
@@ -32,25 +30,6 @@ def get_or_make_condition(session: Session, name: str) -> Condition:
     """The condition of this name, made if it is new."""
     ensure_conditions(session, [Concern(key=condition_key(name), name=name, how="listed")])
     return session.scalars(select(Condition).where(Condition.key == condition_key(name))).one()
-
-
-def suggest_conditions(session: Session, text: str, *, limit: int = SUGGESTIONS) -> Sequence[Condition]:
-    """Conditions that studies held here concern, whose names come near the text: best first."""
-    key = condition_key(text)
-    if not key:
-        return []
-    words = key.split()
-    near = or_(*(Condition.key.contains(word, autoescape=True) for word in words))
-    closeness = case(
-        (Condition.key == key, 0),
-        (Condition.key.startswith(key, autoescape=True), 1),
-        (Condition.key.contains(" " + key, autoescape=True), 2),
-        (Condition.key.contains(key, autoescape=True), 3),
-        else_=4,
-    )
-    statement = select(Condition).where(near, Condition.trial_count > 0)
-    ordered = statement.order_by(closeness, Condition.trial_count.desc(), func.length(Condition.key), Condition.key)
-    return session.scalars(ordered.limit(limit)).all()
 
 
 def ensure_conditions(session: Session, concerns: Iterable[Concern]) -> tuple[dict[str, int], dict[int, Concern]]:

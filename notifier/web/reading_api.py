@@ -6,7 +6,7 @@ import msgspec
 from fastapi import APIRouter, Query
 
 from notifier.domain.changes import FieldChange
-from notifier.store import condition_store
+from notifier.store import suggestion_store
 from notifier.viewing import StudyView
 from notifier.web.pages import check_number, find_view
 from notifier.web.schemas import (
@@ -64,7 +64,7 @@ def list_conditions(here: Here, q: Annotated[str, Query(max_length=200)] = "") -
     """Conditions that studies held here concern, whose names come near `q`."""
     words = "".join(sign for sign in q if sign.isprintable())
     with here.installation.database.reading() as session:
-        near = condition_store.suggest_conditions(session, words)
+        near = suggestion_store.suggest_conditions(session, words)
     found = [KnownCondition(name=one.name, mesh_id=one.mesh_id, studies=one.trial_count) for one in near]
     return KnownConditions(conditions=found)
 
