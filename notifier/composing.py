@@ -1,45 +1,30 @@
 """Composing: from what waits for a reader to the mail they will read, as the net change since they were last told."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from notifier.domain.deliveries import Claimed, Composed, NothingToSay, Span
-from notifier.domain.digests import Confirmation, Digest, PreferencesLink, Section
+from notifier.domain.deliveries import Claimed, NothingToSay
+from notifier.domain.digests import Digest, Section
 from notifier.domain.reasons import cadence_in_words, heading_for, reason_for
 from notifier.emails.links import Links
-from notifier.emails.messages import build_message, list_id_for, message_id_for
-from notifier.emails.templates import RenderedMail, render_confirmation, render_digest, render_preferences
-from notifier.store import digest_store
+from notifier.emails.templates import render_digest
+from notifier.letters import Envelope, Letters, Made, Sender
 from notifier.store.addresses import AddressKeys
 from notifier.store.digest_store import Reader
-from notifier.store.models import PendingRequest
 from notifier.telling import Entry, Inputs, Teller
-
-Made = Composed | NothingToSay
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
-    """Who the mails are from, and what stands at their foot."""
-
-    mail_from: str
-    host: str
-    seed: str
-    site_name: str
-    postal_address: str
 
 
 class Composer:
     """Makes mails, frozen ones as they were first made."""
 
     def __init__(self, *, keys: AddressKeys, links: Links, sender: Sender) -> None:
-        self._keys = keys
         self._links = links
         self._sender = sender
         self._teller = Teller(links=links)
+        self._letters = Letters(keys=keys, links=links, sender=sender)
 
     def __call__(self, session: Session, claimed: Sequence[Claimed], now: datetime) -> list[Made]:
         """Compose claimed Deliveries.
@@ -74,8 +59,8 @@ class Composer:
         if one.kind == "digest":
             return self._make_digest(session, one, inputs, now)
         if one.kind == "preferences":
-            return self._make_preferences(session, one, now)
-        return self._make_confirmation(session, one, now)
+            return self._letters.make_preferences(session, one, now)
+        return self._letters.make_confirmation(session, one, now)
 
     def _make_digest(self, session: Session, one: Claimed, inputs: Inputs, now: datetime) -> Made:
         reader = inputs.readers[one.subscriber_id or 0]
@@ -84,7 +69,7 @@ class Composer:
         if not told:
             return NothingToSay(delivery_id=one.id, reason="nothing to say", match_ids=collapsed)
         digest = self._digest(reader, told, inputs)
-        envelope = _Envelope(
+        envelope = Envelope(
             sealed=reader.sealed,
             language=digest.language,
             one_click=digest.one_click_url,
@@ -93,7 +78,7 @@ class Composer:
             collapsed_ids=collapsed,
             spans=tuple(entry.span for entry in told),
         )
-        return self._composed(one, render_digest(digest), envelope, now)
+        return self._letters.composed(one, render_digest(digest), envelope, now)
 
     def _digest(self, reader: Reader, told: list[Entry], inputs: Inputs) -> Digest:
         sections: dict[int, list[Entry]] = {}
@@ -123,71 +108,6 @@ class Composer:
             end_url=self._links.end_one(asked.subscription_id),
             cards=tuple(entry.telling.card for entry in entries),
         )
-
-    def _make_confirmation(self, session: Session, one: Claimed, now: datetime) -> Made:
-        request = session.get_one(PendingRequest, one.request_id)
-        if request.confirmed_at is not None or request.expires_at <= now:
-            return NothingToSay(delivery_id=one.id, reason="confirmed or expired already")
-        mail = Confirmation(
-            language=request.language,
-            confirm_url=self._links.confirm(request.id),
-            expires_at=request.expires_at,
-            site_name=self._sender.site_name,
-            postal_address=self._sender.postal_address,
-        )
-        envelope = _Envelope(sealed=request.address_sealed, language=request.language)
-        return self._composed(one, render_confirmation(mail), envelope, now)
-
-    def _make_preferences(self, session: Session, one: Claimed, now: datetime) -> Made:
-        reader = digest_store.list_readers(session, [one.subscriber_id or 0])[one.subscriber_id or 0]
-        mail = PreferencesLink(
-            language=reader.language,
-            preferences_url=self._links.preferences(reader.id, now=one.dated_at or now),
-            site_name=self._sender.site_name,
-            postal_address=self._sender.postal_address,
-        )
-        envelope = _Envelope(sealed=reader.sealed, language=reader.language, reader=reader)
-        return self._composed(one, render_preferences(mail), envelope, now)
-
-    def _composed(self, one: Claimed, mail: RenderedMail, envelope: "_Envelope", now: datetime) -> Composed:
-        recipient = self._keys.unseal(envelope.sealed)
-        message_id = one.message_id or message_id_for(one.id, domain=self._sender.host, seed=self._sender.seed)
-        dated_at = one.dated_at or now
-        message = build_message(
-            mail=mail,
-            sender=self._sender.mail_from,
-            recipient=recipient,
-            message_id=message_id,
-            date=dated_at,
-            list_id=list_id_for(self._links.base_url),
-            list_unsubscribe=envelope.one_click,
-        )
-        return Composed(
-            delivery_id=one.id,
-            recipient=recipient,
-            message=message,
-            message_id=message_id,
-            dated_at=dated_at,
-            language=envelope.language,
-            subscriber_id=envelope.reader.id if envelope.reader else None,
-            revision=envelope.reader.revision if envelope.reader else None,
-            match_ids=envelope.match_ids,
-            collapsed_ids=envelope.collapsed_ids,
-            spans=envelope.spans,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Envelope:
-    """To whom a mail goes and what being sent will mean."""
-
-    sealed: bytes
-    language: str
-    one_click: str | None = None
-    reader: Reader | None = None
-    match_ids: tuple[int, ...] = ()
-    collapsed_ids: tuple[int, ...] = ()
-    spans: tuple[Span, ...] = ()
 
 
 def _first_of_each_reader(claimed: Sequence[Claimed]) -> set[int]:

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from notifier.composing import Composer, Sender
+from notifier.composing import Composer
 from notifier.delivering import Delivered, Deliverer, Limits
 from notifier.holding import forget_signatures
 from notifier.installation import Installation
+from notifier.letters import Sender
 from notifier.matching import match_changes
 from notifier.planning import plan_digests
 from notifier.rereading import reread_trials

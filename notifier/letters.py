@@ -1,0 +1,110 @@
+"""Letters: mails that tell no studies, and what makes any mail a message to one mailbox."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from notifier.domain.deliveries import Claimed, Composed, NothingToSay, Span
+from notifier.domain.digests import Confirmation, PreferencesLink
+from notifier.emails.links import Links
+from notifier.emails.messages import build_message, list_id_for, message_id_for
+from notifier.emails.templates import RenderedMail, render_confirmation, render_preferences
+from notifier.store import digest_store
+from notifier.store.addresses import AddressKeys
+from notifier.store.digest_store import Reader
+from notifier.store.models import PendingRequest
+
+Made = Composed | NothingToSay
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who the mails are from, and what stands at their foot."""
+
+    mail_from: str
+    host: str
+    seed: str
+    site_name: str
+    postal_address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """To whom a mail goes and what being sent will mean."""
+
+    sealed: bytes
+    language: str
+    one_click: str | None = None
+    reader: Reader | None = None
+    match_ids: tuple[int, ...] = ()
+    collapsed_ids: tuple[int, ...] = ()
+    spans: tuple[Span, ...] = ()
+
+
+class Letters:
+    """Makes the mails that tell no studies, and puts any mail into its envelope."""
+
+    def __init__(self, *, keys: AddressKeys, links: Links, sender: Sender) -> None:
+        self._keys = keys
+        self._links = links
+        self._sender = sender
+
+    def make_confirmation(self, session: Session, one: Claimed, now: datetime) -> Made:
+        """The mail that asks a mailbox's owner to confirm, unless they did or it is too late."""
+        request = session.get_one(PendingRequest, one.request_id)
+        if request.confirmed_at is not None or request.expires_at <= now:
+            return NothingToSay(delivery_id=one.id, reason="confirmed or expired already")
+        mail = Confirmation(
+            language=request.language,
+            confirm_url=self._links.confirm(request.id),
+            expires_at=request.expires_at,
+            site_name=self._sender.site_name,
+            postal_address=self._sender.postal_address,
+        )
+        envelope = Envelope(sealed=request.address_sealed, language=request.language)
+        return self.composed(one, render_confirmation(mail), envelope, now)
+
+    def make_preferences(self, session: Session, one: Claimed, now: datetime) -> Made:
+        """The mail with a fresh link to what a reader asked for."""
+        reader = digest_store.list_readers(session, [one.subscriber_id or 0])[one.subscriber_id or 0]
+        mail = PreferencesLink(
+            language=reader.language,
+            preferences_url=self._links.preferences(reader.id, now=one.dated_at or now),
+            site_name=self._sender.site_name,
+            postal_address=self._sender.postal_address,
+        )
+        envelope = Envelope(sealed=reader.sealed, language=reader.language, reader=reader)
+        return self.composed(one, render_preferences(mail), envelope, now)
+
+    def composed(self, one: Claimed, mail: RenderedMail, envelope: Envelope, now: datetime) -> Composed:
+        """A rendered mail as the message to be sent; a frozen Delivery keeps its Date and Message-ID.
+
+        Raises:
+            ConfigurationError: a secret is missing, so that the address cannot be opened.
+        """
+        recipient = self._keys.unseal(envelope.sealed)
+        message_id = one.message_id or message_id_for(one.id, domain=self._sender.host, seed=self._sender.seed)
+        dated_at = one.dated_at or now
+        message = build_message(
+            mail=mail,
+            sender=self._sender.mail_from,
+            recipient=recipient,
+            message_id=message_id,
+            date=dated_at,
+            list_id=list_id_for(self._links.base_url),
+            list_unsubscribe=envelope.one_click,
+        )
+        return Composed(
+            delivery_id=one.id,
+            recipient=recipient,
+            message=message,
+            message_id=message_id,
+            dated_at=dated_at,
+            language=envelope.language,
+            subscriber_id=envelope.reader.id if envelope.reader else None,
+            revision=envelope.reader.revision if envelope.reader else None,
+            match_ids=envelope.match_ids,
+            collapsed_ids=envelope.collapsed_ids,
+            spans=envelope.spans,
+        )
