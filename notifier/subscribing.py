@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy.orm import Session
 
 from notifier.domain.languages import gettext_noop
 from notifier.domain.masking import mask_text
+from notifier.domain.reader_filters import ReaderFilter
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import Consent, Wish, check_wish
 from notifier.errors import InvalidRequest, InvalidToken, UnknownCondition, UnknownTrial
-from notifier.store import condition_store, retire_store, subscriber_store, suggestion_store, trial_lookup
+from notifier.store import condition_store, filter_store, retire_store, subscriber_store, suggestion_store, trial_lookup
 from notifier.store.addresses import Address, AddressKeys
 from notifier.store.inserting import insert_once
 from notifier.store.models import Delivery, PendingRequest, Subscriber, Subscription
@@ -34,6 +36,17 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Terms:
+    """What they want of the study and of the condition, as it is stored; the filter is for the condition alone."""
+
+    of_trial: str
+    of_condition: str
+    filter_id: int | None
+    urgent: bool
+    country: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestView:
     """What a confirmation page says will happen; never the address."""
 
@@ -42,6 +55,9 @@ class RequestView:
     condition: str | None
     wants: str
     trial_wants: str
+    filter: ReaderFilter
+    urgent: bool
+    country: str | None
     cadence: Cadence
     language: str
     already_confirmed: bool
@@ -68,15 +84,15 @@ def request_subscription(
     recent = subscriber_store.count_recent_mails(session, address_index=index, since=now - timedelta(days=1))
     if recent >= MAILS_PER_MAILBOX_AND_DAY:
         return
+    terms = _terms_of(session, wish)
     request = _same_request(session, index=index, target=target, now=now)
     if request is None:
         request = _new_request(
             address_index=index, sealed=keys.seal(address), wish=wish, target=target, how=how, now=now
         )
         session.add(request)
-        session.flush()
-    else:
-        _take_over(request, wish)
+    _take_over(request, wish, terms=terms)
+    session.flush()
     _send_confirmation(session, request, now=now)
 
 
@@ -95,6 +111,9 @@ def view_request(session: Session, request_id: int, *, now: datetime) -> Request
         condition=condition.name if condition else request.condition_text,
         wants=request.wants,
         trial_wants=request.trial_wants,
+        filter=filter_store.load_filter(session, request.filter_id),
+        urgent=request.urgent,
+        country=request.country,
         cadence=_cadence_of(request),
         language=request.language,
         already_confirmed=request.confirmed_at is not None,
@@ -125,8 +144,14 @@ def confirm_request(session: Session, request_id: int, *, now: datetime) -> int:
     trial_id = trial_lookup.get_trial(session, request.trial_id).id if request.trial_id else None
     target = Target(trial_id=trial_id, condition_id=request.condition_id, condition_text=request.condition_text)
     consent = _consent(site=request.site, how=request.how, now=now)
-    wants = (request.trial_wants, request.wants)
-    _subscribe(session, subscriber, target=target, wants=wants, consent=consent)
+    terms = _Terms(
+        of_trial=request.trial_wants,
+        of_condition=request.wants,
+        filter_id=request.filter_id,
+        urgent=request.urgent,
+        country=request.country,
+    )
+    _subscribe(session, subscriber, target=target, terms=terms, consent=consent)
     return subscriber.id
 
 
@@ -146,7 +171,7 @@ def subscribe_directly(
         session, index=index, sealed=keys.seal(address), language=wish.language, cadence=wish.cadence, now=now
     )
     consent = _consent(site=wish.site, how=how, now=now)
-    _subscribe(session, subscriber, target=target, wants=(wish.of_trial, wish.of_condition), consent=consent)
+    _subscribe(session, subscriber, target=target, terms=_terms_of(session, wish), consent=consent)
     return subscriber.id
 
 
@@ -242,16 +267,9 @@ def _new_request(
     return PendingRequest(
         address_index=address_index,
         address_sealed=sealed,
-        language=wish.language,
         trial_id=target.trial_id,
         condition_id=target.condition_id,
         condition_text=target.condition_text,
-        wants=wish.of_condition,
-        trial_wants=wish.of_trial,
-        cadence=wish.cadence.cadence,
-        hour=wish.cadence.hour,
-        weekday=wish.cadence.weekday,
-        time_zone=wish.cadence.time_zone,
         site=wish.site,
         how=how,
         mails=0,
@@ -260,8 +278,22 @@ def _new_request(
     )
 
 
-def _take_over(request: PendingRequest, wish: Wish) -> None:
-    request.wants, request.trial_wants, request.language = wish.of_condition, wish.of_trial, wish.language
+def _terms_of(session: Session, wish: Wish) -> _Terms:
+    """What a wish comes to; whose places stand first follows from the only country of the filter, too."""
+    countries = wish.filter.countries
+    return _Terms(
+        of_trial=wish.of_trial,
+        of_condition=wish.of_condition,
+        filter_id=filter_store.get_or_make_filter(session, wish.filter) if wish.condition else None,
+        urgent=wish.urgent,
+        country=wish.country or (next(iter(countries)) if len(countries) == 1 else None),
+    )
+
+
+def _take_over(request: PendingRequest, wish: Wish, *, terms: _Terms) -> None:
+    """Put what a wish says in place of what a request said."""
+    request.wants, request.trial_wants, request.language = terms.of_condition, terms.of_trial, wish.language
+    request.filter_id, request.urgent, request.country = terms.filter_id, terms.urgent, terms.country
     request.cadence, request.hour = wish.cadence.cadence, wish.cadence.hour
     request.weekday, request.time_zone = wish.cadence.weekday, wish.cadence.time_zone
 
@@ -321,23 +353,24 @@ def _subscriber_for(
     return subscriber
 
 
-def _subscribe(
-    session: Session, subscriber: Subscriber, *, target: Target, wants: tuple[str, str], consent: Consent
-) -> None:
-    """Open what leads to a target; ``wants`` are what they want of the study and of the condition."""
+def _subscribe(session: Session, subscriber: Subscriber, *, target: Target, terms: _Terms, consent: Consent) -> None:
+    """Open what leads to a target. A study that somebody follows by itself is never filtered."""
     subscriber.revision += 1
-    of_trial, of_condition = wants
+    subscriber.country = terms.country or subscriber.country
+    add = partial(
+        subscriber_store.add_subscription,
+        session,
+        subscriber_id=subscriber.id,
+        urgent=terms.urgent,
+        consent=consent,
+    )
     if target.trial_id is not None:
-        subscriber_store.add_subscription(
-            session, subscriber_id=subscriber.id, trial_id=target.trial_id, wants=of_trial, consent=consent
-        )
+        add(trial_id=target.trial_id, wants=terms.of_trial)
     condition_id = target.condition_id
     if target.condition_text:
         condition_id = condition_store.get_or_make_condition(session, target.condition_text).id
     if condition_id is not None:
-        subscriber_store.add_subscription(
-            session, subscriber_id=subscriber.id, condition_id=condition_id, wants=of_condition, consent=consent
-        )
+        add(condition_id=condition_id, wants=terms.of_condition, filter_id=terms.filter_id)
 
 
 def _consent(*, site: str, how: str, now: datetime) -> Consent:

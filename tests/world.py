@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 
 from notifier.config import Settings, load_settings
 from notifier.delivering import Delivered
+from notifier.domain.reader_filters import NO_FILTER, ReaderFilter
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import EVERYTHING, Wish
 from notifier.ingesting import IngestReport, ingest_records
@@ -55,11 +56,15 @@ class World:
 
     def subscribe(
         self, email: str, *, trial: str | None = None, condition: str | None = None, wants: str = EVERYTHING,
-        cadence: Cadence = INSTANT, accept_unknown: bool = False,
+        cadence: Cadence = INSTANT, accept_unknown: bool = False, filter: ReaderFilter = NO_FILTER,  # noqa: A002
+        urgent: bool = False, country: str | None = None,
     ) -> int:  # fmt: skip
         """Subscribe somebody as an operator does; the id of the subscriber."""
         self.now += timedelta(seconds=1)
-        wish = Wish(trial=trial, condition=condition, wants=wants, cadence=cadence, accept_unknown=accept_unknown)
+        wish = Wish(
+            trial=trial, condition=condition, wants=wants, cadence=cadence, accept_unknown=accept_unknown,
+            filter=filter, urgent=urgent, country=country,
+        )  # fmt: skip
         with self.installation.database.writing() as session:
             return subscribe_directly(
                 session,

@@ -52,13 +52,15 @@ def get_or_make_subscriber(
     return session.scalars(chosen).one()
 
 
-def add_subscription(
+def add_subscription(  # noqa: PLR0913  # what a subscription says, by name
     session: Session,
     *,
     subscriber_id: int,
     trial_id: int | None = None,
     condition_id: int | None = None,
     wants: str,
+    filter_id: int | None = None,
+    urgent: bool = False,
     consent: Consent,
 ) -> None:
     """Open a subscription, or change what an open one to the same thing wants.
@@ -68,12 +70,14 @@ def add_subscription(
     target = {"subscriber_id": subscriber_id, "trial_id": trial_id, "condition_id": condition_id}
     open_one = session.scalar(select(Subscription).filter_by(**target, ended_at=None))
     if open_one is not None:
-        open_one.wants = wants
+        open_one.wants, open_one.filter_id, open_one.urgent = wants, filter_id, urgent
         return
     session.add(
         Subscription(
             **target,
             wants=wants,
+            filter_id=filter_id,
+            urgent=urgent,
             news_since=consent.news_since,
             consent_site=consent.site,
             consent_how=consent.how,
