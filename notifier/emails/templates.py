@@ -1,8 +1,11 @@
 """Renders what a mailbox reads: subject, plain text and HTML of a digest, a confirmation, a link to the preferences."""
 
 import re
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from binascii import b2a_qp
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache, partial
+from itertools import count
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -10,42 +13,44 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from jinja2.ext import Extension
 from markupsafe import Markup
 
-from notifier.domain.digests import Card, Confirmation, Digest, PreferencesLink
+from notifier.domain.digests import Card, Confirmation, Digest, PreferencesLink, Section
 from notifier.domain.languages import spoken
+from notifier.domain.tiers import ROOM, Room, Shape, choose_shapes, count_fitting
 from notifier.emails import filters
 from notifier.emails.catalogs import translate_templates
 from notifier.errors import TemplatesMissing
 
 Mail: TypeAlias = Digest | Confirmation | PreferencesLink
 Format: TypeAlias = Literal["html", "txt"]
-Shape: TypeAlias = Literal["card", "row"]
 
-FULL_CARDS = 24_000
-"""How many characters of HTML full cards may take; the studies beyond are shown in short.
-
-Gmail cuts a mail off after about 102 kB, and with it the links to end it: https://developers.google.com/gmail/markup
-"""
 KEPT_CARDS = 4_096
+FEW_SECTIONS = 8
+"""With so few sections, what stands around the cards is no matter of size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedMail:
-    """One mail as people read it; ``text`` and ``html`` say the same."""
+    """One mail as people read it; ``text`` and ``html`` say the same.
+
+    ``size`` is what the HTML takes as it is sent, where that was measured; 0 where it is no matter.
+    """
 
     subject: str
     text: str
     html: str
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Section:
-    """A section with its cards rendered: the weighty ones in full, the others as rows."""
+    """A section with its studies rendered: the weighty ones in full, the next as rows, the rest as links."""
 
     heading: str
     reason: str
     end_url: str
     cards: tuple[str, ...]
     rows: tuple[str, ...]
+    links: tuple[str, ...]
 
 
 class _WithoutIndentation(Extension):
@@ -68,19 +73,53 @@ def template_root() -> Path:
     raise TemplatesMissing(f"no folder templates/emails in or beside {package.name}: install the package again")
 
 
-def render_digest(digest: Digest) -> RenderedMail:
+def render_digest(digest: Digest, *, room: Room = ROOM) -> RenderedMail:
     """One digest; its cards are rendered once for all readers who get the same.
+
+    The heaviest studies are told in full, the next in short, the rest as links, so that the HTML is no larger than
+    there is room for; it is larger only where not even links fit (see `count_fitting`).
 
     Raises:
         TemplatesMissing: the package was installed without its templates.
     """
-    full = _cards_in_full(digest)
-    return _render(
-        "digest",
-        digest,
-        text_sections=_sections(digest, full, "txt"),
-        html_sections=_sections(digest, full, "html"),
-    )
+    language = spoken(digest.language)
+    cards = _ranked(digest)
+    sizes = partial(_size_of_one, cards, language)
+    if len(digest.sections) <= FEW_SECTIONS and sum(sizes(one, "card") for one in cards) <= room.cards:
+        return _render_shapes(digest, dict.fromkeys(cards, "card"))
+    taken = _frame_size(digest) + sum(_shell_size(section, language) for section in digest.sections)
+    while True:
+        shapes = choose_shapes(list(cards), sizes, taken=taken, room=room)
+        mail = _render_shapes(digest, shapes)
+        size = sent_size(mail.html)
+        if size <= room.mail or set(shapes.values()) == {"link"}:
+            return replace(mail, size=size)
+        taken += size - room.mail
+
+
+def count_told(digest: Digest, numbers: Sequence[str], *, room: Room = ROOM) -> int:
+    """How many of a digest's studies one mail can tell, at least as links, if they are taken in this order.
+
+    Args:
+        digest: with all of them.
+        numbers: the registry numbers of its studies, those first that must come first.
+        room: what there is for the HTML.
+    """
+    language = spoken(digest.language)
+    found = {card.nct_id: (card, section) for section in digest.sections for card in section.cards}
+    begun: set[str] = set()
+    sizes = [_frame_size(digest)]
+    for number in numbers:
+        card, section = found[number]
+        shell = 0 if section.end_url in begun else _shell_size(section, language)
+        begun.add(section.end_url)
+        sizes.append(_card_size(card, language, "link") + shell)
+    return count_fitting([sizes[0] + sizes[1], *sizes[2:]], room=room.mail)
+
+
+def sent_size(html: str) -> int:
+    """How many bytes an HTML part takes in the message, in quoted-printable."""
+    return len(b2a_qp(html.encode(), istext=True))
 
 
 def render_confirmation(confirmation: Confirmation) -> RenderedMail:
@@ -109,34 +148,41 @@ def _render(
     )
 
 
-def _cards_in_full(digest: Digest) -> frozenset[Card]:
-    """The heaviest cards that fit into the space for full cards, and at least one."""
-    cards = [card for section in digest.sections for card in section.cards]
-    full: set[Card] = set()
-    used = 0
-    for card in sorted(cards, key=lambda card: filters.TONES.index(filters.known_tone(card.tone))):
-        used += len(_fragment(card, spoken(digest.language), "html", "card"))
-        if full and used > FULL_CARDS:
-            break
-        full.add(card)
-    return frozenset(full)
+def _ranked(digest: Digest) -> dict[int, Card]:
+    """The studies by their place in the digest, those that matter most first."""
+    cards = dict(enumerate(card for section in digest.sections for card in section.cards))
+    tones = {tone: rank for rank, tone in enumerate(filters.TONES)}
+
+    def rank(place: int) -> tuple[int, int, int]:
+        return -cards[place].weight, tones[filters.known_tone(cards[place].tone)], place
+
+    return {place: cards[place] for place in sorted(cards, key=rank)}
 
 
-def _sections(digest: Digest, full: frozenset[Card], form: Format) -> tuple[_Section, ...]:
-    language = spoken(digest.language)
+def _render_shapes(digest: Digest, shapes: Mapping[int, Shape]) -> RenderedMail:
+    sections: dict[Format, tuple[_Section, ...]] = {form: _sections(digest, shapes, form) for form in ("txt", "html")}
+    return _render("digest", digest, text_sections=sections["txt"], html_sections=sections["html"])
 
-    def rendered(cards: list[Card], shape: Shape) -> tuple[str, ...]:
-        return tuple(_fragment(card, language, form, shape) for card in cards)
 
-    return tuple(
-        _Section(
-            heading=section.heading,
-            reason=section.reason,
-            end_url=section.end_url,
-            cards=rendered([card for card in section.cards if card in full], "card"),
-            rows=rendered([card for card in section.cards if card not in full], "row"),
-        )
-        for section in digest.sections
+def _sections(digest: Digest, shapes: Mapping[int, Shape], form: Format) -> tuple[_Section, ...]:
+    language, places = spoken(digest.language), count()
+    found = []
+    for section in digest.sections:
+        told: dict[Shape, list[str]] = {"card": [], "row": [], "link": []}
+        for card, place in zip(section.cards, places):  # noqa: B905 - places go on in the next section
+            told[shapes[place]].append(_fragment(card, language, form, shapes[place]))
+        found.append(_with_fragments(section, told))
+    return tuple(found)
+
+
+def _with_fragments(section: Section, told: Mapping[Shape, Sequence[str]]) -> _Section:
+    return _Section(
+        heading=section.heading,
+        reason=section.reason,
+        end_url=section.end_url,
+        cards=tuple(told["card"]),
+        rows=tuple(told["row"]),
+        links=tuple(told["link"]),
     )
 
 
@@ -144,6 +190,38 @@ def _sections(digest: Digest, full: frozenset[Card], form: Format) -> tuple[_Sec
 def _fragment(card: Card, language: str, form: Format, shape: Shape) -> str:
     text = _environment(form, language).get_template(f"_base/{shape}.{form}").render(card=card, language=language)
     return filters.tidied(text) if form == "txt" else Markup(text)  # noqa: S704 - rendered with autoescape
+
+
+def _size_of_one(cards: Mapping[int, Card], language: str, place: int, shape: Shape) -> int:
+    return _card_size(cards[place], language, shape)
+
+
+@lru_cache(maxsize=KEPT_CARDS)
+def _card_size(card: Card, language: str, shape: Shape) -> int:
+    return sent_size(_fragment(card, language, "html", shape))
+
+
+def _frame_size(digest: Digest) -> int:
+    """What a digest takes without its sections."""
+    return sent_size(_render("digest", digest).html)
+
+
+def _shell_size(section: Section, language: str) -> int:
+    """What a section takes beside its studies, with the lines that lead to rows and links."""
+    # Links that end a subscription are all as long, and so one section's size is that of the next reader's.
+    return _kept_shell_size(section.heading, section.reason, len(section.end_url), language)
+
+
+@lru_cache(maxsize=KEPT_CARDS)
+def _kept_shell_size(heading: str, reason: str, url_length: int, language: str) -> int:
+    section = Section(heading=heading, reason=reason, end_url="x" * url_length, cards=())
+    shell = _with_fragments(section, {"card": ("",), "row": ("",), "link": ("",)})
+    empty = Digest(
+        language=language, sections=(), changed=1, new=0, as_of=None, cadence="", preferences_url="",
+        unsubscribe_url="", one_click_url="", postal_address="", site_name="",
+    )  # fmt: skip
+    filled = _render("digest", empty, html_sections=(shell,)).html
+    return sent_size(filled) - _frame_size(empty)
 
 
 @cache
