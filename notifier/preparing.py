@@ -10,6 +10,7 @@ from notifier.domain import comparing
 from notifier.domain.changes import FieldChange
 from notifier.domain.conditions import Concern, concerns_of
 from notifier.domain.masking import mask_record
+from notifier.domain.traits import traits_of
 from notifier.domain.trials import FACTS_VERSION, TrialFacts
 from notifier.registries import ctgov
 from notifier.registries.learned import changes_between
@@ -164,4 +165,5 @@ def state_of(record: Json, facts: TrialFacts, *, number: str, fingerprint: bytes
         data_version=facts.data_version,
         aliases=tuple(alias for alias in facts.aliases if alias != number),
         listing=facts.listing.partition(":")[0].lower() if facts.listing else None,
+        traits=traits_of(facts),
     )

@@ -4,13 +4,15 @@ from datetime import datetime
 from functools import partial
 
 import structlog
+from sqlalchemy.orm import Session
 
 from notifier.domain.conditions import concerns_of
+from notifier.domain.traits import traits_of
 from notifier.domain.trials import FACTS_VERSION
 from notifier.preparing import state_of
 from notifier.registries import ctgov
 from notifier.registries.states import try_state
-from notifier.store import trial_store
+from notifier.store import traits_store, trial_store
 from notifier.store.condition_ties import Tally, conditions_of, set_trial_conditions, write_tally
 from notifier.store.conflicts import unless_conflict
 from notifier.store.database import Database
@@ -47,4 +49,13 @@ def _reread(database: Database, held: HeldTrial, *, now: datetime) -> None:
         if trial_store.swap_state(session, held, state, changed=False, source=ctgov.NAME, now=now):
             since, ends = held.seq, held.seq + 1
             set_trial_conditions(session, trial_id=held.id, since=since, ends=ends, concerns=tied, tally=tally)
+            _describe_states(session, held.id)
         write_tally(session, tally)
+
+
+def _describe_states(session: Session, trial_id: int) -> None:
+    """Put down what filters look at in states that an older version of ours stored and matching will look at."""
+    for state_id, body, version in traits_store.list_bare_states(session, trial_id):
+        known = try_state(body, facts_version=version)
+        if known is not None:
+            traits_store.write_traits(session, state_id, traits_of(known[1]))

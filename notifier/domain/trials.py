@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
-FACTS_VERSION = 2
+FACTS_VERSION = 3
 """Rises when our reading of a record improves; held facts are then read anew and nobody is mailed."""
 
 

@@ -12,9 +12,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from notifier.domain.changes import FieldChange
+from notifier.domain.traits import Traits
 from notifier.store.inserting import insert_for, insert_once, offered
-from notifier.store.models import Change, Match, Told, Trial, TrialAlias, TrialState
+from notifier.store.models import Change, Match, StatePlace, StateTraits, Told, Trial, TrialAlias, TrialState
 from notifier.store.portions import portions
+from notifier.store.traits_store import write_traits
 
 MERGED = "merged"
 """The listing of a trial that went into another one, which its row names; who says so, sets that."""
@@ -58,6 +60,7 @@ class NewState:
     data_version: str | None
     aliases: tuple[str, ...]
     listing: str | None
+    traits: Traits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,6 +273,7 @@ def _insert_state(session: Session, trial_id: int, state: NewState) -> int:
         .on_conflict_do_update(index_elements=["trial_id", "digest"], set_=repaired)
     )
     state_id: int = session.scalars(kept.returning(TrialState.id)).one()
+    write_traits(session, state_id, state.traits)
     return state_id
 
 
@@ -280,4 +284,7 @@ def _insert_aliases(session: Session, trial_id: int, state: NewState, *, source:
 
 def _delete_unused_state(session: Session, state_id: int) -> None:
     used = exists().where(or_(Change.from_state_id == state_id, Change.to_state_id == state_id))
-    session.execute(delete(TrialState).where(TrialState.id == state_id, ~used))
+    if session.scalar(select(TrialState.id).where(TrialState.id == state_id, ~used)) is None:
+        return
+    for of_state in (StatePlace.state_id, StateTraits.state_id, TrialState.id):
+        session.execute(delete(of_state.class_).where(of_state == state_id))
