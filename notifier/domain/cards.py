@@ -1,5 +1,6 @@
 """Puts one study on a card: what happened since the reader was last told, and the study at a glance."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,10 +9,11 @@ from datetime import date
 from notifier.domain.amounts import age_words, phase_words, site_words, size_words
 from notifier.domain.card_lines import kind_of, lines_of
 from notifier.domain.changes import FieldChange, Weight, heaviest
-from notifier.domain.digests import Card, Fact, MaskedContact
+from notifier.domain.digests import Card, Fact, MaskedContact, Reading
 from notifier.domain.excerpts import clipped, first_sentences
+from notifier.domain.homes import codes_of, known_code
 from notifier.domain.masking import EMAIL_MARK, PHONE_MARK
-from notifier.domain.trials import OPEN_STATUSES, STOPPED_STATUSES, Site, TrialFacts
+from notifier.domain.trials import OPEN_STATUSES, STOPPED_STATUSES, Site, TrialFacts, day_of, is_over
 from notifier.domain.vocabulary import Language, language_of
 from notifier.domain.wording import move_of
 
@@ -19,6 +21,10 @@ LONGEST_SUMMARY = 400
 MOST_LINES = 8
 MOST_SITES = 5
 MOST_TOPICS = 3
+OLD_AFTER_MONTHS = 24
+"""A record that its sponsor has not checked for so long may be out of date; the registry asks for it every year."""
+
+_MONTH = re.compile(r"(?P<year>\d{4})-(?P<month>\d{2})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +36,21 @@ class History:
     updates: int = 0
 
 
-def build_card(
-    *, changes: tuple[FieldChange, ...] | None, after: TrialFacts, history: History, page_url: str, language: str
+def build_card(  # noqa: PLR0913 - each tells another thing of the study
+    *,
+    changes: tuple[FieldChange, ...] | None,
+    after: TrialFacts,
+    history: History,
+    page_url: str,
+    language: str,
+    home: str | None = None,
+    reading: Reading | None = None,
 ) -> Card:
-    """The card of a study with what changed since its readers were last told; None: the study is new to them."""
+    """The card of a study with what changed since its readers were last told; None: the study is new to them.
+
+    Places in the country ``home`` come first. A new study is told by its ``reading`` if it has one, else by the first
+    sentences of the registry.
+    """
     speech = language_of(language)
     is_new, changes = changes is None, changes or ()
     lines = lines_of(changes, after, speech, most=MOST_LINES)
@@ -46,14 +63,24 @@ def build_card(
         lines=lines.shown,
         more=lines.untold,
         facts=tuple(_facts(after, speech)),
-        summary=first_sentences(after.brief_summary, LONGEST_SUMMARY) if is_new and after.brief_summary else None,
-        where=_where(after.sites, speech),
+        summary=None if reading or not is_new else _summary(after),
+        where=_where(after.sites, speech, home=home),
         more_sites=max(0, len(after.sites) - MOST_SITES),
         contacts=_contacts(after, speech),
         history=history_words(history, speech.code),
         page_url=page_url,
         record_url=after.record_url,
+        weight=_new_weight(after) if is_new else heaviest(changes),
+        reading=reading if is_new else None,
+        verified=_verified(after, speech),
     )
+
+
+def homes_that_matter(facts: TrialFacts) -> frozenset[str]:
+    """The countries whose readers see other places than everybody else: those with places, where some are not shown."""
+    if len(facts.sites) <= MOST_SITES:
+        return frozenset()
+    return codes_of(site.country for site in facts.sites)
 
 
 def history_words(history: History, language: str) -> str:
@@ -65,6 +92,31 @@ def history_words(history: History, language: str) -> str:
     if history.last_updated:
         parts.append(speech.sentence("last_updated", date=speech.day(history.last_updated)))
     return " · ".join(parts)
+
+
+def _summary(facts: TrialFacts) -> str | None:
+    return first_sentences(facts.brief_summary, LONGEST_SUMMARY) if facts.brief_summary else None
+
+
+def _new_weight(facts: TrialFacts) -> Weight:
+    """A new study that people can join, now or soon, matters as one that opens; another is good to know."""
+    if facts.listing is None and facts.status in OPEN_STATUSES:
+        return Weight.RECRUITING
+    if facts.listing is None and facts.status == "NOT_YET_RECRUITING":
+        return Weight.SITE
+    return Weight.SIZE_AND_DATES
+
+
+def _verified(facts: TrialFacts, speech: Language) -> str | None:
+    """When the sponsor last checked the record, where that is long before the data's day and the study goes on."""
+    day = day_of(facts.data_version) or day_of(facts.last_update_posted)
+    checked = _MONTH.match(facts.verified or "")
+    if day is None or checked is None or is_over(facts):
+        return None
+    months = (day.year - int(checked["year"])) * 12 + day.month - int(checked["month"])
+    if months <= OLD_AFTER_MONTHS:
+        return None
+    return speech.sentence("verified_long_ago", month=speech.when(checked[0]))
 
 
 def _new_tone(facts: TrialFacts) -> str:
@@ -135,9 +187,13 @@ def _kind(facts: TrialFacts, speech: Language) -> str | None:
     return ", ".join(part for part in (kind, phases) if part) or None
 
 
-def _where(sites: Iterable[Site], speech: Language) -> tuple[str, ...]:
-    """Places where people can join come first."""
-    first = sorted(sites, key=lambda site: site.status not in OPEN_STATUSES)[:MOST_SITES]
+def _where(sites: Iterable[Site], speech: Language, *, home: str | None) -> tuple[str, ...]:
+    """Places in the reader's country come first, and in it and elsewhere those where people can join."""
+
+    def rank(site: Site) -> tuple[bool, bool]:
+        return home is not None and known_code(site.country) != home, site.status not in OPEN_STATUSES
+
+    first = sorted(sites, key=rank)[:MOST_SITES]
     return tuple(
         site_words(
             {"facility": site.facility, "city": site.city, "country": site.country, "status": site.status}, speech
