@@ -63,6 +63,10 @@ bench: setup ## measure ingesting, comparing, matching, delivering and the form;
 changes: setup ## show what would be mailed of the changes in REGISTRY, what is held as noise, and why
 	@$(BIN)/python -m bench changes --registry "$(REGISTRY)"
 
+.PHONY: pictures
+pictures: setup ## draw every mail, and twenty digests from REGISTRY, light and dark, into build/mails
+	@$(BIN)/python -m bench pictures --registry "$(REGISTRY)"
+
 .PHONY: lint
 lint: setup ## check style, types, import rules and migrations
 	@BIN="$(BIN)" sh bin/lint

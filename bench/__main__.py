@@ -16,6 +16,7 @@ from bench import (
     ingesting_speed,
     leak_figures,
     machine,
+    mail_pictures,
     masking_report,
     matching_speed,
 )
@@ -31,7 +32,7 @@ DEFAULT_FOLDER = REPOSITORY.parent / "shared" / "registry"
 def main() -> None:
     """Print the machine, then each measurement asked for; without names those of speed."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*SPEED, *NEED_A_FOLDER, []], metavar="NAME")
+    parser.add_argument("names", nargs="*", choices=[*SPEED, *NEED_A_FOLDER, "pictures", []], metavar="NAME")
     parser.add_argument("--registry", type=Path, default=DEFAULT_FOLDER, help="folder with studies.zip of real records")
     given = parser.parse_args()
     asked: Path = given.registry.resolve()
@@ -67,6 +68,7 @@ def _measurements(console: Console, folder: Path | None) -> dict[str, Callable[[
         "delivering": lambda: delivering_speed.run(console),
         "form": lambda: form_latency.run(console, folder),
         "changes": lambda: change_figures.run(console, real, to=REPOSITORY / "build" / "changes"),
+        "pictures": lambda: mail_pictures.run(console, folder, to=REPOSITORY / "build" / "mails"),
         "leaks": lambda: leak_figures.run(console, real),
         "masking": lambda: masking_report.run(console, real),
     }
