@@ -8,6 +8,8 @@ NotifierError
 │   ├── UnknownLanguage     a language that we have no words for
 │   ├── UnknownTrial        no study with this number is held
 │   ├── UnknownCondition    no condition is known by this name; carries suggestions
+│   ├── UnknownTown         no town is known by this name, or several are; carries them
+│   ├── WrongChoice         one of several choices cannot be read; names which
 │   └── WrongSuccessor      a study cannot go on under the number named
 ├── InvalidToken            a link that was altered, has expired or serves another purpose
 ├── StoreUnavailable        the database cannot be reached or written just now
@@ -70,6 +72,24 @@ class UnknownCondition(InvalidRequest):
     def __init__(self, message: str, suggestions: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.suggestions = suggestions
+
+
+class UnknownTown(InvalidRequest):
+    """No town is known by this name, or several are; ``choices`` are these, to choose from."""
+
+    field = "near"
+
+    def __init__(self, message: str, choices: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.choices = choices
+
+
+class WrongChoice(InvalidRequest):
+    """One of several choices cannot be read; ``field`` names which."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class WrongSuccessor(InvalidRequest):

@@ -120,8 +120,12 @@ class Language:
     def country(self, name: str) -> str:
         """A country by any name the registry has for it; a name nobody knows stays as it is."""
         code = code_of(name)
+        return (self.territory(code) if code else None) or name
+
+    def territory(self, code: str) -> str:
+        """A country by its ISO 3166 code; empty for one that nobody knows."""
         known: str | None = self.table["countries"].get(code) or self.locale.territories.get(code)
-        return known or name
+        return known or ""
 
     def place(self, place: str) -> str:
         """A place with its country at the end: ``Charité, Berlin, Germany``."""
@@ -159,6 +163,10 @@ class Language:
     def listing(self, texts: Sequence[str]) -> str:
         """Texts in a row, with an "and" before the last."""
         return format_list(list(texts), locale=self.locale)
+
+    def choice(self, texts: Sequence[str]) -> str:
+        """Texts in a row, with an "or" before the last."""
+        return format_list(list(texts), style="or", locale=self.locale)
 
 
 def language_of(code: str) -> Language:
