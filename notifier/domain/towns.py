@@ -35,17 +35,21 @@ class Town:
 def find_town(text: str, *, language: str = DEFAULT_LANGUAGE) -> Town:
     """The town somebody means by "Leipzig", "Leipzig, Germany" or "Springfield, IL".
 
-    Of several towns of one name it is the largest if that is ten times as large as the next.
+    Of several towns of one name it is the largest if that is ten times as large as the next, or of a country that is
+    named with it.
 
     Raises:
         UnknownTown: none is known by that name, or several are; it names those in ``language`` to choose from.
     """
     name, *parts = (part.strip() for part in text[:LONGEST_NAME].split(","))
-    towns = [town for town in _towns_called(fold(name)) if all(_lies_in(town, part) for part in parts if part)]
+    parts = [part for part in parts if part]
+    towns = [town for town in _towns_called(fold(name)) if all(_lies_in(town, part) for part in parts)]
     if not towns:
         raise UnknownTown(
             "We do not know this town. Check the spelling, or name a larger town nearby, such as: Leipzig, Germany."
         )
+    if len(parts) == 1:
+        towns = [town for town in towns if not town.region.startswith(_NEAREST)] or towns
     if len(towns) > 1 and towns[0].people < _FAR_LARGER * towns[1].people:
         labels = dict.fromkeys(town_in_words(town, language=language) for town in towns)
         if len(labels) > 1:
