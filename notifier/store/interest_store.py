@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any, TypeAlias
 
 from sqlalchemy import Row, func, select
@@ -12,8 +13,8 @@ from notifier.domain.changes import IMPORTANT, Weight
 from notifier.store.models import Subscription, TrialCondition
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
-_Following: TypeAlias = tuple[int, str]
-"""A condition, and what is wanted of it."""
+_Following: TypeAlias = tuple[int, str, bool]
+"""A condition, what is wanted of it, and whether only those with a filter count: for them a trial may come to fit."""
 
 
 def count_interested(session: Session, changes: Sequence[AnyRow]) -> dict[int, int]:
@@ -42,7 +43,8 @@ def _concerned(change: AnyRow, ties: Sequence[AnyRow]) -> Iterator[_Following]:
     for tie in ties:
         if tie.since_seq <= change.seq and (tie.until_seq is None or tie.until_seq >= change.seq):
             turns = change.seq in {tie.since_seq, tie.until_seq}
-            yield from ((tie.condition_id, wants) for wants in wishes.CHOICES if turns or _may_want(change, wants))
+            for wants in wishes.CHOICES:
+                yield tie.condition_id, wants, not (turns or _may_want(change, wants))
 
 
 def _may_want(change: AnyRow, wants: str) -> bool:
@@ -59,12 +61,13 @@ def _count_of_trials(session: Session, trial_ids: set[int]) -> Mapping[int, int]
 
 def _count_of_conditions(session: Session, following: set[_Following]) -> Mapping[_Following, int]:
     found: dict[_Following, int] = {}
-    for wants in wishes.CHOICES:
-        conditions = [condition_id for condition_id, wanted in following if wanted == wants]
+    for wants, is_filtered in product(wishes.CHOICES, (False, True)):
+        conditions = [one for one, wanted, filtered in following if (wanted, filtered) == (wants, is_filtered)]
         counted = select(Subscription.condition_id, func.count().label("number"))
         open_ones = counted.where(
             Subscription.ended_at.is_(None), Subscription.condition_id.in_(conditions), Subscription.wants == wants
         )
-        rows = session.execute(open_ones.group_by(Subscription.condition_id)) if conditions else ()
-        found |= {(row.condition_id, wants): row.number for row in rows}
+        some = open_ones.where(Subscription.filter_id.is_not(None)) if is_filtered else open_ones
+        rows = session.execute(some.group_by(Subscription.condition_id)) if conditions else ()
+        found |= {(row.condition_id, wants, is_filtered): row.number for row in rows}
     return found

@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, union, update
+from sqlalchemy import CTE, ColumnElement, and_, exists, func, literal, or_, select, union, update
 from sqlalchemy.orm import Session, aliased
 
 from notifier.domain import wishes
 from notifier.domain.changes import IMPORTANT, Weight
 from notifier.store.condition_ties import concerns_at_change
+from notifier.store.filter_judging import judged_filters
 from notifier.store.inserting import insert_for
 from notifier.store.interest_store import count_interested
 from notifier.store.models import Change, Match, Subscription, Told, TrialCondition
 
-_COLUMNS = ("change_id", "subscription_id", "subscriber_id", "trial_id", "seq", "created_at")
+_COLUMNS = ("change_id", "subscription_id", "subscriber_id", "trial_id", "seq", "urgent", "created_at")
 
 
 def list_unmatched(session: Session, *, limit: int, matches: int) -> Sequence[int]:
@@ -83,20 +84,34 @@ def _by_condition(change_ids: Sequence[int], now: datetime) -> list[Any]:
     """By condition, where the trial concerned it before or after the Change; what comes twice the union makes one.
 
     Composing decides by the net change; this only leaves out what cannot become news. One statement for each reason,
-    so that what says nothing to those who want openings is not held against every one of them.
+    so that what says nothing to those who want openings is not held against every one of them; and those with a filter
+    apart, found by an index of their own, so that who has none does not pay for it.
     """
+    begins, leaves = TrialCondition.since_seq == Change.seq, TrialCondition.until_seq == Change.seq
+    unfiltered = _concerned(change_ids, now)
+    judged = judged_filters(change_ids, year=now.year)
+    fits_before, fits_after = judged.c.fits_before, judged.c.fits_after
+    comes_to_fit, ceases_to_fit = and_(fits_after, ~fits_before), and_(fits_before, ~fits_after)
+    filtered = _fitting(judged, now)
+    return [
+        *(unfiltered.where(reason) for reason in _reasons(begins, leaves)),
+        *(filtered.where(reason) for reason in _reasons(or_(begins, comes_to_fit), or_(leaves, ceases_to_fit))),
+    ]
+
+
+def _reasons(begins: ColumnElement[bool], leaves: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:
+    """Why a Change may become news, where a trial that ``begins`` to be what they asked for is new to them."""
     first = and_(Change.seq == 1, Change.first_posted >= Subscription.news_since)
     later = and_(Change.seq > 1, Change.weight > Weight.HOUSEKEEPING)
     important = and_(Subscription.wants == wishes.IMPORTANT, Change.weight >= IMPORTANT)
-    reasons = (
-        and_(TrialCondition.since_seq == Change.seq, or_(first, later)),
+    return (
+        and_(begins, or_(first, later)),
         and_(later, Subscription.wants == wishes.EVERYTHING),
         and_(later, important),
         and_(later, Subscription.wants == wishes.OPENINGS, Change.opens),
         and_(later, Subscription.wants == wishes.OPENINGS, Change.closes, _may_be_told()),
-        and_(later, TrialCondition.until_seq == Change.seq, _may_be_told()),
+        and_(later, leaves, _may_be_told()),
     )
-    return [_concerned(change_ids, now).where(reason) for reason in reasons]
 
 
 def _concerned(change_ids: Sequence[int], now: datetime) -> Any:
@@ -105,12 +120,24 @@ def _concerned(change_ids: Sequence[int], now: datetime) -> Any:
         .join(TrialCondition, concerns_at_change())
         .join(Subscription, Subscription.condition_id == TrialCondition.condition_id)
     )
-    return joined.where(
-        Change.id.in_(change_ids),
-        Subscription.ended_at.is_(None),
-        # Whoever subscribed after a Change was observed could see it then.
-        Subscription.confirmed_at <= Change.observed_at,
+    return joined.where(Change.id.in_(change_ids), Subscription.filter_id.is_(None), _is_open())
+
+
+def _fitting(judged: CTE, now: datetime) -> Any:
+    """Of those with a filter, whom the trial fitted before the Change or fits after it."""
+    asked = and_(Subscription.condition_id == judged.c.condition_id, Subscription.filter_id == judged.c.filter_id)
+    joined = (
+        _selected(now)
+        .join(judged, judged.c.change_id == Change.id)
+        .join(TrialCondition, TrialCondition.id == judged.c.tie_id)
+        .join(Subscription, asked)
     )
+    return joined.where(or_(judged.c.fits_before, judged.c.fits_after), _is_open())
+
+
+def _is_open() -> ColumnElement[bool]:
+    """That it is open, and was when the Change was observed: whoever subscribed later could see it then."""
+    return and_(Subscription.ended_at.is_(None), Subscription.confirmed_at <= Change.observed_at)
 
 
 def _may_be_told() -> ColumnElement[bool]:
@@ -131,6 +158,7 @@ def _selected(now: datetime) -> Any:
         Subscription.subscriber_id.label("subscriber_id"),
         Change.trial_id.label("trial_id"),
         Change.seq.label("seq"),
+        and_(Subscription.urgent, or_(Change.weight >= IMPORTANT, Change.seq == 1)).label("urgent"),
         moment.label("created_at"),
     ).select_from(Change)
 

@@ -97,6 +97,10 @@ class Subscription(Base):
             "ix_subscriptions_condition_wants", "condition_id", "wants",
             **only("ended_at IS NULL"),
         ),
+        Index(
+            "ix_subscriptions_condition_filter", "condition_id", "filter_id", "wants",
+            **only("ended_at IS NULL AND filter_id IS NOT NULL"),
+        ),
         NEVER_AGAIN,
     )  # fmt: skip
 

@@ -126,12 +126,18 @@ def upgrade() -> None:
     op.add_column("conditions", sa.Column("kind", sa.String(length=8), server_default="concept", nullable=False))
     op.add_column("matches", sa.Column("urgent", sa.Boolean(), server_default=sa.false(), nullable=False))
     urgent = sa.text("urgent AND ended_at IS NULL")
-    op.create_index("ix_matches_urgent", "matches", ["subscriber_id"], sqlite_where=urgent, postgresql_where=urgent)
+    columns = ["delivery_id", "subscriber_id"]
+    op.create_index("ix_matches_urgent", "matches", columns, sqlite_where=urgent, postgresql_where=urgent)
     for table in ("pending_requests", "subscriptions"):
         op.add_column(
             table, sa.Column("filter_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
         )
         op.add_column(table, sa.Column("urgent", sa.Boolean(), server_default=sa.false(), nullable=False))
+    filtered = sa.text("ended_at IS NULL AND filter_id IS NOT NULL")
+    op.create_index(
+        "ix_subscriptions_condition_filter", "subscriptions", ["condition_id", "filter_id", "wants"],
+        sqlite_where=filtered, postgresql_where=filtered,
+    )  # fmt: skip
     for table in ("pending_requests", "subscribers"):
         op.add_column(table, sa.Column("country", sa.String(length=2), nullable=True))
     for choice in ("detailed_subjects", "quiet_notes"):
