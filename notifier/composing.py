@@ -1,7 +1,7 @@
 """Composing: from what waits for a reader to the mail they will read, as the net change since they were last told."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -9,18 +9,30 @@ from sqlalchemy.orm import Session
 from notifier.domain.deliveries import Claimed, NothingToSay
 from notifier.domain.digests import Digest, Section
 from notifier.domain.reasons import cadence_in_words, heading_for, reason_for
+from notifier.domain.tiers import ROOM, Room
 from notifier.emails.links import Links
-from notifier.emails.templates import render_digest
+from notifier.emails.templates import RenderedMail, count_told, render_digest
 from notifier.letters import Envelope, Letters, Made, Sender
+from notifier.store import digest_store
 from notifier.store.addresses import AddressKeys
 from notifier.store.digest_store import Reader
-from notifier.telling import Entry, Inputs, Teller
+from notifier.telling import Entry, Inputs, Teller, waited_since
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """What one mail tells, as a value and rendered."""
+
+    told: Sequence[Entry]
+    digest: Digest
+    mail: RenderedMail
 
 
 class Composer:
     """Makes mails, frozen ones as they were first made."""
 
-    def __init__(self, *, keys: AddressKeys, links: Links, sender: Sender) -> None:
+    def __init__(self, *, keys: AddressKeys, links: Links, sender: Sender, room: Room = ROOM) -> None:
+        self._room = room
         self._links = links
         self._sender = sender
         self._teller = Teller(links=links)
@@ -32,7 +44,7 @@ class Composer:
         Raises:
             ConfigurationError: a secret is missing, so that addresses cannot be opened.
         """
-        inputs = self._teller.read_inputs(session, [one for one in claimed if one.kind == "digest"])
+        inputs = self._teller.read_inputs(session, [one for one in claimed if one.tells])
         alone = _first_of_each_reader(claimed)
         return [
             self._make(session, one, inputs, now)
@@ -53,14 +65,13 @@ class Composer:
         inputs = self._teller.read_inputs(session, [preview])
         told, _collapsed = self._teller.told_by(session, preview, inputs)
         reader = inputs.readers[reader_id]
-        return self._digest(replace(reader, language=language or reader.language), told, inputs) if told else None
+        reader = replace(reader, language=language or reader.language)
+        return self._fit(session, preview, reader, told, inputs).digest if told else None
 
     def _make(self, session: Session, one: Claimed, inputs: Inputs, now: datetime) -> Made:
-        if one.kind == "digest":
+        if one.tells:
             return self._make_digest(session, one, inputs, now)
-        if one.kind == "preferences":
-            return self._letters.make_preferences(session, one, now)
-        return self._letters.make_confirmation(session, one, now)
+        return self._letters.make(session, one, now)
 
     def _make_digest(self, session: Session, one: Claimed, inputs: Inputs, now: datetime) -> Made:
         reader = inputs.readers[one.subscriber_id or 0]
@@ -68,22 +79,48 @@ class Composer:
         told, collapsed = self._teller.told_by(session, one, inputs)
         if not told:
             return NothingToSay(delivery_id=one.id, reason="nothing to say", match_ids=collapsed)
-        digest = self._digest(reader, told, inputs)
+        fitted = self._fit(session, one, reader, told, inputs)
         envelope = Envelope(
             sealed=reader.sealed,
-            language=digest.language,
-            one_click=digest.one_click_url,
+            language=fitted.digest.language,
+            one_click=fitted.digest.one_click_url,
             reader=reader,
-            match_ids=tuple(item.match_id for entry in told for item in entry.news),
+            match_ids=tuple(item.match_id for entry in fitted.told for item in entry.news),
             collapsed_ids=collapsed,
-            spans=tuple(entry.span for entry in told),
+            spans=tuple(entry.span for entry in fitted.told),
         )
-        return self._letters.composed(one, render_digest(digest), envelope, now)
+        return self._letters.composed(one, fitted.mail, envelope, now)
 
-    def _digest(self, reader: Reader, told: list[Entry], inputs: Inputs) -> Digest:
+    def _fit(self, session: Session, one: Claimed, reader: Reader, told: Sequence[Entry], inputs: Inputs) -> _Fitted:
+        """The digest of what fits into one mail; what does not goes on waiting, and comes first the next time.
+
+        A frozen mail tells all that it told, whatever fits now.
+        """
+        told = sorted(told, key=_rank)
+        rolled_over = self._teller.count_waiting(one, inputs) if one.frozen else 0
+        fitted = self._render(one, reader, told, rolled_over=rolled_over)
+        if one.frozen or fitted.mail.size <= self._room.mail:
+            return fitted
+        claims = _by_claim(session, reader, told)
+        numbers = [entry.telling.card.nct_id for entry in claims]
+        number = count_told(replace(fitted.digest, rolled_over=len(told)), numbers, room=self._room)
+        while True:
+            chosen = {entry.span.trial_id for entry in claims[:number]}
+            some = [entry for entry in told if entry.span.trial_id in chosen]
+            fitted = self._render(one, reader, some, rolled_over=len(told) - number)
+            if number == 1 or fitted.mail.size <= self._room.mail:
+                return fitted
+            number -= 1
+
+    def _render(self, one: Claimed, reader: Reader, told: Sequence[Entry], *, rolled_over: int) -> _Fitted:
+        digest = replace(self._digest(reader, told), rolled_over=rolled_over, urgent=one.kind == "urgent")
+        return _Fitted(told, digest, render_digest(digest, room=self._room))
+
+    def _digest(self, reader: Reader, told: Sequence[Entry]) -> Digest:
         sections: dict[int, list[Entry]] = {}
         for entry in told:
             sections.setdefault(entry.asked_by.subscription_id, []).append(entry)
+        about = (entries[0].asked_by for entries in sections.values() if reader.detailed_subjects)
         cards = [entry.telling.card for entry in told]
         days = [entry.telling.as_of for entry in told if entry.telling.as_of]
         return Digest(
@@ -98,6 +135,7 @@ class Composer:
             one_click_url=self._links.end_all(reader.id),
             postal_address=self._sender.postal_address,
             site_name=self._sender.site_name,
+            about=tuple(asked.condition or asked.number for asked in about),
         )
 
     def _section(self, entries: list[Entry], *, language: str) -> Section:
@@ -110,10 +148,33 @@ class Composer:
         )
 
 
+def _rank(entry: Entry) -> tuple[int, int, str]:
+    """Heaviest first, then what is newest, then by number."""
+    day = entry.telling.day
+    return -entry.telling.card.weight, -day.toordinal() if day else 0, entry.telling.card.nct_id
+
+
+def _by_claim(session: Session, reader: Reader, told: Sequence[Entry]) -> list[Entry]:
+    """What earlier digests had no room for, the most passed over first; then the others; each by its rank.
+
+    What comes anew was never passed over, and so whatever waits is told some day.
+    """
+    waited = {entry.span.trial_id: waited_since(entry.news) for entry in told}
+    made = digest_store.list_digest_days(session, reader.id, since=min(waited.values()))
+
+    def claim(entry: Entry) -> tuple[int, tuple[int, int, str]]:
+        return -sum(day >= waited[entry.span.trial_id] for day in made), _rank(entry)
+
+    return sorted(told, key=claim)
+
+
 def _first_of_each_reader(claimed: Sequence[Claimed]) -> set[int]:
-    """Two open digests of one reader would tell the same: the first takes all along. Frozen ones are told apart."""
+    """Two open digests of one reader would tell the same: the first takes all along, also what was urgent.
+
+    Frozen ones are told apart.
+    """
     first: dict[tuple[object, ...], int] = {}
-    for one in claimed:
-        own = one.kind != "digest" or one.frozen
+    for one in sorted(claimed, key=lambda one: one.kind == "urgent"):
+        own = not one.tells or one.frozen
         first.setdefault((one.id,) if own else ("reader", one.subscriber_id), one.id)
     return set(first.values())

@@ -50,8 +50,17 @@ class Letters:
         self._links = links
         self._sender = sender
 
-    def make_confirmation(self, session: Session, one: Claimed, now: datetime) -> Made:
-        """The mail that asks a mailbox's owner to confirm, unless they did or it is too late."""
+    def make(self, session: Session, one: Claimed, now: datetime) -> Made:
+        """The mail of a Delivery that tells no studies.
+
+        Raises:
+            ConfigurationError: a secret is missing, so that the address cannot be opened.
+        """
+        if one.kind == "preferences":
+            return self._preferences(session, one, now)
+        return self._confirmation(session, one, now)
+
+    def _confirmation(self, session: Session, one: Claimed, now: datetime) -> Made:
         request = session.get_one(PendingRequest, one.request_id)
         if request.confirmed_at is not None or request.expires_at <= now:
             return NothingToSay(delivery_id=one.id, reason="confirmed or expired already")
@@ -65,8 +74,7 @@ class Letters:
         envelope = Envelope(sealed=request.address_sealed, language=request.language)
         return self.composed(one, render_confirmation(mail), envelope, now)
 
-    def make_preferences(self, session: Session, one: Claimed, now: datetime) -> Made:
-        """The mail with a fresh link to what a reader asked for."""
+    def _preferences(self, session: Session, one: Claimed, now: datetime) -> Made:
         reader = digest_store.list_readers(session, [one.subscriber_id or 0])[one.subscriber_id or 0]
         mail = PreferencesLink(
             language=reader.language,

@@ -1,10 +1,10 @@
-"""Planning: a Schedule that is due gives a Delivery to each of its readers who have news, and to nobody else."""
+"""Planning: a Schedule that is due gives its readers who have news a Delivery; what is urgent does not wait for it."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from notifier.domain.schedules import next_due, period
-from notifier.store import plan_store
+from notifier.domain.schedules import next_due, period, start_of_day
+from notifier.store import plan_store, urgent_store
 from notifier.store.database import Database
 from notifier.store.plan_store import DueSchedule
 from notifier.store.portions import portions
@@ -13,6 +13,27 @@ SCHEDULES = 200
 """Schedules planned by one statement."""
 MAILS = 5_000
 """Deliveries written in one transaction, so that it stays under 200 ms."""
+
+
+def plan_mails(*, database: Database, now: datetime) -> int:
+    """Plan all that is due, and what is urgent; how many Deliveries that made.
+
+    Digests come first: whoever is about to get one needs no urgent mail.
+    """
+    return plan_digests(database=database, now=now) + plan_urgent(database=database, now=now)
+
+
+def plan_urgent(*, database: Database, now: datetime) -> int:
+    """Plan a mail for each reader for whom something urgent waits, whatever their Schedule says; how many."""
+    planned = 0
+    with database.reading() as session:
+        days = {zone: start_of_day(zone, now=now) for zone in urgent_store.list_zones(session)}
+        readers = {zone: urgent_store.list_readers(session, zone=zone, since=since) for zone, since in days.items()}
+    for zone, since in days.items():
+        for some in portions(readers[zone], MAILS):
+            with database.writing() as session:
+                planned += urgent_store.insert_mails(session, readers=some, zone=zone, since=since, now=now)
+    return planned
 
 
 def plan_digests(*, database: Database, now: datetime) -> int:

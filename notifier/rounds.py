@@ -10,7 +10,7 @@ from notifier.holding import forget_signatures
 from notifier.installation import Installation
 from notifier.letters import Sender
 from notifier.matching import match_changes
-from notifier.planning import plan_digests
+from notifier.planning import plan_mails
 from notifier.rereading import reread_trials
 from notifier.retiring import settle_merged
 
@@ -67,7 +67,7 @@ def make_news(installation: Installation, *, now: datetime) -> tuple[int, int]:
     """Match what is unmatched and plan what is due; how many Matches and Deliveries that made."""
     settle_merged(database=installation.database, now=now)
     matched = match_changes(database=installation.database, now=now)
-    planned = plan_digests(database=installation.database, now=now)
+    planned = plan_mails(database=installation.database, now=now)
     # Last: readers need not wait for what is only our own upkeep.
     reread_trials(database=installation.database, now=now)
     forget_signatures(database=installation.database, threshold=installation.settings.breaker, now=now)

@@ -2,24 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 
 import structlog
 from sqlalchemy.orm import Session
 
 from notifier.domain.breaking import Breaker, Rename, with_missed, without
-from notifier.domain.cards import History, build_card
+from notifier.domain.cards import History, build_card, homes_that_matter
 from notifier.domain.changes import FieldChange, Weight, heaviest
 from notifier.domain.deliveries import Claimed, Span
-from notifier.domain.digests import Card
+from notifier.domain.digests import Card, Reading, reading_in
 from notifier.domain.fitting import Asked, Net, closing_words, net_of, passes
+from notifier.domain.homes import home_of
 from notifier.domain.trials import TrialFacts, day_of
 from notifier.emails.links import Links
 from notifier.errors import StoreUnavailable
 from notifier.registries import ctgov
 from notifier.registries.learned import changes_between
 from notifier.registries.states import facts_of_state, unpack_state
-from notifier.store import breaker_store, digest_store
+from notifier.store import breaker_store, digest_store, reading_store
 from notifier.store.digest_store import News, PackedState, Reader, TrialNow
 
 KEPT_CARDS = 5_000
@@ -42,14 +43,16 @@ class Inputs:
     trials: dict[int, TrialNow]
     breakers: tuple[Breaker, ...]
     missed: dict[int, frozenset[Rename]]
+    readings: dict[int, dict[str, Reading]]
 
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """A card, and the day of the registry data it was made from."""
+    """A card, the day of the registry data it was made from, and the day of the study's newest update."""
 
     card: Card
     as_of: date | None
+    day: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +86,24 @@ class _Difference:
     net: Net
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """What makes the card of one stretch another card: ``home`` only where it matters to it."""
+
+    language: str
+    closing: str | None
+    home: str | None
+    reading: Reading | None
+
+
 class Teller:
     """Works out what a digest tells; keeps the cards it made, because readers last told at the same point share one."""
 
     def __init__(self, *, links: Links) -> None:
         self._links = links
         self._nets: dict[_Stretch, Net | None] = {}
-        self._kept: dict[tuple[_Stretch, str, str | None], Telling] = {}
+        self._homes: dict[_Stretch, frozenset[str]] = {}
+        self._kept: dict[tuple[_Stretch, _Look], Telling] = {}
         self._last: tuple[_Stretch, _Difference | None] | None = None
 
     def read_inputs(self, session: Session, digests: Sequence[Claimed]) -> Inputs:
@@ -109,6 +123,7 @@ class Teller:
             trials=digest_store.list_trials(session, readers),
             breakers=breakers,
             missed=breaker_store.list_missed(session, readers, breakers),
+            readings=reading_store.list_readings_for(session, readers),
         )
 
     def told_by(self, session: Session, one: Claimed, inputs: Inputs) -> tuple[list[Entry], tuple[int, ...]]:
@@ -136,6 +151,13 @@ class Teller:
             raise failure
         return entries, tuple(collapsed)
 
+    def count_waiting(self, one: Claimed, inputs: Inputs) -> int:
+        """How many studies waited when a frozen digest was made, beside those that it tells, and still do."""
+        if one.dated_at is None:
+            return 0
+        waiting = _by_trial(replace(one, message_id=None), inputs)
+        return sum(waited_since(items) <= one.dated_at for items in waiting.values())
+
     def _enter(self, session: Session, one: Claimed, items: Sequence[News], inputs: Inputs) -> Entry | None:
         """One trial as this digest tells it; None where there is nothing that they asked to hear."""
         span = _span(items[0].trial_id, items, inputs, spans=inputs.spans.get(one.id, {}) if one.frozen else None)
@@ -152,29 +174,34 @@ class Teller:
             return None
         # The study itself before a condition it belongs to, and that before one it left.
         wanted.sort(key=lambda item: (item.condition is not None, not asked[item].concerned_after, item.match_id))
-        language = one.language or inputs.readers[items[0].subscriber_id].language
-        closing = closing_words(net, [asked[item] for item in wanted], language=language)
-        trial = inputs.trials[span.trial_id]
-        telling = self._tell(session, stretch, trial, language=language, closing=closing)
+        reader = inputs.readers[items[0].subscriber_id]
+        language = one.language or reader.language
+        home = home_of(reader.country, time_zone=reader.cadence.time_zone)
+        look = _Look(
+            language=language,
+            closing=closing_words(net, [asked[item] for item in wanted], language=language),
+            home=home if home in self._homes[stretch] else None,
+            reading=reading_in(inputs.readings.get(span.trial_id, {}), language) if net.is_new else None,
+        )
+        telling = self._tell(session, stretch, inputs.trials[span.trial_id], look)
         return Entry(span, telling, tuple(items), asked_by=wanted[0])
 
     def _net(self, session: Session, stretch: _Stretch) -> Net | None:
         """What became of a trial; None where a reader would see no difference."""
         if stretch not in self._nets:
             if len(self._nets) >= KEPT_CARDS:
-                self._nets = {}
+                self._nets, self._homes = {}, {}
             difference = self._difference(session, stretch)
             self._nets[stretch] = difference.net if difference else None
+            self._homes[stretch] = homes_that_matter(difference.after) if difference else frozenset()
         return self._nets[stretch]
 
-    def _tell(
-        self, session: Session, stretch: _Stretch, trial: TrialNow, *, language: str, closing: str | None
-    ) -> Telling:
-        key = (stretch, language, closing)
+    def _tell(self, session: Session, stretch: _Stretch, trial: TrialNow, look: _Look) -> Telling:
+        key = (stretch, look)
         if key not in self._kept:
             if len(self._kept) >= KEPT_CARDS:
                 self._kept = {}
-            self._kept[key] = self._new_telling(session, stretch, trial, language=language, closing=closing)
+            self._kept[key] = self._new_telling(session, stretch, trial, look)
         return self._kept[key]
 
     def _difference(self, session: Session, stretch: _Stretch) -> _Difference | None:
@@ -183,9 +210,7 @@ class Teller:
             self._last = (stretch, _difference(session, stretch))
         return self._last[1]
 
-    def _new_telling(
-        self, session: Session, stretch: _Stretch, trial: TrialNow, *, language: str, closing: str | None
-    ) -> Telling:
+    def _new_telling(self, session: Session, stretch: _Stretch, trial: TrialNow, look: _Look) -> Telling:
         difference = self._difference(session, stretch)
         assert difference is not None
         after = difference.after
@@ -199,10 +224,12 @@ class Teller:
             after=after,
             history=history,
             page_url=self._links.study(after.nct_id),
-            language=language,
+            language=look.language,
+            home=look.home,
+            reading=look.reading,
         )
-        as_of = day_of(after.data_version) or day_of(after.last_update_posted)
-        return Telling(replace(card, closing=closing), as_of)
+        as_of = day_of(after.data_version) or history.last_updated
+        return Telling(replace(card, closing=look.closing), as_of, day=history.last_updated)
 
 
 def _difference(session: Session, stretch: _Stretch) -> _Difference | None:
@@ -223,6 +250,11 @@ def _difference(session: Session, stretch: _Stretch) -> _Difference | None:
     if heaviest(changes) <= Weight.HOUSEKEEPING:
         return None
     return _Difference(changes, after, net_of(changes, before=before, after=after))
+
+
+def waited_since(items: Sequence[News]) -> datetime:
+    """Since when news of a study waits for a reader."""
+    return min(item.waiting_since for item in items)
 
 
 def changes_to(after: TrialFacts, old: PackedState) -> tuple[FieldChange, ...]:
@@ -263,7 +295,10 @@ def _holds(held: Sequence[tuple[int, int | None]], seq: int) -> bool:
 
 
 def _by_trial(one: Claimed, inputs: Inputs) -> dict[int, list[News]]:
-    """What this Delivery may tell: a frozen one what it carries, another what is free and not in doubt elsewhere."""
+    """What this Delivery may tell: a frozen one what it carries, another what is free and not in doubt elsewhere.
+
+    An urgent one tells the studies of which something could not wait, with all that waits of these.
+    """
     doubtful = {
         trial_id for trial_id, delivery_id in inputs.blocked.get(one.subscriber_id or 0, ()) if delivery_id != one.id
     }
@@ -272,6 +307,8 @@ def _by_trial(one: Claimed, inputs: Inputs) -> dict[int, list[News]]:
         mine = item.delivery_id == one.id if one.frozen else item.delivery_id is None and item.trial_id not in doubtful
         if mine:
             found.setdefault(item.trial_id, []).append(item)
+    if one.kind == "urgent" and not one.frozen:
+        return {trial_id: items for trial_id, items in found.items() if any(item.urgent for item in items)}
     return found
 
 

@@ -15,7 +15,7 @@ from notifier.ingesting import ingest_records
 from notifier.installation import open_installation
 from notifier.logs import set_up_logs
 from notifier.matching import match_changes as match
-from notifier.planning import plan_digests as plan
+from notifier.planning import plan_mails as plan
 from notifier.registries.record_files import FoundRecord
 from notifier.rereading import reread_trials
 from notifier.retiring import settle_merged
@@ -109,7 +109,7 @@ def match_changes() -> None:
 
 @app.task(name=queues.PLAN_DIGESTS)
 def plan_digests() -> None:
-    """Plan the schedules that are due."""
+    """Plan the schedules that are due, and what is urgent."""
     if plan(database=_held.service().installation.database, now=_now()):
         queues.ring(queues.SEND_DELIVERIES)
 

@@ -12,6 +12,9 @@ GIVEN_UP_AFTER = timedelta(days=4)
 JITTER = 0.2
 """A wait is lengthened by up to this share, so that what failed together does not come back together."""
 
+TELLING = ("digest", "urgent")
+"""The kinds of mail that tell studies: all that waits for a reader, or only what could not wait for their hour."""
+
 AMBIGUOUS_RETRIES = 2
 """How often a mail is sent again although the server may have it already."""
 
@@ -39,6 +42,11 @@ class Claimed:
     attempts: int
     ambiguous: int
     token: str
+
+    @property
+    def tells(self) -> bool:
+        """Whether it tells studies, so that Matches end with it."""
+        return self.kind in TELLING
 
     @property
     def frozen(self) -> bool:

@@ -58,6 +58,12 @@ def next_due(schedule: Cadence, *, after: datetime) -> datetime:
             return due
 
 
+def start_of_day(time_zone: str, *, now: datetime) -> datetime:
+    """The moment, in UTC, at which the day began that it is now in a time zone."""
+    zone = ZoneInfo(time_zone)
+    return _moment(now.astimezone(zone).date(), 0, zone)
+
+
 def period(schedule: Cadence, *, due: datetime) -> str:
     """The local day for which a digest is due: with kind and subscriber it names one mail."""
     return due.astimezone(ZoneInfo(schedule.time_zone)).date().isoformat()

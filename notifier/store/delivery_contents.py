@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, func, select, update
+from sqlalchemy import Row, and_, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import Composed
@@ -102,6 +102,15 @@ def end_free_matches(session: Session, subscriber_ids: Sequence[int], *, ended_a
     if subscriber_ids:
         free = update(Match).where(Match.subscriber_id.in_(subscriber_ids), Match.ended_at.is_(None))
         session.execute(free.where(Match.delivery_id.is_(None)).values(ended_at=now, ended_as=ended_as))
+
+
+def end_urgent_matches(session: Session, subscriber_ids: Sequence[int], *, ended_as: str, now: datetime) -> None:
+    """End what waits freely for these readers of studies of which something is urgent."""
+    for subscriber_id in subscriber_ids:
+        free = and_(Match.subscriber_id == subscriber_id, Match.ended_at.is_(None), Match.delivery_id.is_(None))
+        urgent = select(Match.trial_id).where(free, Match.urgent).scalar_subquery()
+        ended = update(Match).where(free, Match.trial_id.in_(urgent)).values(ended_at=now, ended_as=ended_as)
+        session.execute(ended, execution_options={"synchronize_session": False})
 
 
 def tell(session: Session, delivery_ids: Sequence[int]) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 from sqlalchemy import bindparam, select, union, update
 from sqlalchemy.orm import Session
 
-from notifier.domain.deliveries import CannotCompose, Composed, NothingToSay, wait_before_retry
+from notifier.domain.deliveries import TELLING, CannotCompose, Composed, NothingToSay, wait_before_retry
 from notifier.store.delivery_contents import (
     AnyRow,
     end_free_matches,
     end_frozen_matches,
     end_matches,
+    end_urgent_matches,
     find_free_matches,
     freeze,
     lock_subscribers,
@@ -85,7 +86,7 @@ def fail_uncomposed(session: Session, *, token: str, broken: Sequence[CannotComp
     """Put off Deliveries whose mail cannot be made, as long as any other mail is tried; the new state of each.
 
     What breaks a mail is mostly a bug of ours that will be mended, so it must not silence anybody. After four days of
-    tries a Delivery fails and its Matches are dropped: those it carries, or, if it carried none yet, all that wait.
+    tries a Delivery fails and its Matches are dropped: those it carries, or, if it carried none yet, all that it would.
     """
     rows = _list_leased(session, token=token, ids=[one.delivery_id for one in broken])
     states = {}
@@ -103,8 +104,9 @@ def _fail(session: Session, row: AnyRow, *, reason: str, now: datetime) -> str:
     else:
         values["state"] = "failed"
         end_frozen_matches(session, [row.id], ended_as="dropped", now=now)
-        if row.subscriber_id is not None and row.message_id is None:
-            end_free_matches(session, [row.subscriber_id], ended_as="dropped", now=now)
+        if row.message_id is None and row.kind in TELLING:
+            end_free = end_urgent_matches if row.kind == "urgent" else end_free_matches
+            end_free(session, [row.subscriber_id], ended_as="dropped", now=now)
     update_ids(session, update(Delivery).where(Delivery.id == row.id).values(**values, **_GIVEN_BACK))
     return str(values["state"])
 
@@ -119,7 +121,7 @@ def _list_held(session: Session, *, token: str, ids: Sequence[int], now: datetim
 
 
 def _list_leased(session: Session, *, token: str, ids: Sequence[int]) -> dict[int, AnyRow]:
-    columns = (Delivery.id, Delivery.subscriber_id, Delivery.attempts, Delivery.message_id)
+    columns = (Delivery.id, Delivery.kind, Delivery.subscriber_id, Delivery.attempts, Delivery.message_id)
     mine = select(*columns).where(Delivery.id.in_(ids), Delivery.lease_token == token, Delivery.state == "leased")
     lock_subscribers(session, (row.subscriber_id for row in session.execute(mine)))
     return {row.id: row for row in session.execute(mine.order_by(Delivery.id).with_for_update())}
@@ -137,7 +139,7 @@ def _reasons_to_cancel(
     for id_, row in rows.items():
         if addresses.get(id_) in suppressed:
             reasons[id_] = "suppressed"
-        elif id_ not in addresses or (row.kind == "digest" and row.subscriber_id not in readers):
+        elif id_ not in addresses or (row.kind in TELLING and row.subscriber_id not in readers):
             reasons[id_] = "ended"
     return reasons
 

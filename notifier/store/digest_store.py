@@ -36,6 +36,8 @@ class Reader:
     language: str
     revision: int
     cadence: Cadence
+    country: str | None = None
+    detailed_subjects: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,8 @@ class News:
     condition_id: int | None
     condition: str | None
     wants: str
+    waiting_since: datetime
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,12 @@ def list_blocked(session: Session, subscriber_ids: Collection[int]) -> dict[int,
     return found
 
 
+def list_digest_days(session: Session, subscriber_id: int, *, since: datetime) -> list[datetime]:
+    """When the digests of a reader were made, from some time on: whatever waited then was not told by them."""
+    made = select(Delivery.dated_at).where(Delivery.subscriber_id == subscriber_id, Delivery.kind == "digest")
+    return [day for day in session.scalars(made.where(Delivery.dated_at >= since)) if day is not None]
+
+
 def list_spans(session: Session, delivery_ids: Collection[int]) -> dict[int, dict[int, tuple[int, int]]]:
     """By frozen Delivery and trial: the span it tells."""
     found: dict[int, dict[int, tuple[int, int]]] = {}
@@ -201,6 +211,8 @@ def _reader(subscriber: Subscriber, schedule: Schedule) -> Reader:
         sealed=subscriber.address_sealed,
         language=subscriber.language,
         revision=subscriber.revision,
+        country=subscriber.country,
+        detailed_subjects=subscriber.detailed_subjects,
         cadence=Cadence(
             cadence=schedule.cadence, hour=schedule.hour, weekday=schedule.weekday, time_zone=schedule.time_zone
         ),
@@ -219,4 +231,6 @@ def _news(match: Match, number: str, wants: str, condition: Condition | None) ->
         condition_id=condition.id if condition else None,
         condition=condition.name if condition else None,
         wants=wants,
+        waiting_since=match.created_at,
+        urgent=match.urgent,
     )

@@ -25,7 +25,7 @@ class Match(Base):
             **only("ended_at IS NULL"),
         ),
         Index(
-            "ix_matches_urgent", "subscriber_id",
+            "ix_matches_urgent", "delivery_id", "subscriber_id",
             **only("urgent AND ended_at IS NULL"),
         ),
     )  # fmt: skip

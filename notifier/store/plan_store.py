@@ -15,7 +15,8 @@ from notifier.store.inserting import insert_for
 from notifier.store.models import Delivery, DeliverySpan, Match, Schedule, Subscriber, Subscription
 
 DIGEST = "digest"
-_UNRESOLVED = ("waiting", "leased", "deferred", "in_data")
+_UNSENT = ("waiting", "leased", "deferred")
+_UNRESOLVED = (*_UNSENT, "in_data")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def list_readers_due(session: Session, *, names: dict[int, str | None]) -> Seque
 
     Looking through all that waits may take long, so it is not for a writing transaction.
     """
-    news = _news(Subscriber.schedule_id.in_(names)).subquery()
+    news = waiting_news(Subscriber.schedule_id.in_(names)).subquery()
     return session.scalars(_rows(news, [news.c.subscriber_id], names).order_by(news.c.subscriber_id)).all()
 
 
@@ -69,20 +70,32 @@ def insert_digests(session: Session, *, readers: Sequence[int], names: dict[int,
     News on a study that a mail in doubt may have told waits until that is resolved.
     """
     # A range, because PostgreSQL looks for each of its rows in a list from one end to the other.
-    news = _news(Match.subscriber_id.between(readers[0], readers[-1])).subquery()
+    news = waiting_news(Match.subscriber_id.between(readers[0], readers[-1])).subquery()
+    key = _key(news.c.subscriber_id, news.c.newest, names)
+    row = new_delivery(kind=DIGEST, key=key, subscriber_id=news.c.subscriber_id, lane=1, now=now)
+    return insert_new(session, row, _rows(news, row.values(), names))
+
+
+def new_delivery(
+    *, kind: str, key: ColumnElement[str], subscriber_id: ColumnElement[int], lane: int, now: datetime
+) -> dict[str, ColumnElement[Any]]:
+    """A waiting Delivery by its columns, for `insert_new`."""
     moment = literal(now, Delivery.created_at.type)
-    row = {
-        "kind": literal(DIGEST),
-        "dedupe_key": _key(news.c.subscriber_id, news.c.newest, names),
-        "subscriber_id": news.c.subscriber_id,
-        "lane": literal(1),
+    return {
+        "kind": literal(kind),
+        "dedupe_key": key,
+        "subscriber_id": subscriber_id,
+        "lane": literal(lane),
         "state": literal("waiting"),
         "not_before": moment,
         "created_at": moment,
         "attempts": literal(0),
         "ambiguous": literal(0),
     }
-    rows = _rows(news, row.values(), names)
+
+
+def insert_new(session: Session, row: dict[str, ColumnElement[Any]], rows: Select[Any]) -> int:
+    """Insert Deliveries that this selection of such columns gives, but for keys that are there; how many."""
     statement = insert_for(session, Delivery).from_select(list(row), rows).on_conflict_do_nothing()
     # SQLAlchemy keeps the number of rows of an INSERT only where it is asked to.
     counted = session.connection().execute(statement, execution_options={"preserve_rowcount": True})
@@ -95,13 +108,16 @@ def _rows(news: Subquery, columns: Iterable[ColumnElement[Any]], names: dict[int
     joined = select(*columns).select_from(news).join(Subscriber, Subscriber.id == news.c.subscriber_id)
     return joined.where(
         Subscriber.schedule_id.in_(list(names)),
-        ~_is_on_its_way(news.c.subscriber_id),
+        ~is_on_its_way(news.c.subscriber_id, kind=DIGEST, states=_UNSENT),
         ~exists().where(Delivery.dedupe_key == key),
     )
 
 
-def _news(whose: ColumnElement[bool]) -> Select[int, int]:
-    """By reader, the newest Match that may be told now and is not held, through a subscription that is still open."""
+def waiting_news(whose: ColumnElement[bool]) -> Select[int, int]:
+    """By reader, the newest Match that may be told now and is not held, through a subscription that is still open.
+
+    ``whose`` says of which readers, or of which Matches.
+    """
     in_doubt = (
         exists()
         .where(DeliverySpan.delivery_id == Delivery.id, DeliverySpan.trial_id == Match.trial_id)
@@ -118,20 +134,27 @@ def _news(whose: ColumnElement[bool]) -> Select[int, int]:
 
 
 def _key(reader: ColumnElement[int], newest: ColumnElement[int], names: dict[int, str | None]) -> ColumnElement[str]:
-    # Under a name of its own, or it would be taken for the Delivery of the statement around it.
-    earlier = aliased(Delivery)
-    last = select(func.coalesce(func.max(earlier.id), 0)).where(earlier.subscriber_id == reader).scalar_subquery()
-    instant = literal("now:").concat(sql_cast(newest, String)).concat("/").concat(sql_cast(last, String))
+    instant = moment_key(reader, newest)
     periods = [(Subscriber.schedule_id == one, literal(name)) for one, name in names.items() if name is not None]
     name: ColumnElement[str] = case(*periods, else_=instant) if periods else instant
     return literal(f"{DIGEST}:").concat(sql_cast(reader, String)).concat(":").concat(name)
 
 
-def _is_on_its_way(reader: ColumnElement[int]) -> ColumnElement[bool]:
+def moment_key(reader: ColumnElement[int], newest: ColumnElement[int]) -> ColumnElement[str]:
+    """Names what is mailed at once: by the newest Match and the reader's last Delivery."""
+    # Under a name of its own, or it would be taken for the Delivery of the statement around it.
+    earlier = aliased(Delivery)
+    newest_mail = select(func.coalesce(func.max(earlier.id), 0)).where(earlier.subscriber_id == reader)
+    last = newest_mail.correlate_except(earlier).scalar_subquery()
+    return literal("now:").concat(sql_cast(newest, String)).concat("/").concat(sql_cast(last, String))
+
+
+def is_on_its_way(reader: ColumnElement[int], *, kind: str, states: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a mail of this kind to a reader is in one of these states and may still take later news along."""
     return exists().where(
         Delivery.subscriber_id == reader,
-        Delivery.kind == DIGEST,
-        Delivery.state.in_(("waiting", "leased", "deferred")),
+        Delivery.kind == kind,
+        Delivery.state.in_(states),
         Delivery.message_id.is_(None),
     )
 

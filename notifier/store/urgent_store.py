@@ -1,0 +1,74 @@
+"""Urgent mails: for whom something waits that is not to wait for their schedule."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, String, Subquery, and_, exists, func, literal, select, text
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.orm import Session, aliased
+
+from notifier.store.models import Delivery, Match, Schedule, Subscriber
+from notifier.store.plan_store import DIGEST, insert_new, is_on_its_way, moment_key, new_delivery, waiting_news
+
+URGENT = "urgent"
+A_DAY = 4
+"""Urgent mails one reader gets on one local day at most; what comes after them waits for the digest or the next day."""
+
+# Written out, so that SQLite too sees that the partial index applies.
+_IS_URGENT: ColumnElement[bool] = and_(text("matches.urgent"), Match.ended_at.is_(None))
+
+
+def list_zones(session: Session) -> Sequence[str]:
+    """The time zones of readers for whom something urgent waits; empty, at next to no cost, where there is nothing."""
+    waiting = (
+        select(Schedule.time_zone)
+        .join(Subscriber, Subscriber.schedule_id == Schedule.id)
+        .join(Match, Match.subscriber_id == Subscriber.id)
+        .where(_IS_URGENT, Match.delivery_id.is_(None), Schedule.cadence != "instant")
+    )
+    return session.scalars(waiting.distinct()).all()
+
+
+def list_readers(session: Session, *, zone: str, since: datetime) -> Sequence[int]:
+    """The readers of a time zone whose urgent news may be mailed now; ``since`` is when their day began.
+
+    Not those who get everything as it happens, nor those with an urgent mail or a digest about to go out, which takes
+    the news along, nor those who had as many today as may be.
+    """
+    news = waiting_news(_IS_URGENT).subquery()
+    rows = _rows(news, [news.c.subscriber_id], zone=zone, since=since)
+    return session.scalars(rows.order_by(news.c.subscriber_id)).all()
+
+
+def insert_mails(session: Session, *, readers: Sequence[int], zone: str, since: datetime, now: datetime) -> int:
+    """One waiting urgent mail for each reader, from the first of these to the last, as `list_readers` finds them."""
+    news = waiting_news(and_(_IS_URGENT, Match.subscriber_id.between(readers[0], readers[-1]))).subquery()
+    row = new_delivery(kind=URGENT, key=_key(news), subscriber_id=news.c.subscriber_id, lane=0, now=now)
+    return insert_new(session, row, _rows(news, row.values(), zone=zone, since=since))
+
+
+def _rows(news: Subquery, columns: Iterable[ColumnElement[Any]], *, zone: str, since: datetime) -> Select[Any]:
+    reader = news.c.subscriber_id
+    joined = select(*columns).select_from(news).join(Subscriber, Subscriber.id == reader)
+    return joined.join(Schedule, Schedule.id == Subscriber.schedule_id).where(
+        Schedule.cadence != "instant",
+        Schedule.time_zone == zone,
+        ~is_on_its_way(reader, kind=URGENT, states=("waiting", "leased", "deferred")),
+        ~is_on_its_way(reader, kind=DIGEST, states=("waiting", "leased")),
+        _sent_since(reader, since) < A_DAY,
+        ~exists().where(Delivery.dedupe_key == _key(news)),
+    )
+
+
+def _sent_since(reader: ColumnElement[int], since: datetime) -> ColumnElement[int]:
+    earlier = aliased(Delivery)
+    made = select(func.count()).where(earlier.subscriber_id == reader, earlier.kind == URGENT)
+    counted = made.where(earlier.state != "cancelled", earlier.created_at >= since)
+    return counted.correlate_except(earlier).scalar_subquery()
+
+
+def _key(news: Subquery) -> ColumnElement[str]:
+    reader = news.c.subscriber_id
+    named = moment_key(reader, news.c.newest)
+    return literal(f"{URGENT}:").concat(sql_cast(reader, String)).concat(":").concat(named)
