@@ -1,5 +1,6 @@
 """A Digest: what one mailbox will read, as a value, composed fresh and never stored as text."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -57,6 +58,11 @@ class Reading:
     substance: str | None = None
     could_lead_to: str | None = None
     could_go_wrong: str | None = None
+
+
+def reading_in(readings: Mapping[str, Reading], language: str) -> Reading | None:
+    """The reading in a reader's language, else the English one; None where there is neither."""
+    return readings.get(language) or readings.get("en")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from notifier.domain.places import code_of
 _NOWHERE = "ZZ"
 
 
+@cache
 def home_of(country: str | None, *, time_zone: str) -> str | None:
     """The ISO 3166 code of a reader's country: the one they gave, else the one of their time zone.
 

@@ -1,0 +1,65 @@
+"""What the operator says of studies in plain language: one reading for each study and language."""
+
+from collections.abc import Collection
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import delete, exists, select
+from sqlalchemy.orm import Session
+
+from notifier.domain.digests import Reading
+from notifier.store.models import Match, TrialReading
+
+
+def find_reading(session: Session, *, trial_id: int, language: str) -> TrialReading | None:
+    """The reading of a study in one language."""
+    return session.get(TrialReading, (trial_id, language))
+
+
+def put_reading(session: Session, reading: Reading, *, trial_id: int, language: str, now: datetime) -> TrialReading:
+    """Write a reading, in the place of the one before if there is one; its revision rises only if it says otherwise."""
+    held = session.get(TrialReading, (trial_id, language), with_for_update=True)
+    if held is None:
+        held = TrialReading(trial_id=trial_id, language=language, revision=0)
+        session.add(held)
+    elif reading_of(held) == reading:
+        return held
+    for name, value in asdict(reading).items():
+        setattr(held, name, value)
+    held.revision += 1
+    held.supplied_at = now
+    session.flush()  # so that the caller can read the row as it is now
+    return held
+
+
+def delete_reading(session: Session, *, trial_id: int, language: str) -> bool:
+    """Withdraw a reading; whether there was one."""
+    gone = delete(TrialReading).where(TrialReading.trial_id == trial_id, TrialReading.language == language)
+    return session.execute(gone.returning(TrialReading.trial_id)).one_or_none() is not None
+
+
+def list_readings(session: Session, trial_id: int) -> dict[str, Reading]:
+    """The readings of one study, by language."""
+    rows = session.scalars(select(TrialReading).where(TrialReading.trial_id == trial_id))
+    return {row.language: reading_of(row) for row in rows}
+
+
+def list_readings_for(session: Session, subscriber_ids: Collection[int]) -> dict[int, dict[str, Reading]]:
+    """By trial and language: the readings of what waits for these subscribers."""
+    waits = exists().where(
+        Match.trial_id == TrialReading.trial_id, Match.subscriber_id.in_(subscriber_ids), Match.ended_at.is_(None)
+    )
+    found: dict[int, dict[str, Reading]] = {}
+    for row in session.scalars(select(TrialReading).where(waits)):
+        found.setdefault(row.trial_id, {})[row.language] = reading_of(row)
+    return found
+
+
+def reading_of(row: TrialReading) -> Reading:
+    """A row as a value."""
+    return Reading(
+        summary=row.summary,
+        substance=row.substance,
+        could_lead_to=row.could_lead_to,
+        could_go_wrong=row.could_go_wrong,
+    )
