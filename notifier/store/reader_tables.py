@@ -58,7 +58,7 @@ class Subscriber(Base):
     """A mailbox whose owner confirmed. ``revision`` rises whenever what they want changes."""
 
     __tablename__ = "subscribers"
-    __table_args__ = NEVER_AGAIN
+    __table_args__ = (Index("ix_subscribers_quiet_notes", "schedule_id", **only("quiet_notes")), NEVER_AGAIN)
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     address_index: Mapped[bytes] = mapped_column(LargeBinary, unique=True)

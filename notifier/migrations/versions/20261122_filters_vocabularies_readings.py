@@ -142,3 +142,7 @@ def upgrade() -> None:
         op.add_column(table, sa.Column("country", sa.String(length=2), nullable=True))
     for choice in ("detailed_subjects", "quiet_notes"):
         op.add_column("subscribers", sa.Column(choice, sa.Boolean(), server_default=sa.false(), nullable=False))
+    quiet = sa.text("quiet_notes")
+    op.create_index(
+        "ix_subscribers_quiet_notes", "subscribers", ["schedule_id"], sqlite_where=quiet, postgresql_where=quiet
+    )
