@@ -1,15 +1,17 @@
 """Explaining: what was seen for one reader, by what it was matched, and when, how and whether it was mailed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from notifier.domain.changes import FIRST_SEEN, FieldChange, heaviest
+from notifier.domain.reader_filters import NO_FILTER, ReaderFilter, fits, misfits
 from notifier.domain.receipts import (
     Asked,
     Fate,
+    Fit,
     Known,
     Mail,
     Matched,
@@ -19,11 +21,12 @@ from notifier.domain.receipts import (
     term_of,
     why_unmatched,
 )
+from notifier.domain.traits import Traits
 from notifier.domain.wording import words
 from notifier.errors import UnknownTrial
-from notifier.store import receipt_store, subscriber_store, trial_lookup
+from notifier.store import filter_store, receipt_store, subscriber_store, traits_store, trial_lookup
 from notifier.store.addresses import Address, AddressKeys
-from notifier.store.models import Delivery, Subscriber, Subscription
+from notifier.store.models import Change, Delivery, Subscriber, Subscription
 from notifier.store.receipt_store import Covered
 from notifier.store.trial_store import read_fields
 
@@ -140,10 +143,13 @@ class _Desk:
         covered: Sequence[Covered],
         *,
         mails: Iterable[Delivery],
-        asked: Iterable[tuple[Subscription, str | None, str | None]],
+        asked: Collection[tuple[Subscription, str | None, str | None]],
         outlook: Outlook,
     ) -> None:
         trials = {one.change.trial_id for one in covered}
+        wanted = filter_store.load_filters(session, {one.filter_id for one, *_ in asked if one.filter_id})
+        self._wanted = {one.id: wanted.get(one.filter_id or 0, NO_FILTER) for one, *_ in asked}
+        self._traits = traits_store.load_traits(session, _states_of(covered)) if wanted else {}
         self._covered = covered
         self._mails = {one.id: _mail(one) for one in mails}
         self._asked = {one.id: _asked(one, condition) for one, _number, condition in asked}
@@ -163,7 +169,7 @@ class _Desk:
         one = some[0]
         asked, fields = self._asked[one.subscription_id], read_fields(one.change.fields)
         ties = [each.tie for each in some if each.tie]
-        observed = _observed(one, fields)
+        observed = _observed(one, fields, fit_of(self._wanted[asked.id], one.change, self._traits))
         known = Known(
             told_seq=self._told.get(one.change.trial_id),
             first_match_at=self._first.get((asked.id, one.change.trial_id)),
@@ -221,7 +227,27 @@ def _outlook(session: Session, subscriber: Subscriber, *, is_suppressed: bool) -
     return Outlook(mail=_mail(digest) if digest else None, due_at=due_at, is_suppressed=is_suppressed)
 
 
-def _observed(one: Covered, fields: tuple[FieldChange, ...]) -> Observed:
+def _states_of(covered: Iterable[Covered]) -> set[int]:
+    both = (state for one in covered for state in (one.change.from_state_id, one.change.to_state_id))
+    return {state for state in both if state is not None}
+
+
+def fit_of(wanted: ReaderFilter, change: Change, traits: Mapping[int, Traits]) -> Fit:
+    """How a study stood to a filter around a Change, by the year in which that was matched.
+
+    A study that was not held before did not fit before; but for who has no filter, everything always does.
+    """
+    if wanted == NO_FILTER:
+        return Fit()
+    year = (change.matched_at or change.observed_at).year
+    held = change.from_state_id
+    return Fit(
+        before=held is not None and fits(wanted, traits.get(held), year=year),
+        misfits=tuple(misfits(wanted, traits.get(change.to_state_id), year=year)),
+    )
+
+
+def _observed(one: Covered, fields: tuple[FieldChange, ...], fit: Fit) -> Observed:
     change = one.change
     return Observed(
         seq=change.seq,
@@ -233,6 +259,7 @@ def _observed(one: Covered, fields: tuple[FieldChange, ...]) -> Observed:
         observed_at=change.observed_at,
         matched_at=change.matched_at,
         fields=tuple(dict.fromkeys(words(field, language=_LANGUAGE).label for field in fields)),
+        fit=fit,
     )
 
 

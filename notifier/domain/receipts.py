@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from notifier.domain import wishes
 from notifier.domain.changes import IMPORTANT, Weight
+from notifier.domain.reader_filters import AGE, PHASE, PLACE, RECRUITING, SEX
 from notifier.errors import InvalidRequest
 
 SINCE_DAYS = 30
@@ -19,6 +20,13 @@ _TERMS = {
     "derived": "the condition {name}, as the registry derives it",
     "broader": "the condition {name}, which is broader than what the study lists",
 }
+_MISFITS = {
+    RECRUITING: "nobody can join now",
+    PLACE: "it has no place where they asked",
+    PHASE: "it is in none of the phases they chose",
+    SEX: "it is for the other sex only",
+    AGE: "it does not let in the age they gave",
+}
 BECAUSE = {
     "baseline": "It came with a first load, which makes no news.",
     "unmatched": "It is not matched yet; that is done within a minute.",
@@ -28,6 +36,7 @@ BECAUSE = {
     "no_opening": "They asked for openings only, and nobody can join because of it who could not before.",
     "untold_end": "They asked for openings only, and were never told of this study.",
     "registered": "The study was registered on {first_posted}, before {news_since}: it is not new to them.",
+    "filtered": "It is not what they asked for: {misfits}.",
     "told": "They had been told of this study up to here already.",
     "unknown": "By what they ask for today it would be news. They may have asked for less then.",
     "held": "The same change came in many studies at once. It waits until the operator decides.",
@@ -73,8 +82,24 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """Whether a study was as a reader's filter asks before a Change, and what of the filter it misses after it."""
+
+    before: bool = True
+    misfits: tuple[str, ...] = ()
+
+    @property
+    def after(self) -> bool:
+        """Whether it is as they ask after the Change."""
+        return not self.misfits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """One Change, as far as it decides who hears of it. ``fields`` are what changed, in words."""
+    """One Change, as far as it decides who hears of it. ``fields`` are what changed, in words.
+
+    ``fit`` is how the study stood to what one subscription asks for.
+    """
 
     seq: int
     weight: int
@@ -85,6 +110,7 @@ class Observed:
     observed_at: datetime
     matched_at: datetime | None
     fields: tuple[str, ...] = ()
+    fit: Fit = field(default_factory=Fit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,10 +249,14 @@ def _why_not_by_condition(asked: Asked, change: Observed, ties: list[Tie], known
     if asked.confirmed_at > change.observed_at:
         return "before"
     if change.seq == 1:
-        return "registered" if change.first_posted < asked.news_since else None
+        return "registered" if change.first_posted < asked.news_since else None if change.fit.after else "filtered"
     if change.weight <= Weight.HOUSEKEEPING:
         return "housekeeping"
-    if asked.wants == wishes.EVERYTHING or any(tie.since_seq == change.seq for tie in ties):
+    fit = change.fit
+    if not (fit.before or fit.after):
+        return "filtered"
+    begins = any(tie.since_seq == change.seq for tie in ties) or (fit.after and not fit.before)
+    if asked.wants == wishes.EVERYTHING or begins:
         return None
     return _why_not_wanted(asked, change, ties, known)
 
@@ -238,7 +268,8 @@ def _why_not_wanted(asked: Asked, change: Observed, ties: list[Tie], known: Know
     openings = asked.wants == wishes.OPENINGS
     if openings and change.opens:
         return None
-    if (openings and change.closes) or any(tie.until_seq == change.seq for tie in ties):
+    leaves = any(tie.until_seq == change.seq for tie in ties) or (change.fit.before and not change.fit.after)
+    if (openings and change.closes) or leaves:
         return None if _may_be_told(change, known) else "untold_end" if openings else "unimportant"
     return "no_opening" if openings else "unimportant"
 
@@ -285,6 +316,7 @@ def _fate(
         fields="; ".join(change.fields) if change else "",
         first_posted=change.first_posted if change else "",
         news_since=asked.news_since if asked else "",
+        misfits="; ".join(_MISFITS[one] for one in change.fit.misfits) if change else "",
         reason=(mail.reason or mail.reply or mail.state) if mail else "",
     )
     return Fate(outcome=outcome, reason=reason, because=said, until=until, mail=mail.id if mail else None)

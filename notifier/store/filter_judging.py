@@ -83,6 +83,6 @@ def _has_place(traits: Any) -> ColumnElement[bool]:
     return exists().where(
         StatePlace.state_id == traits.state_id,
         or_(~Filter.only_recruiting, StatePlace.is_open),
-        or_(~Filter.has_countries, exists().where(asked)),
+        or_(~Filter.has_countries, exists().where(asked).correlate(Filter, StatePlace)),
         or_(Filter.near_x.is_(None), x * x + y * y + z * z <= Filter.within),
     )
