@@ -26,7 +26,7 @@ class ConditionName(Base):
     """Another name of a condition, from an imported vocabulary; one name may stand for several conditions."""
 
     __tablename__ = "condition_names"
-    __table_args__ = (UniqueConstraint("condition_id", "key"), Index(None, "key"))
+    __table_args__ = (UniqueConstraint("condition_id", "key", "vocabulary"), Index(None, "key"))
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     condition_id: Mapped[int] = mapped_column(Id, ForeignKey("conditions.id"))
@@ -46,13 +46,14 @@ class ConditionCode(Base):
 
 
 class BroaderCondition(Base):
-    """That one condition is a kind of another, directly or through others between them."""
+    """That one condition is a kind of another, directly or through others between them, as a vocabulary says."""
 
     __tablename__ = "broader_conditions"
     __table_args__ = (Index(None, "broader_id"),)
 
     condition_id: Mapped[int] = mapped_column(Id, ForeignKey("conditions.id"), primary_key=True)
     broader_id: Mapped[int] = mapped_column(Id, ForeignKey("conditions.id"), primary_key=True)
+    vocabulary: Mapped[str] = mapped_column(String(16), primary_key=True)
 
 
 class Vocabulary(Base):

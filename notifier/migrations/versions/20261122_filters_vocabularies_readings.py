@@ -44,9 +44,10 @@ def upgrade() -> None:
         "broader_conditions",
         sa.Column("condition_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("broader_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("vocabulary", sa.String(length=16), nullable=False),
         sa.ForeignKeyConstraint(["broader_id"], ["conditions.id"], name=op.f("fk_broader_conditions_broader_id")),
         sa.ForeignKeyConstraint(["condition_id"], ["conditions.id"], name=op.f("fk_broader_conditions_condition_id")),
-        sa.PrimaryKeyConstraint("condition_id", "broader_id", name=op.f("pk_broader_conditions")),
+        sa.PrimaryKeyConstraint("condition_id", "broader_id", "vocabulary", name=op.f("pk_broader_conditions")),
     )
     with op.batch_alter_table("broader_conditions", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_broader_conditions_broader_id"), ["broader_id"], unique=False)
@@ -71,7 +72,9 @@ def upgrade() -> None:
         sa.Column("vocabulary", sa.String(length=16), nullable=False),
         sa.ForeignKeyConstraint(["condition_id"], ["conditions.id"], name=op.f("fk_condition_names_condition_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_condition_names")),
-        sa.UniqueConstraint("condition_id", "key", name=op.f("uq_condition_names_condition_id_key")),
+        sa.UniqueConstraint(
+            "condition_id", "key", "vocabulary", name=op.f("uq_condition_names_condition_id_key_vocabulary")
+        ),
     )
     with op.batch_alter_table("condition_names", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_condition_names_key"), ["key"], unique=False)
