@@ -1,24 +1,20 @@
-"""What a mail's template may do to a value: shorten, wrap and count words, write a date, style an element."""
+"""What a mail's template may do to a value: shorten it, write a date, mark what differs, style an element."""
 
 import re
-import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date, datetime
-from functools import cache, lru_cache
-from unicodedata import east_asian_width
+from functools import cache
 
 import css_inline
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from notifier.domain import excerpts
 from notifier.domain.digests import ChangeLine, MaskedContact, Piece
+from notifier.emails.scripts import foreign
 
-COLUMNS = 72
-KEPT_TEXTS = 1_024
-"""How many wrapped texts are kept: most of a mail's are the same for every reader."""
 LONGEST_VALUE = 600
 """What a card says of one side of a change is short already; this only keeps a mail from bursting."""
 
@@ -70,29 +66,10 @@ def marks(contact: MaskedContact, phone: str, email: str) -> list[str]:
     return [f"{name}: {mark}" for name, mark in means if mark is not None]
 
 
-@lru_cache(maxsize=KEPT_TEXTS)
-def wrapped(text: str, first: str = "", rest: str = "") -> str:
-    """Plain text in lines of at most 72 columns, ``first`` before the first line and ``rest`` before the others."""
-    wide = not text.isascii() and any(east_asian_width(character) in "WF" for character in text)
-    paragraphs = [" ".join(paragraph.split()) for paragraph in text.splitlines()]
-    lines: list[str] = []
-    for paragraph in filter(None, paragraphs):
-        lines += textwrap.wrap(
-            paragraph,
-            # A wide character takes two columns, and such a text has no spaces to break at.
-            width=COLUMNS // 2 if wide else COLUMNS,
-            initial_indent=rest if lines else first,
-            subsequent_indent=rest,
-            break_long_words=wide,
-            break_on_hyphens=False,
-        )
-    return "\n".join(lines)
-
-
 def line_breaks(text: str) -> Markup:
     """The text escaped for HTML, its line ends kept."""
     lines = (line.strip() for line in text.splitlines())
-    return Markup("<br>").join(escape(line) for line in lines if line)
+    return Markup("<br>").join(foreign(line) for line in lines if line)
 
 
 def marked(pieces: tuple[Piece, ...], whole: str, tag: str, attributes: str = "") -> Markup:
@@ -106,7 +83,9 @@ def marked(pieces: tuple[Piece, ...], whole: str, tag: str, attributes: str = ""
     opening = Markup(f"<{tag} {attributes}".rstrip() + ">")  # noqa: S704 - fixed names of our own templates
     closing = Markup(f"</{tag}>")  # noqa: S704
     shown = [
-        Markup("").join(opening + piece.text + closing if piece.marked else escape(piece.text) for piece in line)
+        Markup("").join(
+            opening + foreign(piece.text) + closing if piece.marked else foreign(piece.text) for piece in line
+        )
         for line in _lines_of(pieces)
     ]
     dash = "– " if len(shown) > 1 else ""
@@ -139,19 +118,41 @@ def tone_class(tone: str) -> str:
     return f"tone-{known_tone(tone)}"
 
 
-def styled(css: str) -> Callable[[str], Markup]:
-    """A filter that writes ``class`` and ``style`` for class names of this style sheet.
+def styled(css: str, hooks: str) -> Callable[[str], Markup]:
+    """A filter that writes the ``style`` of class names of this style sheet.
 
+    It writes ``class`` too, but only those that ``hooks`` has rules for: the style sheets for small and dark screens.
     Jinja applies it to fixed names while it compiles a template, so that no mail pays for it. The HTML of a template is
     never parsed for this: an HTML parser would move and escape what Jinja writes between table cells.
     """
-    known = set(re.findall(r"\.([a-z][a-z0-9-]*)", css))
+    known, hooked = _classes_in(css), _classes_in(hooks)
+    if strangers := hooked - known:
+        raise LookupError(f"nothing has the style {', '.join(sorted(strangers))}")
 
     @cache
     def apply(names: str) -> Markup:
         if unknown := set(names.split()) - known:
             raise LookupError(f"no style is known for {', '.join(sorted(unknown))}")
         element = css_inline.inline_fragment(f'<p class="{names}"></p>', css, minify_css=True)
-        return Markup(element.removeprefix("<p ").removesuffix("></p>"))  # noqa: S704 - made of the style sheet alone
+        style = element.removeprefix(f'<p class="{names}" ').removesuffix("></p>")
+        kept = " ".join(name for name in names.split() if name in hooked)
+        return Markup(f'class="{kept}" {style}' if kept else style)  # noqa: S704 - made of the style sheet alone
 
     return apply
+
+
+def _classes_in(css: str) -> set[str]:
+    return set(re.findall(r"\.([a-z][a-z0-9-]*)(?=[^{}]*\{)", css))
+
+
+def mirrored(css: str) -> str:
+    """A style sheet for languages that run from right to left: left and right change places."""
+    swapped = re.sub(r"\b(left|right)\b", lambda side: {"left": "right", "right": "left"}[side[0]], css)
+    return re.sub(r"(padding|margin): (\S+) (\S+) (\S+) (\S+);", r"\1: \2 \5 \4 \3;", swapped)
+
+
+def scoped(css: str, scope: str) -> str:
+    """The rules of a style sheet, for what is inside ``scope`` only."""
+    return re.sub(
+        r"(?m)^([^{}\n]+)(?= \{)", lambda rule: ", ".join(f"{scope} {one}" for one in rule[1].split(", ")), css
+    )

@@ -18,6 +18,8 @@ from notifier.domain.languages import spoken
 from notifier.domain.tiers import ROOM, Room, Shape, choose_shapes, count_fitting
 from notifier.emails import filters
 from notifier.emails.catalogs import translate_templates
+from notifier.emails.columns import aligned, underlined, wrapped
+from notifier.emails.scripts import foreign
 from notifier.errors import TemplatesMissing
 
 Mail: TypeAlias = Digest | Confirmation | PreferencesLink
@@ -237,8 +239,11 @@ def _environment(form: Format, language: str) -> Environment:
         extensions=[_WithoutIndentation] if form == "html" else [],
     )
     translate_templates(environment, language, form=Markup if form == "html" else str)
-    names = ("clipped", "day", "itemised", "line_breaks", "marked", "marks", "moment", "tone_class", "wrapped")
+    names = ("clipped", "day", "itemised", "line_breaks", "marked", "marks", "moment", "scoped", "tone_class")
     environment.filters |= {name: getattr(filters, name) for name in names}
+    environment.filters |= {"aligned": aligned, "foreign": foreign, "underlined": underlined, "wrapped": wrapped}
     environment.tests["shortened"] = filters.shortened
-    environment.filters["styled"] = filters.styled((root / "_base" / "mail.css").read_text(encoding="utf-8"))
+    css, *screens = ((root / "_base" / f"{name}.css").read_text("utf-8") for name in ("mail", "screen", "dark"))
+    leftward = filters.locale_of(language).text_direction == "rtl"
+    environment.filters["styled"] = filters.styled(filters.mirrored(css) if leftward else css, "\n".join(screens))
     return environment

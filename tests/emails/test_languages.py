@@ -110,7 +110,7 @@ def test_a_german_digest_is_dated_and_counted_in_german() -> None:
     assert mail.subject == "1 Änderung an einer Studie, der Sie folgen"
     assert "Stand: 2. März 2026, von ClinicalTrials.gov." in " ".join(mail.text.split())
     assert "2 weitere Änderungen stehen auf der Seite der Studie." in mail.html
-    assert "  vorher: Seit dem Schlaganfall" in mail.text
+    assert "  Vorher: Seit dem Schlaganfall" in mail.text
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ URL = re.compile(r"https://[^\s<>\"]+")
 
 each_sample = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES.keys())
 each_digest = pytest.mark.parametrize("digest", DIGESTS.values(), ids=DIGESTS.keys())
+DISCREET = {name: digest for name, digest in DIGESTS.items() if not digest.about}
+each_discreet_digest = pytest.mark.parametrize("digest", DISCREET.values(), ids=DISCREET.keys())
 
 
 def rendered(sample: Mail) -> RenderedMail:
@@ -89,7 +91,7 @@ def test_every_study_is_named_in_both_parts(digest: Digest) -> None:
         assert card.record_url in links(mail.html) or f"{card.nct_id}: {card.page_url}" in mail.text
 
 
-@each_digest
+@each_discreet_digest
 def test_a_subject_tells_how_much_and_never_what(digest: Digest) -> None:
     told = "updates? new stud(y|ies) to a for you follow and"
     allowed = rf"(\d+|{told.replace(' ', '|')}|study|studies)"
@@ -111,7 +113,7 @@ def test_a_subject_counts_in_words(changed: int, new: int, subject: str) -> None
     assert render_digest(replace(DIGESTS["one study"], changed=changed, new=new)).subject == subject
 
 
-@each_digest
+@each_discreet_digest
 def test_what_a_locked_screen_shows_is_discreet(digest: Digest) -> None:
     mail = render_digest(digest)
     visible = BeautifulSoup(mail.html, "html.parser").find("body")
@@ -148,7 +150,9 @@ def test_html_can_be_read_aloud(sample: Mail) -> None:
     assert page.html["lang"] == sample.language
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
-    assert all(table["role"] == "presentation" for table in page.find_all("table"))
+    told = page.find_all(class_="facts")
+    assert all(table.get("role") == (None if table in told else "presentation") for table in page.find_all("table"))
+    assert all(head["scope"] == "row" for head in page.find_all("th"))
     assert all(link.get_text(strip=True) for link in page.find_all("a"))
 
 
@@ -177,28 +181,27 @@ def test_a_change_reads_was_and_now() -> None:
     words = " ".join(BeautifulSoup(mail.html, "html.parser").get_text(" ").split())
 
     assert "Recruitment Was Not yet recruiting Now Recruiting" in words
-    assert "  was: Not yet recruiting\n  now: Recruiting\n" in mail.text
+    assert "  Was: Not yet recruiting\n  Now: Recruiting\n" in mail.text
 
 
 def test_contacts_are_shown_as_marks() -> None:
     mail = render_digest(DIGESTS["one study"])
 
-    assert "Phone: •••-•••-••••, Email: •••••@•••••" in mail.text
-    assert "Phone: •••-•••-••••" in mail.html
-    assert "Email: •••••@•••••" in mail.html
+    assert "Contact:       Phone: •••-•••-••••\n               Email: •••••@•••••\n" in mail.text
+    assert "Phone: •••-•••-••••<br>Email: •••••@•••••<br>We do not pass on contact details" in mail.html
 
 
 def test_a_long_text_is_cut_and_says_so() -> None:
     mail = render_digest(DIGESTS["long texts"])
 
     assert "…\n  (Shortened here. More in the full record.)" in mail.text
-    assert "Shortened here. More in the full record</a>" in mail.html
+    assert "Shortened here. More in the full record.</p>" in mail.html
 
 
 def test_several_lines_are_told_apart() -> None:
     mail = render_digest(DIGESTS["long texts"])
 
-    assert "  was: – …with help. Ages 18 to 75.\n    – No other illness of the nerves.\n" in mail.text
+    assert "  Was: – …with help. Ages 18 to 75.\n    – No other illness of the nerves.\n" in mail.text
     page = BeautifulSoup(mail.html, "html.parser")
     assert "– …with help. Ages 18 to 75.|– No other illness of the nerves." in shown(page, "before")
 
@@ -281,7 +284,30 @@ def test_a_name_the_template_does_not_know_is_an_error() -> None:
 
 def test_a_style_nobody_wrote_is_an_error() -> None:
     with pytest.raises(LookupError, match="bakground"):
-        filters.styled(".background { color: red; }")("bakground")
+        filters.styled(".background { color: red; }", "")("bakground")
+
+
+def test_a_rule_for_small_or_dark_screens_without_a_style_is_an_error() -> None:
+    with pytest.raises(LookupError, match="bakground"):
+        filters.styled(".background { color: red; }", "@media print {\n.bakground { color: blue; }\n}")
+
+
+def test_a_class_is_written_only_where_a_rule_for_small_or_dark_screens_needs_it() -> None:
+    style = filters.styled(".one { color: red; } .two { margin: 0; }", ".two { margin: 1px; }")
+
+    assert (style("one"), style("one two")) == ('style="color:red"', 'class="two" style="color:red;margin:0"')
+
+
+def test_a_style_for_languages_from_right_to_left_is_mirrored() -> None:
+    assert filters.mirrored(".a { padding: 1px 2px 3px 4px; text-align: left; margin: 0 auto; }") == (
+        ".a { padding: 1px 4px 3px 2px; text-align: right; margin: 0 auto; }"
+    )
+
+
+def test_rules_for_dark_screens_hold_where_outlook_marks_what_it_made_dark() -> None:
+    html = render_digest(DIGESTS["one study"]).html
+
+    assert "[data-ogsc] .page, [data-ogsc] .ground { background-color: #11181b !important;" in html
 
 
 def test_styles_are_inlined_when_a_template_is_loaded_and_not_per_mail() -> None:
@@ -301,7 +327,7 @@ def test_styles_are_inlined_when_a_template_is_loaded_and_not_per_mail() -> None
     assert calls == compiled == 1
 
 
-@pytest.mark.parametrize("name", ["mail.css", "screen.css"])
+@pytest.mark.parametrize("name", ["mail.css", "dark.css"])
 def test_every_colour_can_be_read(name: str) -> None:
     css = (template_root() / "emails" / "_base" / name).read_text()
     tones = re.findall(r"\.(tone-\w+|gone|come) \{ background-color: (#\w{6})[^;]*; color: (#\w{6})", css)
