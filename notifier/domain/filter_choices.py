@@ -142,7 +142,7 @@ def read_age(age: int | None, *, year: int) -> int | None:
     if age is None:
         return None
     if not 0 <= age <= OLDEST:
-        raise WrongChoice("age", f"The age must be a number of years from 0 to {OLDEST}.")
+        raise WrongChoice("age", "The age must be a number of years from 0 to 120.")
     return year - age
 
 

@@ -13,14 +13,16 @@ from notifier.domain.schedules import Cadence, read_cadence
 from notifier.domain.wishes import CHOICES, EVERYTHING, IMPORTANT, OPENINGS, Wish
 from notifier.errors import InvalidAddress, InvalidRequest, UnknownLanguage
 from notifier.store.addresses import Address, read_address
+from notifier.web.filter_form import NOTHING_CHOSEN, FilterForm, check_filter_form, read_filter_form
 
-MOST_FIELDS = 40
+MOST_FIELDS = 90
 LONGEST_FIELD = 2_000
 
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f]+")
 _ONE_CLICK = ("List-Unsubscribe", "One-Click")
 
 Fields: TypeAlias = Mapping[str, str]
+"""By name; what was sent more than once, as several countries are, stands with commas between."""
 Errors: TypeAlias = dict[str, str]
 """By field, what is wrong and what to do; empty when all is well."""
 
@@ -32,7 +34,10 @@ async def _read_fields(request: Request) -> Fields:
         HTTPException: 400 for a body that is no form, 403 for a form that another site's page sent.
     """
     sent = await request.form(max_files=0, max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD * 4)
-    fields = {name: _UNSEEN.sub(" ", value)[:LONGEST_FIELD] for name, value in sent.items() if isinstance(value, str)}
+    fields: dict[str, str] = {}
+    for name, value in sent.multi_items():
+        text = _UNSEEN.sub(" ", value) if isinstance(value, str) else ""
+        fields[name] = (f"{fields[name]},{text}" if name in fields else text)[:LONGEST_FIELD]
     if not is_one_click(fields) and not _is_own_page(request):
         raise HTTPException(403, "This form was sent from another site's page. Open the page here and try again.")
     return fields
@@ -79,6 +84,8 @@ class SubscribeForm:
     weekday: str = "0"
     time_zone: str = "UTC"
     language: str = ""
+    filter: FilterForm = NOTHING_CHOSEN
+    urgent: bool = False
     consent: bool = False
     accept_unknown: bool = False
     filled_by_machine: bool = False
@@ -115,6 +122,8 @@ def read_subscribe_form(fields: Fields) -> SubscribeForm:
         weekday=text("weekday", "0"),
         time_zone=text("time_zone", "UTC"),
         language=text("language"),
+        filter=read_filter_form(fields),
+        urgent=bool(text("urgent")),
         consent=bool(text("consent")),
         accept_unknown=bool(text("accept_unknown")),
         # People do not see this field: whoever fills it in is a program that fills in everything.
@@ -122,14 +131,44 @@ def read_subscribe_form(fields: Fields) -> SubscribeForm:
     )
 
 
-def check_form(form: SubscribeForm, *, language: str) -> tuple[Address | None, Wish, Errors]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedForm:
+    """What a form asks for, and what is wrong with it; ``towns`` are those that the name of one may mean."""
+
+    address: Address | None
+    wish: Wish
+    errors: Errors
+    towns: tuple[str, ...]
+
+
+def check_form(form: SubscribeForm, *, language: str, year: int) -> CheckedForm:
     """What the form asks for, and everything wrong with it that can be told without looking anything up.
 
-    ``language`` is the page's, for a form that names none.
+    ``language`` is the page's, for a form that names none; ``year`` is the one it is.
     """
     errors: Errors = {}
-    address = _checked_address(form, errors)
-    cadence = _checked_cadence(form, errors)
+    _check_choices(form, errors)
+    # Who follows a study alone is asked nothing about others.
+    asked = form.filter if form.wanted_condition else NOTHING_CHOSEN
+    checked = check_filter_form(asked, year=year, language=language)
+    errors |= checked.errors
+    wish = Wish(
+        trial=form.wanted_trial,
+        condition=form.wanted_condition,
+        # Openings are what the form says unless somebody chooses, and only a condition has them.
+        wants=None if form.wants == OPENINGS and not form.wanted_condition else form.wants,
+        trial_wants=form.trial_wants or None,
+        cadence=_checked_cadence(form, errors),
+        language=_checked_language(form.language or language, errors),
+        site="web",
+        accept_unknown=form.accept_unknown,
+        filter=checked.wanted,
+        urgent=form.urgent,
+    )
+    return CheckedForm(address=_checked_address(form, errors), wish=wish, errors=errors, towns=checked.towns)
+
+
+def _check_choices(form: SubscribeForm, errors: Errors) -> None:
     if not form.wanted_trial and not form.wanted_condition:
         errors["intents" if form.intents else "condition"] = gettext_noop("Choose a condition, a study, or both.")
     if form.wants not in CHOICES:
@@ -138,18 +177,6 @@ def check_form(form: SubscribeForm, *, language: str) -> tuple[Address | None, W
         errors["trial_wants"] = gettext_noop("Choose which news you want.")
     if not form.consent:
         errors["consent"] = gettext_noop("Tick this box if you agree. We cannot write to you without it.")
-    wish = Wish(
-        trial=form.wanted_trial,
-        condition=form.wanted_condition,
-        # Openings are what the form says unless somebody chooses, and only a condition has them.
-        wants=None if form.wants == OPENINGS and not form.wanted_condition else form.wants,
-        trial_wants=form.trial_wants or None,
-        cadence=cadence,
-        language=_checked_language(form.language or language, errors),
-        site="web",
-        accept_unknown=form.accept_unknown,
-    )
-    return address, wish, errors
 
 
 def masked(address: Address) -> str:

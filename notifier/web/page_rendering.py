@@ -17,6 +17,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from notifier.domain.filter_choices import DISTANCES, list_countries
+from notifier.domain.filter_words import filter_in_words
 from notifier.domain.languages import list_languages, own_name
 from notifier.domain.reasons import cadence_in_words
 from notifier.domain.vocabulary import language_of
@@ -146,12 +148,14 @@ def _environment(language: str) -> Environment:
         "static": _static,
         "weekdays": tuple(days[number] for number in range(7)),
         "time_zones": time_zones,
+        "countries": list_countries(language),
+        "distances": DISTANCES,
         "languages": [(code, own_name(code)) for code in list_languages()],
     }
     return environment
 
 
-def _filters(language: str) -> dict[str, Callable[..., str]]:
+def _filters(language: str) -> dict[str, Callable[..., Any]]:
     """What a page's template may do to a value in its language."""
     speech = language_of(language)
 
@@ -172,6 +176,7 @@ def _filters(language: str) -> dict[str, Callable[..., str]]:
         "means": means,
         "glance": speech.glance,
         "country": speech.country,
+        "filter_words": partial(filter_in_words, language=language),
     }
 
 

@@ -11,6 +11,7 @@ from notifier.store import condition_store, trial_lookup
 from notifier.store.addresses import Address
 from notifier.subscribing import find_target, request_subscription
 from notifier.viewing import view_study
+from notifier.web.filter_form import FILTER_FIELDS
 from notifier.web.forms import (
     Errors,
     Form,
@@ -24,7 +25,10 @@ from notifier.web.page_rendering import page
 from notifier.web.pages import condition_choices
 from notifier.web.surroundings import Here, Surroundings
 
-IN_ORDER = ("intents", "condition", "trial", "wants", "trial_wants", "email", "cadence", "language", "consent")
+IN_ORDER = (
+    *("intents", "condition", "trial", "wants", *FILTER_FIELDS, "trial_wants", "email", "cadence", "language"),
+    "consent",
+)
 """The fields as they stand on the page, which is the order in which their errors are told."""
 _NOT_HELD = gettext_noop("No study listed here names this condition yet. Check the spelling, or choose below.")
 
@@ -42,14 +46,15 @@ def show_form(request: Request, here: Here, trial: str = "", condition: str = ""
 def take_form(request: Request, here: Here, fields: Form) -> HTMLResponse:
     """Check the form; have one mail sent that asks the mailbox's owner to confirm."""
     form = read_subscribe_form(fields)
-    address, wish, errors = check_form(form, language=language_for(request))
+    checked = check_form(form, language=language_for(request), year=here.now().year)
+    errors, address = checked.errors, checked.address
     near: tuple[str, ...] = ()
     if "intents" not in errors and "condition" not in errors:
-        near = _look_up(here, wish, errors)
+        near = _look_up(here, checked.wish, errors)
     if errors or address is None:
-        return _form_page(request, here, form, errors=errors, near=near, status=422)
+        return _form_page(request, here, form, errors=errors, near=near, towns=checked.towns)
     if not form.filled_by_machine:
-        _request(here, address, wish)
+        _request(here, address, checked.wish)
     return page(request, "check_mailbox", address=masked(address))
 
 
@@ -81,7 +86,7 @@ def _form_page(
     *,
     errors: Errors,
     near: tuple[str, ...] = (),
-    status: int = 200,
+    towns: tuple[str, ...] = (),
 ) -> HTMLResponse:
     title: str | None = None
     names: list[str] = []
@@ -93,10 +98,11 @@ def _form_page(
     return page(
         request,
         "subscribe",
-        status=status,
+        status=422 if errors else 200,
         form=form,
         errors={field: errors[field] for field in IN_ORDER if field in errors},
         near=near,
+        towns=towns,
         names=names,
         study_title=title,
         may_follow="condition" in errors and _may_follow(form.wanted_condition),
