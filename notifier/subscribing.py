@@ -10,13 +10,15 @@ from notifier.domain.languages import gettext_noop
 from notifier.domain.masking import mask_text
 from notifier.domain.reader_filters import ReaderFilter
 from notifier.domain.schedules import Cadence
-from notifier.domain.wishes import Consent, Wish, check_wish
+from notifier.domain.wishes import CHOICES, EVERYTHING, IMPORTANT, Consent, Wish, check_wish
 from notifier.errors import InvalidRequest, InvalidToken, UnknownCondition, UnknownTrial
 from notifier.store import condition_store, filter_store, retire_store, subscriber_store, suggestion_store, trial_lookup
 from notifier.store.addresses import Address, AddressKeys
 from notifier.store.inserting import insert_once
 from notifier.store.models import Delivery, PendingRequest, Subscriber, Subscription
 
+BY_BUTTON = "reader"
+"""The reason of who ended something on a page of ours; a mail program's one click is another: no mail answers it."""
 REQUEST_LIVES = timedelta(days=7)
 MAILS_PER_REQUEST = 3
 MAILS_PER_MAILBOX_AND_DAY = 10
@@ -203,17 +205,25 @@ def end_subscription(session: Session, subscription_id: int, *, reason: str, now
     subscription = session.get(Subscription, subscription_id)
     if subscription is None:
         raise InvalidToken("This subscription is not known.")
+    ended = 0
     for one in (subscription_id, *retire_store.list_kin(session, subscription)):
-        subscriber_store.end_subscriptions(
+        ended += subscriber_store.end_subscriptions(
             session, subscriber_id=subscription.subscriber_id, subscription_id=one, reason=reason, now=now
         )
+    if ended and reason == BY_BUTTON:
+        _say_goodbye(session, subscription.subscriber_id, now=now)
 
 
 def end_everything(session: Session, subscriber_id: int, *, reason: str, now: datetime) -> None:
-    """End all subscriptions of one mailbox and cancel what is not under way; doing it twice is fine."""
-    subscriber_store.end_subscriptions(
+    """End all subscriptions of one mailbox and cancel what is not under way; doing it twice is fine.
+
+    Whoever pressed the button on a page gets a last mail that says so.
+    """
+    ended = subscriber_store.end_subscriptions(
         session, subscriber_id=subscriber_id, subscription_id=None, reason=reason, now=now
     )
+    if ended and reason == BY_BUTTON:
+        _say_goodbye(session, subscriber_id, now=now)
 
 
 def change_cadence(session: Session, subscriber_id: int, *, cadence: Cadence, now: datetime) -> None:
@@ -225,6 +235,33 @@ def change_cadence(session: Session, subscriber_id: int, *, cadence: Cadence, no
 def change_language(session: Session, subscriber_id: int, *, language: str) -> None:
     """Change the language of a reader's mails; what is under way stays as it is."""
     session.get_one(Subscriber, subscriber_id).language = language
+
+
+def change_subscription(
+    session: Session, subscription_id: int, *, wants: str, wanted: ReaderFilter, urgent: bool
+) -> None:
+    """Change which news one subscription brings; a study that somebody follows by itself is never filtered.
+
+    Raises:
+        InvalidRequest: there is no such news of what it follows.
+    """
+    subscription = session.get_one(Subscription, subscription_id)
+    allowed = CHOICES if subscription.condition_id is not None else (IMPORTANT, EVERYTHING)
+    if wants not in allowed:
+        raise InvalidRequest("Choose which news you want.")
+    session.get_one(Subscriber, subscription.subscriber_id).revision += 1
+    subscription.wants, subscription.urgent = wants, urgent
+    if subscription.condition_id is not None:
+        subscription.filter_id = filter_store.get_or_make_filter(session, wanted)
+
+
+def change_mails(
+    session: Session, subscriber_id: int, *, country: str | None, detailed_subjects: bool, quiet_notes: bool
+) -> None:
+    """Change whose places stand first in a reader's mails, what their subjects tell, and whether silence is told."""
+    subscriber = session.get_one(Subscriber, subscriber_id)
+    subscriber.country = country
+    subscriber.detailed_subjects, subscriber.quiet_notes = detailed_subjects, quiet_notes
 
 
 def request_preferences(session: Session, subscriber_id: int, *, now: datetime) -> None:
@@ -304,6 +341,16 @@ def _send_confirmation(session: Session, request: PendingRequest, *, now: dateti
     request.mails += 1
     row = _delivery(kind="confirmation", key=f"confirmation:{request.id}:{request.mails}", now=now)
     insert_once(session, Delivery, [{**row, "request_id": request.id}])
+
+
+def _say_goodbye(session: Session, subscriber_id: int, *, now: datetime) -> None:
+    """Have one last mail sent to a reader for whom nothing is left open."""
+    if subscriber_store.count_open(session, subscriber_id):
+        return
+    reader = session.get_one(Subscriber, subscriber_id, populate_existing=True)
+    key = f"{subscriber_store.GOODBYE}:{subscriber_id}:{reader.revision}"
+    row = _delivery(kind=subscriber_store.GOODBYE, key=key, now=now)
+    insert_once(session, Delivery, [{**row, "subscriber_id": subscriber_id}])
 
 
 def _delivery(*, kind: str, key: str, now: datetime) -> dict[str, object]:
