@@ -10,7 +10,7 @@ from notifier.domain.languages import gettext_noop
 from notifier.domain.masking import mask_text
 from notifier.domain.reader_filters import ReaderFilter
 from notifier.domain.schedules import Cadence
-from notifier.domain.wishes import CHOICES, EVERYTHING, IMPORTANT, Consent, Wish, check_wish
+from notifier.domain.wishes import Consent, Wish, check_wish
 from notifier.errors import InvalidRequest, InvalidToken, UnknownCondition, UnknownTrial
 from notifier.store import condition_store, filter_store, retire_store, subscriber_store, suggestion_store, trial_lookup
 from notifier.store.addresses import Address, AddressKeys
@@ -224,44 +224,6 @@ def end_everything(session: Session, subscriber_id: int, *, reason: str, now: da
     )
     if ended and reason == BY_BUTTON:
         _say_goodbye(session, subscriber_id, now=now)
-
-
-def change_cadence(session: Session, subscriber_id: int, *, cadence: Cadence, now: datetime) -> None:
-    """Change how often a reader hears from us."""
-    subscriber = session.get_one(Subscriber, subscriber_id)
-    subscriber.schedule_id = subscriber_store.get_or_make_schedule(session, cadence, now=now).id
-
-
-def change_language(session: Session, subscriber_id: int, *, language: str) -> None:
-    """Change the language of a reader's mails; what is under way stays as it is."""
-    session.get_one(Subscriber, subscriber_id).language = language
-
-
-def change_subscription(
-    session: Session, subscription_id: int, *, wants: str, wanted: ReaderFilter, urgent: bool
-) -> None:
-    """Change which news one subscription brings; a study that somebody follows by itself is never filtered.
-
-    Raises:
-        InvalidRequest: there is no such news of what it follows.
-    """
-    subscription = session.get_one(Subscription, subscription_id)
-    allowed = CHOICES if subscription.condition_id is not None else (IMPORTANT, EVERYTHING)
-    if wants not in allowed:
-        raise InvalidRequest("Choose which news you want.")
-    session.get_one(Subscriber, subscription.subscriber_id).revision += 1
-    subscription.wants, subscription.urgent = wants, urgent
-    if subscription.condition_id is not None:
-        subscription.filter_id = filter_store.get_or_make_filter(session, wanted)
-
-
-def change_mails(
-    session: Session, subscriber_id: int, *, country: str | None, detailed_subjects: bool, quiet_notes: bool
-) -> None:
-    """Change whose places stand first in a reader's mails, what their subjects tell, and whether silence is told."""
-    subscriber = session.get_one(Subscriber, subscriber_id)
-    subscriber.country = country
-    subscriber.detailed_subjects, subscriber.quiet_notes = detailed_subjects, quiet_notes
 
 
 def request_preferences(session: Session, subscriber_id: int, *, now: datetime) -> None:

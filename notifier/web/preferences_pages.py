@@ -9,9 +9,10 @@ from notifier.domain.languages import gettext_noop, read_language, spoken
 from notifier.domain.schedules import Cadence
 from notifier.emails.links import END_ALL, PREFERENCES, TokenContent
 from notifier.errors import InvalidRequest, InvalidToken
+from notifier.preferring import change_cadence, change_language
 from notifier.store import plan_store, subscriber_store
 from notifier.store.models import Schedule, Subscriber
-from notifier.subscribing import change_cadence, change_language, end_everything, end_subscription, request_preferences
+from notifier.subscribing import end_everything, end_subscription, request_preferences
 from notifier.web.forms import Errors, Fields, Form, cadence_of
 from notifier.web.link_pages import Followed, describe_followed
 from notifier.web.page_language import language_for

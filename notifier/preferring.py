@@ -1,0 +1,50 @@
+"""Preferring: a reader who is subscribed changes how often they hear from us, of what, and how their mails look."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from notifier.domain.reader_filters import ReaderFilter
+from notifier.domain.schedules import Cadence
+from notifier.domain.wishes import CHOICES, EVERYTHING, IMPORTANT
+from notifier.errors import InvalidRequest
+from notifier.store import filter_store, subscriber_store
+from notifier.store.models import Subscriber, Subscription
+
+
+def change_cadence(session: Session, subscriber_id: int, *, cadence: Cadence, now: datetime) -> None:
+    """Change how often a reader hears from us."""
+    subscriber = session.get_one(Subscriber, subscriber_id)
+    subscriber.schedule_id = subscriber_store.get_or_make_schedule(session, cadence, now=now).id
+
+
+def change_language(session: Session, subscriber_id: int, *, language: str) -> None:
+    """Change the language of a reader's mails; what is under way stays as it is."""
+    session.get_one(Subscriber, subscriber_id).language = language
+
+
+def change_subscription(
+    session: Session, subscription_id: int, *, wants: str, wanted: ReaderFilter, urgent: bool
+) -> None:
+    """Change which news one subscription brings; a study that somebody follows by itself is never filtered.
+
+    Raises:
+        InvalidRequest: there is no such news of what it follows.
+    """
+    subscription = session.get_one(Subscription, subscription_id)
+    allowed = CHOICES if subscription.condition_id is not None else (IMPORTANT, EVERYTHING)
+    if wants not in allowed:
+        raise InvalidRequest("Choose which news you want.")
+    session.get_one(Subscriber, subscription.subscriber_id).revision += 1
+    subscription.wants, subscription.urgent = wants, urgent
+    if subscription.condition_id is not None:
+        subscription.filter_id = filter_store.get_or_make_filter(session, wanted)
+
+
+def change_mails(
+    session: Session, subscriber_id: int, *, country: str | None, detailed_subjects: bool, quiet_notes: bool
+) -> None:
+    """Change whose places stand first in a reader's mails, what their subjects tell, and whether silence is told."""
+    subscriber = session.get_one(Subscriber, subscriber_id)
+    subscriber.country = country
+    subscriber.detailed_subjects, subscriber.quiet_notes = detailed_subjects, quiet_notes
