@@ -28,6 +28,7 @@ from notifier.ingesting import ingest_records
 from notifier.installation import Installation
 from notifier.matching import match_changes
 from notifier.planning import plan_digests
+from notifier.preferring import change_cadence
 from notifier.registries.record_files import FoundRecord
 from notifier.registries.states import facts_of_state
 from notifier.rounds import make_composer
@@ -38,7 +39,7 @@ from notifier.store.delivery_store import cancel_silent, enter_data
 from notifier.store.lease_store import claim
 from notifier.store.models import Condition, Match, Trial, TrialCondition
 from notifier.store.outcome_store import mark, sweep
-from notifier.subscribing import change_cadence, subscribe_directly
+from notifier.subscribing import subscribe_directly
 from notifier.telling import changes_to
 from tests.edited_studies import EDITS, Study
 from tests.rebuilding import View, applied, view

@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, select
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import Wish
 from notifier.errors import InvalidAddress, InvalidRequest, InvalidToken, UnknownCondition, UnknownTrial
+from notifier.preferring import change_cadence
 from notifier.store.addresses import read_address
 from notifier.store.models import (
     Condition,
@@ -23,7 +24,6 @@ from notifier.store.models import (
 )
 from notifier.subscribing import (
     MAILS_PER_REQUEST,
-    change_cadence,
     confirm_request,
     end_everything,
     end_subscription,

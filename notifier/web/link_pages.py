@@ -6,8 +6,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from sqlalchemy.orm import Session
 
+from notifier.domain.reader_filters import ReaderFilter
 from notifier.emails.links import CONFIRM, END_ALL, END_ONE, TokenContent
-from notifier.store import condition_store, retire_store, trial_lookup
+from notifier.store import condition_store, filter_store, retire_store, trial_lookup
 from notifier.store.models import Subscriber, Subscription
 from notifier.subscribing import confirm_request, end_everything, end_subscription, view_request
 from notifier.web.forms import Fields, Form, is_one_click
@@ -29,6 +30,8 @@ class Followed:
     trial_number: str | None
     name: str
     wants: str
+    filter: ReaderFilter
+    urgent: bool
     ended: bool
 
 
@@ -101,6 +104,8 @@ def describe_followed(session: Session, subscription: Subscription) -> Followed:
         trial_number=number,
         name=name,
         wants=subscription.wants,
+        filter=filter_store.load_filter(session, subscription.filter_id),
+        urgent=subscription.urgent,
         ended=subscription.ended_at is not None,
     )
 
