@@ -13,10 +13,9 @@ from typing import Literal
 from bench.digest_stories import Story
 from bench.installations import kept_mails, open_bench_service
 from bench.records import Record
-from notifier.domain.digests import Confirmation, Digest, PreferencesLink
 from notifier.emails.messages import build_message
 from notifier.emails.sample_mails import SAMPLES
-from notifier.emails.templates import RenderedMail, render_confirmation, render_digest, render_preferences
+from notifier.emails.templates import RenderedMail, render_mail
 from notifier.ingesting import ingest_records
 from notifier.registries.ctgov import nct_id_of
 from notifier.registries.record_files import FoundRecord
@@ -72,17 +71,7 @@ def make_digests(stories: Sequence[Story], *, home: Path) -> list[MadeMail]:
 
 def make_samples() -> list[MadeMail]:
     """The invented mails that show every way a mail can look."""
-    return [_sent(f"sample {name}", _rendered(sample)) for name, sample in SAMPLES.items()]
-
-
-def _rendered(sample: Digest | Confirmation | PreferencesLink) -> RenderedMail:
-    match sample:
-        case Digest():
-            return render_digest(sample)
-        case Confirmation():
-            return render_confirmation(sample)
-        case PreferencesLink():
-            return render_preferences(sample)
+    return [_sent(f"sample {name}", render_mail(sample)) for name, sample in SAMPLES.items()]
 
 
 def _sent(name: str, mail: RenderedMail) -> MadeMail:

@@ -1,16 +1,22 @@
 """Letters: mails that tell no studies, and what makes any mail a message to one mailbox."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import Claimed, Composed, NothingToSay, Span
-from notifier.domain.digests import Confirmation, PreferencesLink
+from notifier.domain.digests import Confirmation, Goodbye, PreferencesLink, QuietNote
 from notifier.emails.links import Links
 from notifier.emails.messages import build_message, list_id_for, message_id_for
-from notifier.emails.templates import RenderedMail, render_confirmation, render_preferences
-from notifier.store import digest_store
+from notifier.emails.templates import (
+    RenderedMail,
+    render_confirmation,
+    render_goodbye,
+    render_preferences,
+    render_quiet,
+)
+from notifier.store import digest_store, quiet_store
 from notifier.store.addresses import AddressKeys
 from notifier.store.digest_store import Reader
 from notifier.store.models import PendingRequest
@@ -56,8 +62,13 @@ class Letters:
         Raises:
             ConfigurationError: a secret is missing, so that the address cannot be opened.
         """
-        if one.kind == "preferences":
-            return self._preferences(session, one, now)
+        match one.kind:
+            case "preferences":
+                return self._preferences(session, one, now)
+            case "quiet":
+                return self._quiet(session, one, now)
+            case "goodbye":
+                return self._goodbye(session, one, now)
         return self._confirmation(session, one, now)
 
     def _confirmation(self, session: Session, one: Claimed, now: datetime) -> Made:
@@ -75,7 +86,7 @@ class Letters:
         return self.composed(one, render_confirmation(mail), envelope, now)
 
     def _preferences(self, session: Session, one: Claimed, now: datetime) -> Made:
-        reader = digest_store.list_readers(session, [one.subscriber_id or 0])[one.subscriber_id or 0]
+        reader = _reader(session, one)
         mail = PreferencesLink(
             language=reader.language,
             preferences_url=self._links.preferences(reader.id, now=one.dated_at or now),
@@ -84,6 +95,37 @@ class Letters:
         )
         envelope = Envelope(sealed=reader.sealed, language=reader.language, reader=reader)
         return self.composed(one, render_preferences(mail), envelope, now)
+
+    def _quiet(self, session: Session, one: Claimed, now: datetime) -> Made:
+        silence = quiet_store.find_silence(session, one.subscriber_id or 0, now=one.dated_at or now)
+        if silence is None:
+            return NothingToSay(delivery_id=one.id, reason="not quiet any more")
+        reader = _reader(session, one)
+        mail = QuietNote(
+            language=reader.language,
+            studies=silence.studies,
+            asked=silence.asked,
+            since=silence.since,
+            last_checked=silence.last_checked,
+            preferences_url=self._links.ask_preferences(reader.id),
+            unsubscribe_url=self._links.end_all(reader.id),
+            one_click_url=self._links.end_all(reader.id),
+            site_name=self._sender.site_name,
+            postal_address=self._sender.postal_address,
+        )
+        envelope = Envelope(sealed=reader.sealed, language=reader.language, one_click=mail.one_click_url, reader=reader)
+        return self.composed(one, render_quiet(mail), envelope, now)
+
+    def _goodbye(self, session: Session, one: Claimed, now: datetime) -> Made:
+        reader = _reader(session, one)
+        mail = Goodbye(
+            language=reader.language,
+            home_url=self._links.home(),
+            site_name=self._sender.site_name,
+            postal_address=self._sender.postal_address,
+        )
+        envelope = Envelope(sealed=reader.sealed, language=reader.language, reader=reader)
+        return self.composed(one, render_goodbye(mail), envelope, now)
 
     def composed(self, one: Claimed, mail: RenderedMail, envelope: Envelope, now: datetime) -> Composed:
         """A rendered mail as the message to be sent; a frozen Delivery keeps its Date and Message-ID.
@@ -116,3 +158,10 @@ class Letters:
             collapsed_ids=envelope.collapsed_ids,
             spans=envelope.spans,
         )
+
+
+def _reader(session: Session, one: Claimed) -> Reader:
+    """The reader a mail goes to; one that was frozen keeps its language."""
+    id_ = one.subscriber_id or 0
+    reader = digest_store.list_readers(session, [id_])[id_]
+    return replace(reader, language=one.language or reader.language)

@@ -1,16 +1,18 @@
 """Planning: a Schedule that is due gives its readers who have news a Delivery; what is urgent does not wait for it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from notifier.domain.schedules import next_due, period, start_of_day
-from notifier.store import plan_store, urgent_store
+from notifier.store import plan_store, quiet_store, urgent_store
 from notifier.store.database import Database
 from notifier.store.plan_store import DueSchedule
 from notifier.store.portions import portions
 
 SCHEDULES = 200
 """Schedules planned by one statement."""
+QUIET_HOUR = 8
+"""When quiet notes go to who hears as it happens, in UTC."""
 MAILS = 5_000
 """Deliveries written in one transaction, so that it stays under 200 ms."""
 
@@ -46,9 +48,11 @@ def plan_digests(*, database: Database, now: datetime) -> int:
     with database.reading() as session:
         due = plan_store.list_due(session, now=now)
         waiting = bool(due) and plan_store.is_anything_waiting(session)
+        quiet = bool(due) and quiet_store.is_chosen(session)
     planned = 0
     for some in portions(due, SCHEDULES):
         planned += _plan(some, database=database, now=now) if waiting else 0
+        planned += _plan_quiet(some, database=database, now=now) if quiet else 0
         _move_on(some, database=database, now=now)
     return planned
 
@@ -62,6 +66,28 @@ def _plan(schedules: Sequence[DueSchedule], *, database: Database, now: datetime
         with database.writing() as session:
             planned += plan_store.insert_digests(session, readers=some, names=names, now=now)
     return planned
+
+
+def _plan_quiet(schedules: Sequence[DueSchedule], *, database: Database, now: datetime) -> int:
+    """A quiet note for each of their readers who chose it and has long heard nothing."""
+    months = {schedule.id: _month(schedule, now) for schedule in schedules if _is_quiet_hour(schedule, now)}
+    with database.reading() as session:
+        readers = quiet_store.list_readers_due(session, months=months, now=now) if months else []
+    planned = 0
+    for some in portions(readers, MAILS):
+        with database.writing() as session:
+            planned += quiet_store.insert_notes(session, readers=some, months=months, now=now)
+    return planned
+
+
+def _is_quiet_hour(schedule: DueSchedule, now: datetime) -> bool:
+    """A note comes at the usual hour; who hears as it happens has none, so it is one that suits many."""
+    return schedule.cadence.cadence != "instant" or now.astimezone(UTC).hour == QUIET_HOUR
+
+
+def _month(schedule: DueSchedule, now: datetime) -> str:
+    due = now if schedule.cadence.cadence == "instant" else schedule.due_at
+    return period(schedule.cadence, due=due)[: len("2026-03")]
 
 
 def _name(schedule: DueSchedule) -> str | None:

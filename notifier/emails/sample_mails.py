@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from notifier.domain.digests import Card, Confirmation, Digest, PreferencesLink, Section
+from notifier.domain.digests import Card, Confirmation, Digest, Goodbye, PreferencesLink, QuietNote, Section
 from notifier.emails.sample_cards import (
     ARABIC,
     CHANGED,
@@ -64,7 +64,7 @@ def many_studies(number: int) -> Digest:
     return _with_cards(*(numbered(kinds[index % len(kinds)], 100 + index) for index in range(number)))
 
 
-SAMPLES: dict[str, Digest | Confirmation | PreferencesLink] = {
+SAMPLES: dict[str, Digest | Confirmation | PreferencesLink | QuietNote | Goodbye] = {
     "one study": _DIGEST,
     "several": replace(
         _DIGEST,
@@ -112,5 +112,18 @@ SAMPLES: dict[str, Digest | Confirmation | PreferencesLink] = {
         site_name="Example Trial Updates",
         postal_address=_ADDRESS,
     ),
+    "nothing new": QuietNote(
+        language="en",
+        studies=214,
+        asked=3,
+        since=date(2026, 1, 30),
+        last_checked=date(2026, 3, 2),
+        preferences_url=f"{SITE}/preferences/sample",
+        unsubscribe_url=f"{SITE}/unsubscribe/sample",
+        one_click_url=f"{SITE}/unsubscribe/sample-one-click",
+        site_name="Example Trial Updates",
+        postal_address=_ADDRESS,
+    ),
+    "goodbye": Goodbye(language="en", home_url=f"{SITE}/", site_name="Example Trial Updates", postal_address=_ADDRESS),
 }
 """Each name says what is to be seen."""

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from jinja2.ext import Extension
 from markupsafe import Markup
 
-from notifier.domain.digests import Card, Confirmation, Digest, PreferencesLink, Section
+from notifier.domain.digests import Card, Confirmation, Digest, Goodbye, PreferencesLink, QuietNote, Section
 from notifier.domain.languages import spoken
 from notifier.domain.tiers import ROOM, Room, Shape, choose_shapes, count_fitting
 from notifier.emails import filters
@@ -22,7 +22,7 @@ from notifier.emails.columns import aligned, underlined, wrapped
 from notifier.emails.scripts import foreign
 from notifier.errors import TemplatesMissing
 
-Mail: TypeAlias = Digest | Confirmation | PreferencesLink
+Mail: TypeAlias = Digest | Confirmation | PreferencesLink | QuietNote | Goodbye
 Format: TypeAlias = Literal["html", "txt"]
 
 KEPT_CARDS = 4_096
@@ -132,6 +132,31 @@ def render_confirmation(confirmation: Confirmation) -> RenderedMail:
 def render_preferences(link: PreferencesLink) -> RenderedMail:
     """The mail with a fresh link to the preferences; raises as `render_digest` does."""
     return _render("preferences", link)
+
+
+def render_quiet(note: QuietNote) -> RenderedMail:
+    """The monthly mail that nothing is new; raises as `render_digest` does."""
+    return _render("quiet", note)
+
+
+def render_goodbye(goodbye: Goodbye) -> RenderedMail:
+    """The last mail; raises as `render_digest` does."""
+    return _render("goodbye", goodbye)
+
+
+def render_mail(mail: Mail) -> RenderedMail:
+    """Any mail; raises as `render_digest` does."""
+    match mail:
+        case Digest():
+            return render_digest(mail)
+        case Confirmation():
+            return render_confirmation(mail)
+        case PreferencesLink():
+            return render_preferences(mail)
+        case QuietNote():
+            return render_quiet(mail)
+        case Goodbye():
+            return render_goodbye(mail)
 
 
 def _render(

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select, union, update
 from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import TELLING, CannotCompose, Composed, NothingToSay, wait_before_retry
+from notifier.store import quiet_store
 from notifier.store.delivery_contents import (
     AnyRow,
     end_free_matches,
@@ -46,10 +47,10 @@ def enter_data(
 ) -> Admission:
     """Put mails in_data and freeze them; only what is admitted may be sent, and only after the commit.
 
-    A mail is admitted if its lease holds, nobody suppressed its address, its reader still has a subscription open and
-    wants what they wanted when it was composed, and its Matches are still to be told. What changed goes back to be
-    composed again; what nobody wants any more is cancelled. A lost lease is somebody else's business; leases run by the
-    ``real`` time where ``now`` is a time that was set.
+    A mail is admitted if its lease holds, nobody suppressed its address, its reader still has a subscription open
+    (none, for a goodbye) and wants what they wanted when it was composed, and its Matches are still to be told (for a quiet
+    note: none wait). What changed goes back to be composed again; what nobody wants any more is cancelled. A lost lease
+    is somebody else's business; leases run by the ``real`` time where ``now`` is a time that was set.
     """
     if not mails:
         return Admission()
@@ -135,13 +136,25 @@ def _reasons_to_cancel(
     chosen = select(Suppression.address_index).where(Suppression.address_index.in_(list(addresses.values())))
     suppressed = set(session.scalars(chosen))
     readers = _list_readers(session, (row.subscriber_id for row in rows.values()))
+    busy = quiet_store.list_busy(session, [row.subscriber_id for row in rows.values() if row.kind == "quiet"])
     reasons = {}
     for id_, row in rows.items():
         if addresses.get(id_) in suppressed:
             reasons[id_] = "suppressed"
-        elif id_ not in addresses or (row.kind in TELLING and row.subscriber_id not in readers):
+        elif id_ not in addresses:
             reasons[id_] = "ended"
+        elif reason := _unwanted(row.kind, follows=row.subscriber_id in readers, busy=row.subscriber_id in busy):
+            reasons[id_] = reason
     return reasons
+
+
+def _unwanted(kind: str, *, follows: bool, busy: bool) -> str | None:
+    """Why a mail of this kind is wanted no more by who follows something or not, and has news waiting or not."""
+    if kind == "goodbye":
+        return "came back" if follows else None
+    if kind in (*TELLING, "quiet") and not follows:
+        return "ended"
+    return "news came" if kind == "quiet" and busy else None
 
 
 def _list_address_indexes(

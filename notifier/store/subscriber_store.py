@@ -20,6 +20,7 @@ from notifier.store.models import (
 )
 
 UNSENT = ("waiting", "leased", "deferred")
+GOODBYE = "goodbye"
 
 
 def find_subscriber(session: Session, address_index: bytes) -> Subscriber | None:
@@ -111,6 +112,7 @@ def end_subscriptions(
     told_store.forget_uncovered(session, subscriber_id)
     if not count_open(session, subscriber_id):
         unsent = update(Delivery).where(Delivery.subscriber_id == subscriber_id, Delivery.state.in_(UNSENT))
+        unsent = unsent.where(Delivery.kind != GOODBYE)
         session.execute(unsent.values(state="cancelled", reason=reason, lease_token=None, leased_until=None))
     return len(ids)
 

@@ -20,6 +20,7 @@ from notifier.emails.templates import (
     RenderedMail,
     render_confirmation,
     render_digest,
+    render_mail,
     render_preferences,
     template_root,
 )
@@ -43,6 +44,8 @@ def germans() -> dict[str, RenderedMail]:
         "digest": render_digest(digest),
         "confirmation": render_confirmation(replace(confirmation, language="de")),
         "preferences": render_preferences(replace(preferences, language="de")),
+        "nothing new": render_mail(replace(SAMPLES["nothing new"], language="de")),
+        "goodbye": render_mail(replace(SAMPLES["goodbye"], language="de")),
     }
 
 

@@ -9,15 +9,14 @@ import pytest
 from bs4 import BeautifulSoup
 from jinja2 import UndefinedError
 
-from notifier.domain.digests import Confirmation, Digest, Piece, PreferencesLink
+from notifier.domain.digests import Digest, Piece
 from notifier.emails import filters, templates
 from notifier.emails.sample_mails import SAMPLES, many_studies
 from notifier.emails.templates import (
     Mail,
     RenderedMail,
-    render_confirmation,
     render_digest,
-    render_preferences,
+    render_mail,
     template_root,
 )
 from notifier.errors import TemplatesMissing
@@ -33,13 +32,7 @@ each_discreet_digest = pytest.mark.parametrize("digest", DISCREET.values(), ids=
 
 
 def rendered(sample: Mail) -> RenderedMail:
-    match sample:
-        case Digest():
-            return render_digest(sample)
-        case Confirmation():
-            return render_confirmation(sample)
-        case PreferencesLink():
-            return render_preferences(sample)
+    return render_mail(sample)
 
 
 def shown(page: BeautifulSoup, name: str) -> str:
@@ -180,7 +173,7 @@ def test_a_change_reads_was_and_now() -> None:
     mail = render_digest(DIGESTS["one study"])
     words = " ".join(BeautifulSoup(mail.html, "html.parser").get_text(" ").split())
 
-    assert "Recruitment Was Not yet recruiting Now Recruiting" in words
+    assert "Recruitment Was: Not yet recruiting Now: Recruiting" in words
     assert "  Was: Not yet recruiting\n  Now: Recruiting\n" in mail.text
 
 
@@ -195,7 +188,7 @@ def test_a_long_text_is_cut_and_says_so() -> None:
     mail = render_digest(DIGESTS["long texts"])
 
     assert "…\n  (Shortened here. More in the full record.)" in mail.text
-    assert "Shortened here. More in the full record.</p>" in mail.html
+    assert "…</span><br>Shortened here. More in the full record.</p>" in mail.html
 
 
 def test_several_lines_are_told_apart() -> None:
@@ -203,7 +196,7 @@ def test_several_lines_are_told_apart() -> None:
 
     assert "  Was: – …with help. Ages 18 to 75.\n    – No other illness of the nerves.\n" in mail.text
     page = BeautifulSoup(mail.html, "html.parser")
-    assert "– …with help. Ages 18 to 75.|– No other illness of the nerves." in shown(page, "before")
+    assert "Was:|– …with help. Ages 18 to 75.|– No other illness of the nerves." in shown(page, "before")
 
 
 def test_changed_words_are_struck_and_underlined_on_a_colour() -> None:
