@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from notifier.composing import Composer
 from notifier.delivering import Delivered, Deliverer, Limits
+from notifier.domain.tiers import ROOM, Room
 from notifier.holding import forget_signatures
 from notifier.installation import Installation
 from notifier.letters import Sender
@@ -31,14 +32,14 @@ class Service:
         self.installation.close()
 
 
-def open_service(installation: Installation) -> Service:
+def open_service(installation: Installation, *, room: Room = ROOM) -> Service:
     """What makes and sends mails, by the installation's settings.
 
     Raises:
         ConfigurationError: there is no mail server to hand mail to.
     """
     settings = installation.settings
-    composer = make_composer(installation)
+    composer = make_composer(installation, room=room)
     deliverer = Deliverer(
         database=installation.database,
         mail_server=settings.mail_server,
@@ -49,8 +50,8 @@ def open_service(installation: Installation) -> Service:
     return Service(installation, composer, deliverer)
 
 
-def make_composer(installation: Installation) -> Composer:
-    """What makes mails, without what sends them."""
+def make_composer(installation: Installation, *, room: Room = ROOM) -> Composer:
+    """What makes mails, without what sends them; ``room`` is how large a digest may be."""
     settings = installation.settings
     sender = Sender(
         mail_from=settings.mail_from,
@@ -60,7 +61,7 @@ def make_composer(installation: Installation) -> Composer:
         site_name=settings.site_name,
         postal_address=settings.postal_address,
     )
-    return Composer(keys=installation.keys, links=installation.links, sender=sender)
+    return Composer(keys=installation.keys, links=installation.links, sender=sender, room=room)
 
 
 def make_news(installation: Installation, *, now: datetime) -> tuple[int, int]:
