@@ -11,6 +11,7 @@ NotifierError
 │   ├── UnknownTown         no town is known by this name, or several are; carries them
 │   ├── WrongChoice         one of several choices cannot be read; names which
 │   └── WrongSuccessor      a study cannot go on under the number named
+├── InvalidVocabulary       a vocabulary of conditions that cannot be read; says where and why
 ├── InvalidToken            a link that was altered, has expired or serves another purpose
 ├── StoreUnavailable        the database cannot be reached or written just now
 └── TemplatesMissing        the templates are not where the package expects them
@@ -75,13 +76,13 @@ class UnknownCondition(InvalidRequest):
 
 
 class UnknownTown(InvalidRequest):
-    """No town is known by this name, or several are; ``choices`` are these, to choose from."""
+    """No town is known by this name, or several are; ``suggestions`` are these, to choose from."""
 
     field = "near"
 
-    def __init__(self, message: str, choices: tuple[str, ...] = ()) -> None:
+    def __init__(self, message: str, suggestions: tuple[str, ...] = ()) -> None:
         super().__init__(message)
-        self.choices = choices
+        self.suggestions = suggestions
 
 
 class WrongChoice(InvalidRequest):
@@ -96,6 +97,20 @@ class WrongSuccessor(InvalidRequest):
     """A study cannot go on under the number named."""
 
     field = "merged_into"
+
+
+class InvalidVocabulary(NotifierError):
+    """A file with a vocabulary of conditions that cannot be read.
+
+    Args:
+        place: the file, and the line where one is to blame.
+        reason: what is wrong there and what was expected.
+    """
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place}: {reason}")
+        self.place = place
+        self.reason = reason
 
 
 class InvalidToken(NotifierError):

@@ -48,3 +48,14 @@ def change_mails(
     subscriber = session.get_one(Subscriber, subscriber_id)
     subscriber.country = country
     subscriber.detailed_subjects, subscriber.quiet_notes = detailed_subjects, quiet_notes
+
+
+def choose_mails(
+    session: Session, subscriber_id: int, *, detailed_subjects: bool | None, quiet_notes: bool | None
+) -> None:
+    """Set what somebody vouches that a reader chose; what is None stays as it is."""
+    subscriber = session.get_one(Subscriber, subscriber_id)
+    if detailed_subjects is not None:
+        subscriber.detailed_subjects = detailed_subjects
+    if quiet_notes is not None:
+        subscriber.quiet_notes = quiet_notes

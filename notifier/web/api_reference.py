@@ -119,13 +119,16 @@ def _answer(described: Schema, status: str, one: Schema) -> Answer:
     )
 
 
-def _rows(described: Schema, schema: Schema) -> tuple[Row, ...]:
+def _rows(described: Schema, schema: Schema, within: str = "") -> tuple[Row, ...]:
+    """The fields of an object, each followed by the fields of what it holds: ``filter``, ``filter.sex``."""
     found = _resolved(described, schema)
-    required = found.get("required", [])
-    return tuple(
-        Row(name=name, kind=_kind(one), required=name in required, description=_told(one))
-        for name, one in found.get("properties", {}).items()
-    )
+    required, rows = found.get("required", []), list[Row]()
+    for name, one in found.get("properties", {}).items():
+        path = f"{within}{name}"
+        rows.append(Row(name=path, kind=_kind(one), required=name in required, description=_told(one)))
+        for held in one.get("anyOf", [one]):
+            rows += _rows(described, held, f"{path}.") if "$ref" in held else ()
+    return tuple(rows)
 
 
 def _resolved(described: Schema, schema: Schema) -> Schema:

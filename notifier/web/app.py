@@ -20,6 +20,7 @@ from notifier.errors import (
     NotifierError,
     StoreUnavailable,
     UnknownCondition,
+    UnknownTown,
 )
 from notifier.installation import Installation
 from notifier.web import (
@@ -106,7 +107,7 @@ async def _answer_ours(request: Request, error: Exception) -> Response:
         return refusal(request, status, headers={"retry-after": str(RETRY_SECONDS)})
     field = error.field if isinstance(error, InvalidRequest) else ""
     errors = [{"field": field, "message": str(error)}] if field else []
-    if isinstance(error, UnknownCondition) and wants_json(request):
+    if isinstance(error, (UnknownCondition, UnknownTown)) and wants_json(request):
         return problem(status, str(error), errors=errors, suggestions=list(error.suggestions))
     return refusal(request, status, detail=str(error), errors=errors)
 

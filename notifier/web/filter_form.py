@@ -102,7 +102,7 @@ def check_filter_form(form: FilterForm, *, year: int, language: str) -> CheckedF
             errors[error.field] = str(error)
         except UnknownTown as error:
             errors[error.field] = str(error)
-            towns.extend(error.choices)
+            towns.extend(error.suggestions)
         return otherwise
 
     wanted = ReaderFilter(

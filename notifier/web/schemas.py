@@ -1,9 +1,9 @@
 """What the API takes and gives, as its documentation shows it."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Place = Annotated[str, Field(description="Where in the body, such as `body item 3`.")]
 
@@ -23,6 +23,55 @@ class RecordsReport(BaseModel):
     stale: Annotated[int, Field(description="Older than what is held; changed nothing.")]
     rejected: int
     problems: list[RecordProblem]
+
+
+class NearRequest(BaseModel):
+    """A place and how far away a study may be; only the area is kept, about 25 km wide."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    town: Annotated[
+        str | None,
+        Field(
+            min_length=2,
+            max_length=120,
+            description="A town of 5,000 people or more, instead of a point. Several of that name are a 422 with "
+            "`suggestions`.",
+            examples=["Leipzig, Germany"],
+        ),
+    ] = None
+    latitude: Annotated[float | None, Field(ge=-90, le=90)] = None
+    longitude: Annotated[float | None, Field(ge=-180, le=180)] = None
+    within_km: Literal[25, 50, 100, 200, 500] = 100
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        points = (self.latitude is not None) + (self.longitude is not None)
+        if points != (0 if self.town else 2):
+            raise ValueError("Give a town, or a latitude and a longitude.")
+        return self
+
+
+class FilterRequest(BaseModel):
+    """For which studies of a condition news is wanted; what is left out asks for nothing."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    only_recruiting: Annotated[bool, Field(description="Only studies that people can join now.")] = False
+    countries: Annotated[
+        list[Annotated[str, Field(max_length=80)]],
+        Field(max_length=60, description="ISO 3166 codes or names; a place in one of them.", examples=[["DE", "AT"]]),
+    ] = Field(default_factory=list)
+    near: NearRequest | None = None
+    phases: Annotated[list[Literal[1, 2, 3, 4]], Field(max_length=4, description="1 includes early phase 1.")] = Field(
+        default_factory=list
+    )
+    sex: Annotated[
+        Literal["female", "male"] | None, Field(description="Of who would join; leaves out what does not take them.")
+    ] = None
+    age: Annotated[
+        int | None, Field(ge=0, le=120, description="In years, of who would join; kept as a year of birth.")
+    ] = None
 
 
 class SubscriptionRequest(BaseModel):
@@ -48,6 +97,20 @@ class SubscriptionRequest(BaseModel):
     language: Annotated[
         str, Field(max_length=16, description="Of the mails: `en` or `de`; a region is left out.", examples=["en"])
     ] = "en"
+    filter: Annotated[
+        FilterRequest | None, Field(description="For studies of the condition; never for the study of `trial`.")
+    ] = None
+    urgent: Annotated[bool, Field(description="Write at once when something important happens.")] = False
+    country: Annotated[
+        str | None, Field(max_length=80, description="Whose places stand first in their mails.", examples=["DE"])
+    ] = None
+    detailed_subjects: Annotated[
+        bool | None, Field(description="With `vouched` only: subject lines name the disease. Unchanged if left out.")
+    ] = None
+    quiet_notes: Annotated[
+        bool | None,
+        Field(description="With `vouched` only: write once a month when there is nothing new. Unchanged if left out."),
+    ] = None
     site: Annotated[str, Field(max_length=64, description="Which of your sites consent was given on.")] = ""
     accept_unknown: Annotated[
         bool, Field(description="Follow the condition's words even if no study held bears this name yet.")
@@ -119,12 +182,19 @@ class StudyChanges(BaseModel):
 
 class KnownCondition(BaseModel):
     name: str
+    matched: Annotated[
+        str | None, Field(description="The other name by which it was found.", examples=["heart attack"])
+    ]
     mesh_id: str | None
-    studies: int
+    studies: Annotated[int, Field(description="How many studies held here concern it.")]
+    kind: Annotated[
+        Literal["concept", "listed"],
+        Field(description="`concept`: a vocabulary knows it. `listed`: words that registrants use, no more is known."),
+    ]
 
 
 class KnownConditions(BaseModel):
-    """Conditions whose names come near, best first."""
+    """Conditions that may be meant, the likeliest first."""
 
     conditions: list[KnownCondition]
 

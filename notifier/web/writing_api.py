@@ -7,17 +7,28 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 
 from notifier import metrics, queues
+from notifier.domain.filter_choices import FilterChoice, read_country, read_filter
 from notifier.domain.languages import read_language
+from notifier.domain.reader_filters import NO_FILTER, ReaderFilter
 from notifier.domain.schedules import read_cadence
 from notifier.domain.wishes import Wish
+from notifier.errors import InvalidRequest, WrongChoice
 from notifier.ingesting import IngestReport, ingest_records
+from notifier.preferring import choose_mails
 from notifier.registries.record_files import iter_stream
 from notifier.store import status_store
 from notifier.store.addresses import read_address
 from notifier.subscribing import request_subscription, subscribe_directly
 from notifier.web.api_access import require_key
 from notifier.web.problems import problem
-from notifier.web.schemas import Problem, RecordsReport, SubscriptionAnswer, SubscriptionRequest
+from notifier.web.schemas import (
+    FilterRequest,
+    NearRequest,
+    Problem,
+    RecordsReport,
+    SubscriptionAnswer,
+    SubscriptionRequest,
+)
 from notifier.web.surroundings import Here, Surroundings
 
 _PROBLEM = {"model": Problem, "content": {"application/problem+json": {}}}
@@ -101,6 +112,7 @@ def add_records(here: Here, body: Annotated[bytes, Depends(_read_body)], *, base
 )
 def add_subscription(here: Here, asked: SubscriptionRequest) -> JSONResponse:
     """Subscribe somebody: with `confirm` once they press the button in a mail (202), with `vouched` at once (201)."""
+    _check_vouched(asked)
     wish = Wish(
         trial=asked.trial,
         condition=asked.condition,
@@ -109,6 +121,9 @@ def add_subscription(here: Here, asked: SubscriptionRequest) -> JSONResponse:
         language=read_language(asked.language),
         site=asked.site,
         accept_unknown=asked.accept_unknown,
+        filter=_filter_of(asked.filter, here),
+        urgent=asked.urgent,
+        country=read_country(asked.country, field="country") if asked.country else None,
     )
     return _subscribe(here, asked, wish)
 
@@ -124,11 +139,39 @@ def _subscribe(here: Surroundings, asked: SubscriptionRequest, wish: Wish) -> JS
     address, keys, now = read_address(asked.email), here.installation.keys, here.now()
     with here.installation.database.writing() as session:
         if asked.consent == "vouched":
-            subscribe_directly(session, keys=keys, address=address, wish=wish, how="vouched", now=now)
+            reader = subscribe_directly(session, keys=keys, address=address, wish=wish, how="vouched", now=now)
+            choose_mails(session, reader, detailed_subjects=asked.detailed_subjects, quiet_notes=asked.quiet_notes)
             return JSONResponse({"status": "subscribed"}, 201)
         request_subscription(session, keys=keys, address=address, wish=wish, how="api", now=now)
     queues.ring(queues.SEND_DELIVERIES)
     return JSONResponse({"status": "confirmation_sent"}, 202)
+
+
+def _filter_of(asked: FilterRequest | None, here: Surroundings) -> ReaderFilter:
+    if asked is None:
+        return NO_FILTER
+    near = asked.near or NearRequest.model_construct(town="")
+    choice = FilterChoice(
+        only_recruiting=asked.only_recruiting,
+        countries=tuple(asked.countries),
+        town=near.town or "",
+        point=None if near.latitude is None or near.longitude is None else (near.latitude, near.longitude),
+        within_km=near.within_km,
+        phases=tuple(asked.phases),
+        sex=asked.sex or "",
+        age=asked.age,
+    )
+    try:
+        return read_filter(choice, year=here.now().year)
+    except InvalidRequest as error:
+        error.field = f"filter.{error.field}"
+        raise
+
+
+def _check_vouched(asked: SubscriptionRequest) -> None:
+    for name in ("detailed_subjects", "quiet_notes"):
+        if getattr(asked, name) is not None and asked.consent != "vouched":
+            raise WrongChoice(name, "Readers choose this themselves, in their preferences, unless you vouch for it.")
 
 
 def _all_bad(report: IngestReport) -> JSONResponse:

@@ -52,7 +52,7 @@ def test_what_is_no_town_is_refused(text: str) -> None:
     with pytest.raises(UnknownTown) as refused:
         find_town(text)
 
-    assert refused.value.choices == ()
+    assert refused.value.suggestions == ()
 
 
 @pytest.mark.parametrize("name", ["Springfield", "Cambridge", "Portland", "Halle", "Birmingham"])
@@ -60,15 +60,15 @@ def test_several_towns_of_a_name_are_offered_and_each_can_be_chosen(name: str) -
     with pytest.raises(UnknownTown) as refused:
         find_town(name)
 
-    assert 2 <= len(refused.value.choices) <= MOST_CHOICES
-    assert [town_in_words(find_town(choice)) for choice in refused.value.choices] == list(refused.value.choices)
+    assert 2 <= len(refused.value.suggestions) <= MOST_CHOICES
+    assert [town_in_words(find_town(choice)) for choice in refused.value.suggestions] == list(refused.value.suggestions)
 
 
 def test_a_choice_in_another_language_can_be_chosen_too() -> None:
     with pytest.raises(UnknownTown) as refused:
         find_town("Halle", language="de")
 
-    assert "Halle, bei Antwerp, Belgien" in refused.value.choices
+    assert "Halle, bei Antwerp, Belgien" in refused.value.suggestions
     assert find_town("Halle, bei Antwerp, Belgien").country == "BE"
 
 
