@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from notifier.domain.changes import Weight
 from notifier.domain.digests import Card, ChangeLine, Fact, MaskedContact, Piece, Reading
 
 SITE = "https://updates.example.org"
@@ -44,7 +45,7 @@ CHANGED = Card(
     more_sites=3,
     contacts=(_CONTACT,),
     history="First seen 3 January 2026 · Updated 2 times · Last updated 28 February 2026",
-    weight=80,
+    weight=Weight.RECRUITING,
     page_url=f"{SITE}/studies/NCT00000001",
     record_url="https://registry.example.org/study/NCT00000001",
 )
@@ -82,6 +83,7 @@ STOPPED = replace(
     more_sites=0,
     contacts=(),
     closing="This study is over. We write once more if its results are posted.",
+    weight=Weight.SAFETY_STOP,
 )
 
 RESULTS = replace(
@@ -100,6 +102,7 @@ RESULTS = replace(
     ),
     more=0,
     contacts=(),
+    weight=Weight.RESULTS,
 )
 
 NEW = replace(
@@ -152,6 +155,7 @@ LONG = replace(
         ),
         ChangeLine(tone="plan", badge="Wording", label="Detailed description", before=_LONG_TEXT),
     ),
+    weight=Weight.ELIGIBILITY,
 )
 
 MARKUP = replace(
@@ -208,6 +212,7 @@ UNCHECKED = replace(
     ),
     more=0,
     verified="The sponsor last checked this record in March 2019.",
+    weight=Weight.SITE,
 )
 FACTS_ONLY = replace(
     numbered(CHANGED, 15),
