@@ -19,13 +19,14 @@ from bench import (
     mail_pictures,
     masking_report,
     matching_speed,
+    suggestion_figures,
 )
 from bench.installations import REPOSITORY
 from bench.measuring import timed
 from notifier.logs import set_up_logs
 
 SPEED = ("ingesting", "comparing", "matching", "delivering", "form")
-NEED_A_FOLDER = ("leaks", "masking", "changes")
+NEED_A_FOLDER = ("leaks", "masking", "changes", "suggestions")
 DEFAULT_FOLDER = REPOSITORY.parent / "shared" / "registry"
 
 
@@ -71,6 +72,7 @@ def _measurements(console: Console, folder: Path | None) -> dict[str, Callable[[
         "pictures": lambda: mail_pictures.run(console, folder, to=REPOSITORY / "build" / "mails"),
         "leaks": lambda: leak_figures.run(console, real),
         "masking": lambda: masking_report.run(console, real),
+        "suggestions": lambda: suggestion_figures.run(console, real),
     }
 
 

@@ -25,7 +25,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 def search_conditions(text: str, as_json: AsJson = False) -> None:
     """Conditions that studies held here are about, whose names come near."""
     with _opened() as database, database.reading() as session:
-        found = {one.name: one.trial_count for one in suggestion_store.suggest_conditions(session, text)}
+        found = {one.name: one.studies for one in suggestion_store.suggest_conditions(session, text)}
     if not found:
         err.print("Nothing near. Studies name conditions as they are ingested.")
     _answer(found, as_json=as_json)

@@ -61,11 +61,20 @@ def list_changes(here: Here, nct_id: str) -> StudyChanges:
 
 @router.get("/conditions", tags=["Conditions"], responses={422: _PROBLEM, 503: _PROBLEM})
 def list_conditions(here: Here, q: Annotated[str, Query(max_length=200)] = "") -> KnownConditions:
-    """Conditions that studies held here concern, whose names come near `q`."""
+    """Conditions that may be meant by `q`, the likeliest first: everyday words and slips of the pen lead there too."""
     words = "".join(sign for sign in q if sign.isprintable())
     with here.installation.database.reading() as session:
         near = suggestion_store.suggest_conditions(session, words)
-    found = [KnownCondition(name=one.name, mesh_id=one.mesh_id, studies=one.trial_count) for one in near]
+    found = [
+        KnownCondition(
+            name=one.name,
+            matched=one.matched,
+            mesh_id=one.mesh_id,
+            studies=one.studies,
+            kind="concept" if one.is_concept else "listed",
+        )
+        for one in near
+    ]
     return KnownConditions(conditions=found)
 
 
