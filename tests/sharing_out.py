@@ -4,7 +4,10 @@ from xdist.scheduler import LoadScopeScheduling
 
 WHOLE_FILES = frozenset(
     f"tests/{name}.py"
-    for name in ("domain/test_masking_figures", "registries/test_registry_folder", "test_held_commands", "test_leaks")
+    for name in (
+        *("domain/test_masking_figures", "registries/test_registry_folder", "test_held_commands", "test_leaks"),
+        *("emails/test_mail_html", "emails/test_mail_support", "emails/test_same_links"),
+    )
 )
 
 
