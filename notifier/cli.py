@@ -18,10 +18,8 @@ from notifier.checkup import check_up
 from notifier.conditions_command import conditions
 from notifier.config import Settings, check_shared, load_settings
 from notifier.domain.languages import read_language
-from notifier.domain.schedules import read_cadence
 from notifier.domain.vocabulary import DEFAULT_LANGUAGE
-from notifier.domain.wishes import EVERYTHING, Wish
-from notifier.errors import ConfigurationError, NotifierError, UnknownCondition
+from notifier.errors import ConfigurationError, NotifierError, UnknownCondition, UnknownTown
 from notifier.gone_command import gone
 from notifier.held_commands import held
 from notifier.ingesting import ingest_records
@@ -33,7 +31,7 @@ from notifier.rounds import deliver, make_news, open_service
 from notifier.store import migrating, status_store
 from notifier.store.addresses import read_address
 from notifier.store.database import open_database
-from notifier.subscribing import subscribe_directly
+from notifier.subscribe_command import subscribe
 from notifier.web.app import create_app
 from notifier.web.serving import run_server, web_config
 
@@ -41,6 +39,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(conditions, name="conditions")
 app.add_typer(held, name="held")
 app.command("gone")(gone)
+app.command("subscribe")(subscribe)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
@@ -52,8 +51,8 @@ def main() -> NoReturn:
         app()
     except NotifierError as error:
         err.print(f"[bold red]notifier:[/] {error}", markup=True)
-        if isinstance(error, UnknownCondition) and error.suggestions:
-            err.print("Did you mean: " + ", ".join(error.suggestions) + "?", markup=False)
+        if isinstance(error, (UnknownCondition, UnknownTown)) and error.suggestions:
+            err.print("Did you mean: " + "; ".join(error.suggestions) + "?", markup=False)
         sys.exit(2)
     sys.exit(0)
 
@@ -138,36 +137,6 @@ def ingest(
     _answer(report.as_dict(), as_json=as_json)
     if report.counts["rejected"]:
         raise typer.Exit(1)
-
-
-@app.command()
-def subscribe(
-    email: Annotated[str, typer.Argument(help="Who wants to hear.")],
-    trial: Annotated[str | None, typer.Option(help="A study, such as NCT01234567.")] = None,
-    condition: Annotated[str | None, typer.Option(help="A condition, such as stroke.")] = None,
-    wants: Annotated[str, typer.Option(help="everything, important, or (of a condition) openings.")] = EVERYTHING,
-    cadence: Annotated[str, typer.Option(help="instant, daily or weekly.")] = "daily",
-    hour: Annotated[int, typer.Option(help="Hour of the day, 0 to 23.")] = 8,
-    weekday: Annotated[int, typer.Option(help="Day of the week, 0 (Monday) to 6; weekly only.")] = 0,
-    timezone: Annotated[str, typer.Option(help="Such as Europe/Berlin.")] = "UTC",
-    language: Annotated[str, typer.Option(help="Of their mails: en or de.")] = DEFAULT_LANGUAGE,
-    site: Annotated[str, typer.Option(help="Where consent was given.")] = "",
-    accept_unknown: Annotated[bool, typer.Option(help="Follow the words even if no study names them yet.")] = False,
-) -> None:
-    """Subscribe somebody for whose consent you vouch; no confirmation is asked."""
-    wish = Wish(
-        trial=trial,
-        condition=condition,
-        wants=wants,
-        cadence=read_cadence(cadence=cadence, hour=hour, weekday=weekday, time_zone=timezone),
-        language=read_language(language),
-        site=site,
-        accept_unknown=accept_unknown,
-    )
-    address = read_address(email)
-    with _opened() as installation, installation.database.writing() as session:
-        subscribe_directly(session, keys=installation.keys, address=address, wish=wish, how="operator", now=_now())
-    err.print("Subscribed.")
 
 
 @app.command()
