@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from unicodedata import combining, east_asian_width
+from unicodedata import category, east_asian_width
 
 COLUMNS = 72
 WIDEST_LABEL = 18
@@ -11,6 +11,8 @@ WIDEST_LABEL = 18
 KEPT_TEXTS = 1_024
 """How many laid out texts are kept: most of a mail's are the same for every reader."""
 
+# Marks above or below a letter, and what only tells in which order letters stand.
+_WITHOUT_WIDTH = frozenset({"Mn", "Me", "Cf"})
 # Chinese and Japanese break between any two characters, but no line begins with what closes or ends with what opens.
 _CLOSING, _OPENING = "、。，．！？：；）」』】》〉…ー々", "（「『【《〈"
 _ALONE = f"[{_OPENING}]*[\u2e80-\u2fdf\u3005-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff60][{_CLOSING}]*"
@@ -21,7 +23,7 @@ def width_of(text: str) -> int:
     """How many columns a text takes."""
     if text.isascii():
         return len(text)
-    return sum(2 if east_asian_width(one) in "WF" else not combining(one) for one in text)
+    return sum(2 if east_asian_width(one) in "WF" else category(one) not in _WITHOUT_WIDTH for one in text)
 
 
 @lru_cache(maxsize=KEPT_TEXTS)

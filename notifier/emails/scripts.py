@@ -49,8 +49,19 @@ def foreign(text: str) -> Markup:
     return Markup("").join([*parts, escape(text[end:])])
 
 
+def isolated(text: str) -> str:
+    """The same for plain text, where only the order can be kept: what runs from right to left, in isolating marks."""
+    if text.isascii() or not _OWN_LETTER.search(text):
+        return text
+    return _STRETCHES.sub(lambda found: f"\u2068{found[0]}\u2069" if _script_of(found).leftward else found[0], text)
+
+
+def _script_of(found: re.Match[str]) -> _Script:
+    return _SCRIPTS[(found.lastindex or 1) - 1]
+
+
 def _spoken(found: re.Match[str], text: str) -> Markup:
-    script = _SCRIPTS[(found.lastindex or 1) - 1]
+    script = _script_of(found)
     if script.language == "zh" and _JAPANESE.search(text):
         script = _Script("", "ja")
     return Markup("<span{}>{}</span>").format(script.attributes, text)

@@ -19,7 +19,7 @@ from notifier.domain.tiers import ROOM, Room, Shape, choose_shapes, count_fittin
 from notifier.emails import filters
 from notifier.emails.catalogs import translate_templates
 from notifier.emails.columns import aligned, underlined, wrapped
-from notifier.emails.scripts import foreign
+from notifier.emails.scripts import foreign, isolated
 from notifier.errors import TemplatesMissing
 
 Mail: TypeAlias = Digest | Confirmation | PreferencesLink | QuietNote | Goodbye
@@ -266,9 +266,15 @@ def _environment(form: Format, language: str) -> Environment:
     translate_templates(environment, language, form=Markup if form == "html" else str)
     names = ("clipped", "day", "itemised", "line_breaks", "marked", "marks", "moment", "scoped", "tone_class")
     environment.filters |= {name: getattr(filters, name) for name in names}
-    environment.filters |= {"aligned": aligned, "foreign": foreign, "underlined": underlined, "wrapped": wrapped}
+    environment.filters |= {
+        "aligned": aligned,
+        "foreign": foreign,
+        "isolated": isolated,
+        "underlined": underlined,
+        "wrapped": wrapped,
+    }
     environment.tests["shortened"] = filters.shortened
-    css, *screens = ((root / "_base" / f"{name}.css").read_text("utf-8") for name in ("mail", "screen", "dark"))
+    css, *screens = ((root / "_base" / f"{name}.css").read_text("utf-8") for name in ("mail", "screen", "dark", "word"))
     leftward = filters.locale_of(language).text_direction == "rtl"
     environment.filters["styled"] = filters.styled(filters.mirrored(css) if leftward else css, "\n".join(screens))
     return environment

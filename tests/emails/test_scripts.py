@@ -2,7 +2,7 @@
 
 import pytest
 
-from notifier.emails.scripts import foreign
+from notifier.emails.scripts import foreign, isolated
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,8 @@ from notifier.emails.scripts import foreign
 )
 def test_what_is_in_other_letters_is_marked(text: str, html: str) -> None:
     assert foreign(text) == html
+
+
+def test_plain_text_keeps_the_order_of_a_line_of_both_kinds() -> None:
+    assert isolated("בית חולים, תל אביב, Israel: 示例") == "\u2068בית חולים, תל אביב\u2069, Israel: 示例"
+    assert isolated("שבץ") == "שבץ"
