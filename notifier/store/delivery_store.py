@@ -48,9 +48,9 @@ def enter_data(
     """Put mails in_data and freeze them; only what is admitted may be sent, and only after the commit.
 
     A mail is admitted if its lease holds, nobody suppressed its address, its reader still has a subscription open
-    (none, for a goodbye) and wants what they wanted when it was composed, and its Matches are still to be told (for a quiet
-    note: none wait). What changed goes back to be composed again; what nobody wants any more is cancelled. A lost lease
-    is somebody else's business; leases run by the ``real`` time where ``now`` is a time that was set.
+    (none, for a goodbye) and wants what they wanted when it was composed, and its Matches are still to be told (for a
+    quiet note: none wait). What changed goes back to be composed again; what nobody wants any more is cancelled. A lost
+    lease is somebody else's business; leases run by the ``real`` time where ``now`` is a time that was set.
     """
     if not mails:
         return Admission()

@@ -20,8 +20,10 @@ SILENCE = timedelta(days=30)
 
 _WRITES = (*TELLING, QUIET)
 _UNRESOLVED = ("waiting", "leased", "deferred", "in_data")
+
 # Written out, so that SQLite too sees that the partial index applies.
 _IS_CHOSEN = text("subscribers.quiet_notes")
+_READER: ColumnElement[int] = Subscriber.id.expression
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +43,13 @@ def is_chosen(session: Session) -> bool:
 
 def list_readers_due(session: Session, *, months: dict[int, str], now: datetime) -> Sequence[int]:
     """The readers of these schedules for whom it is time; ``months`` by schedule id name the mails."""
-    rows = _rows([Subscriber.id], months=months, now=now, whose=Subscriber.schedule_id.in_(months))
+    rows = _rows([_READER], months=months, now=now, whose=Subscriber.schedule_id.in_(months))
     return session.scalars(rows.order_by(Subscriber.id)).all()
 
 
 def insert_notes(session: Session, *, readers: Sequence[int], months: dict[int, str], now: datetime) -> int:
     """One waiting note for each reader, from the first of these to the last, as `list_readers_due` finds them."""
-    row = new_delivery(kind=QUIET, key=_key(months), subscriber_id=_id(), lane=1, now=now)
+    row = new_delivery(kind=QUIET, key=_key(months), subscriber_id=_READER, lane=1, now=now)
     whose = and_(Subscriber.id.between(readers[0], readers[-1]), Subscriber.schedule_id.in_(months))
     return insert_new(session, row, _rows(row.values(), months=months, now=now, whose=whose))
 
@@ -110,10 +112,6 @@ def _follows_since(moment: datetime) -> ColumnElement[bool]:
 def _key(months: dict[int, str]) -> ColumnElement[str]:
     month: ColumnElement[str] = case(*((Subscriber.schedule_id == one, literal(name)) for one, name in months.items()))
     return literal(f"{QUIET}:").concat(sql_cast(Subscriber.id, String)).concat(":").concat(month)
-
-
-def _id() -> ColumnElement[int]:
-    return sql_cast(Subscriber.id, Subscriber.id.type)
 
 
 def _newest_data(session: Session) -> date | None:
