@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from bench.installations import MONDAY, open_bench_service
 from notifier.domain.conditions import LONGEST_NAME, condition_key
-from notifier.installation import Installation
 from notifier.ingesting import ingest_records
+from notifier.installation import Installation
 from notifier.registries.record_files import iter_records
 from notifier.store import suggestion_store
 from notifier.store.database import Database

@@ -32,13 +32,17 @@ def condition_key(name: str) -> str:
     """
     head, comma, tail = name.partition(",")
     straight = f"{tail} {head}" if comma and "," not in tail else name
-    folded = unicodedata.normalize("NFKD", straight.casefold())
-    plain = "".join(character for character in folded if not unicodedata.combining(character))
-    words = _NOT_A_WORD.sub(" ", _POSSESSIVE.sub("", plain)).replace("_", " ").split()
-    key = " ".join(words)
+    return folded(straight)[:LONGEST_NAME]
+
+
+def folded(text: str) -> str:
+    """Words as they are compared: without case, accents, punctuation, possessives and British spelling."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    plain = "".join(character for character in decomposed if not unicodedata.combining(character))
+    words = " ".join(_NOT_A_WORD.sub(" ", _POSSESSIVE.sub("", plain)).replace("_", " ").split())
     for british, american in _SPELLINGS:
-        key = key.replace(british, american)
-    return key[:LONGEST_NAME]
+        words = words.replace(british, american)
+    return words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,14 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from notifier.store.table_base import Base, Id
+from notifier.store.table_base import Base, Id, only
 
 
 class Condition(Base):
     """A disease as a concept, compared by its normalised key."""
 
     __tablename__ = "conditions"
+    __table_args__ = (Index("ix_conditions_text", "id", **only("kind = 'text'")),)
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     key: Mapped[str] = mapped_column(Text, unique=True)
@@ -20,6 +21,8 @@ class Condition(Base):
     trial_count: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     kind: Mapped[str] = mapped_column(String(8), server_default=text("'concept'"))
     """``concept``, or ``text``: words that a reader chose to follow, found in what studies say of themselves."""
+    looked_through: Mapped[int | None] = mapped_column(Id)
+    """Of a text, up to which trial those held were searched for it; None once all were, and of a concept."""
 
 
 class ConditionName(Base):
@@ -89,3 +92,12 @@ class TrialCondition(Base):
     how: Mapped[str] = mapped_column(String(8))
     since_seq: Mapped[int]
     until_seq: Mapped[int | None]
+
+
+class TrialText(Base):
+    """What a trial says of itself in titles, conditions and keywords, folded: followed words are looked for there."""
+
+    __tablename__ = "trial_texts"
+
+    trial_id: Mapped[int] = mapped_column(Id, ForeignKey("trials.id"), primary_key=True)
+    said: Mapped[str]

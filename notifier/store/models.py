@@ -6,6 +6,7 @@ from notifier.store.condition_tables import (
     ConditionCode,
     ConditionName,
     TrialCondition,
+    TrialText,
     Vocabulary,
 )
 from notifier.store.mail_tables import Delivery, DeliverySpan, Match, Suppression, Told
@@ -60,6 +61,7 @@ __all__ = [
     "TrialCondition",
     "TrialReading",
     "TrialState",
+    "TrialText",
     "UtcDateTime",
     "Vocabulary",
 ]

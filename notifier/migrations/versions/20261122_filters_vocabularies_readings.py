@@ -127,6 +127,23 @@ def upgrade() -> None:
     )
     # Not in a batch: it would make the tables anew, and SQLite would forget that their ids are never given again.
     op.add_column("conditions", sa.Column("kind", sa.String(length=8), server_default="concept", nullable=False))
+    big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.add_column("conditions", sa.Column("looked_through", big, nullable=True))
+    # Words that somebody follows and no study has borne yet were followed as text before there was a name for it.
+    op.execute(
+        "UPDATE conditions SET kind = 'text', looked_through = 0 WHERE mesh_id IS NULL"
+        " AND id IN (SELECT condition_id FROM subscriptions WHERE condition_id IS NOT NULL)"
+        " AND id NOT IN (SELECT condition_id FROM trial_conditions)"
+    )
+    texts = sa.text("kind = 'text'")
+    op.create_index("ix_conditions_text", "conditions", ["id"], sqlite_where=texts, postgresql_where=texts)
+    op.create_table(
+        "trial_texts",
+        sa.Column("trial_id", big, nullable=False),
+        sa.Column("said", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["trial_id"], ["trials.id"], name=op.f("fk_trial_texts_trial_id")),
+        sa.PrimaryKeyConstraint("trial_id", name=op.f("pk_trial_texts")),
+    )
     op.add_column("matches", sa.Column("urgent", sa.Boolean(), server_default=sa.false(), nullable=False))
     urgent = sa.text("urgent AND ended_at IS NULL")
     columns = ["delivery_id", "subscriber_id"]
