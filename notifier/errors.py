@@ -113,6 +113,10 @@ class InvalidVocabulary(NotifierError):
         self.reason = reason
 
 
+class NoReading(NotifierError):
+    """A study has no plain-language reading in the language asked for."""
+
+
 class InvalidToken(NotifierError):
     """A link that was altered, has expired or serves another purpose."""
 

@@ -14,11 +14,12 @@ from notifier.delisting import find_claims, merge_claimed
 from notifier.domain import comparing, fitting
 from notifier.domain.breaking import Threshold
 from notifier.domain.changes import Weight, heaviest
+from notifier.domain.condition_naming import KnownNames
 from notifier.errors import InvalidRecord
 from notifier.preparing import Incoming, Prepared, held_of, newer_version, outcome_at_a_glance, prepare
 from notifier.registries import ctgov
 from notifier.registries.record_files import BadRecord, FoundRecord
-from notifier.store import breaker_store, trial_store
+from notifier.store import breaker_store, trial_store, vocabulary_store
 from notifier.store.addresses import AddressKeys
 from notifier.store.condition_ties import Tally, conditions_of, put_off_ends, set_trial_conditions, write_tally
 from notifier.store.conflicts import unless_conflict
@@ -176,7 +177,8 @@ def _ingest_chunk(chunk: Sequence[Incoming], run: _Run) -> None:
     for _ in range(TRIES):
         with run.database.reading() as session:
             held = _list_held(session, chunk)
-        compared = _compare_chunk(chunk, held, run)
+            names = vocabulary_store.current_names(session)
+        compared = _compare_chunk(chunk, held, names, run=run)
         _note_versions(compared.seen_again, run)
         chunk = [one.incoming for one in _write_chunk(compared.prepared, run)]
         if not chunk:
@@ -190,9 +192,11 @@ def _ingest_alone(incoming: Incoming, run: _Run) -> bool:
     """Take one record in while nobody else can write its study; False where it must be tried again."""
 
     def write() -> tuple[_Compared, list[_Outcome]]:
+        with run.database.reading() as session:
+            names = vocabulary_store.current_names(session)
         with run.database.writing() as session:
             trial_store.lock_trials(session, [incoming.number])
-            compared = _compare_chunk([incoming], _list_held(session, [incoming]), run)
+            compared = _compare_chunk([incoming], _list_held(session, [incoming]), names, run=run)
             return compared, _write_all(session, compared.prepared, run)
 
     try:
@@ -216,7 +220,9 @@ def _list_held(session: Session, chunk: Sequence[Incoming]) -> dict[str, HeldTri
     return {renamed[number]: own[number] for number in sorted(own, reverse=True)} | held
 
 
-def _compare_chunk(chunk: Sequence[Incoming], held: Mapping[str, HeldTrial], run: _Run) -> _Compared:
+def _compare_chunk(
+    chunk: Sequence[Incoming], held: Mapping[str, HeldTrial], names: KnownNames, *, run: _Run
+) -> _Compared:
     """Compare records with what is held; those that need no writing, or cannot be read, are counted."""
     compared = _Compared()
     for incoming in chunk:
@@ -227,7 +233,7 @@ def _compare_chunk(chunk: Sequence[Incoming], held: Mapping[str, HeldTrial], run
             compared.seen_again |= newer_version(incoming, known) if outcome == "unchanged" else {}
             continue
         try:
-            compared.prepared.append(prepare(incoming, known, keys=run.keys, now=run.now()))
+            compared.prepared.append(prepare(incoming, known, keys=run.keys, names=names, now=run.now()))
         except (InvalidRecord, ValueError, TypeError, RecursionError) as error:
             log.warning("record.rejected", place=incoming.place, error=type(error).__name__)
             run.report.reject(incoming.place, _reason(error))
@@ -278,8 +284,14 @@ def _count(written: Sequence[_Outcome], run: _Run) -> list[Prepared]:
 
 
 def _write_all(session: Session, prepared: Iterable[Prepared], run: _Run) -> list[_Outcome]:
-    """Write records, in the order in which all writers do; each with what became of it."""
+    """Write records, in the order in which all writers do; each with what became of it.
+
+    What was prepared by other names of conditions than those of now comes back like what somebody else wrote first.
+    """
     ordered, tally, now = sorted(prepared, key=_in_turn), Tally(), run.now()
+    revision = vocabulary_store.keep_names_as_they_are(session)
+    if any(one.names_revision != revision for one in ordered):
+        return [(one, None) for one in ordered]
     claims = find_claims(session, ordered)
     if claims:
         trial_store.lock_trials(session, [*claims, *(one.incoming.number for one in ordered)])

@@ -8,7 +8,8 @@ import structlog
 
 from notifier.domain import comparing
 from notifier.domain.changes import FieldChange
-from notifier.domain.conditions import Concern, concerns_of
+from notifier.domain.condition_naming import KnownNames, concerns_with_names
+from notifier.domain.conditions import Concern
 from notifier.domain.masking import mask_record
 from notifier.domain.traits import traits_of
 from notifier.domain.trials import FACTS_VERSION, TrialFacts
@@ -42,6 +43,8 @@ class Prepared:
     state: NewState
     fields: tuple[FieldChange, ...]
     concerns: tuple[Concern, ...] | None
+    names_revision: int
+    """Of the names by which its concerns were found."""
     first_posted: str
 
 
@@ -92,8 +95,10 @@ def newer_version(incoming: Incoming, held: HeldTrial | None) -> dict[int, str]:
     return {held.id: version} if held and version > held.data_version else {}
 
 
-def prepare(incoming: Incoming, held: HeldTrial | None, *, keys: AddressKeys, now: datetime) -> Prepared:
-    """Make a record ready to be written.
+def prepare(
+    incoming: Incoming, held: HeldTrial | None, *, keys: AddressKeys, names: KnownNames, now: datetime
+) -> Prepared:
+    """Make a record ready to be written; names are those by which its conditions are found.
 
     Raises:
         InvalidRecord: it cannot be read; so do ValueError, TypeError and RecursionError.
@@ -103,13 +108,14 @@ def prepare(incoming: Incoming, held: HeldTrial | None, *, keys: AddressKeys, no
     known = _read_held(held) if held else None
     record = join_record(known[0] if known else None, record)
     after = ctgov.read_facts(record)
-    concerns = concerns_of(after)
+    concerns = concerns_with_names(after, names)
     return Prepared(
         incoming=incoming,
         held=held,
         state=state_of(record, after, number=incoming.number, fingerprint=incoming.fingerprint),
         fields=changes_between(*known, after) if known else () if held else comparing.first_appearance(after),
-        concerns=None if known and concerns == concerns_of(known[1]) else concerns,
+        concerns=None if known and concerns == concerns_with_names(known[1], names) else concerns,
+        names_revision=names.revision,
         first_posted=_last_day(after.first_posted) or now.date().isoformat(),
     )
 

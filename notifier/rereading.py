@@ -6,13 +6,13 @@ from functools import partial
 import structlog
 from sqlalchemy.orm import Session
 
-from notifier.domain.conditions import concerns_of
+from notifier.domain.condition_naming import KnownNames, concerns_with_names
 from notifier.domain.traits import traits_of
 from notifier.domain.trials import FACTS_VERSION
 from notifier.preparing import state_of
 from notifier.registries import ctgov
 from notifier.registries.states import try_state
-from notifier.store import traits_store, trial_store
+from notifier.store import traits_store, trial_store, vocabulary_store
 from notifier.store.condition_ties import Tally, conditions_of, set_trial_conditions, write_tally
 from notifier.store.conflicts import unless_conflict
 from notifier.store.database import Database
@@ -29,12 +29,13 @@ def reread_trials(*, database: Database, now: datetime, limit: int = 200) -> int
     """
     with database.reading() as session:
         outdated = trial_store.list_outdated(session, facts_version=FACTS_VERSION, limit=limit)
+        names = vocabulary_store.current_names(session)
     for held in outdated:
-        unless_conflict(partial(_reread, database, held, now=now))
+        unless_conflict(partial(_reread, database, held, names=names, now=now))
     return len(outdated)
 
 
-def _reread(database: Database, held: HeldTrial, *, now: datetime) -> None:
+def _reread(database: Database, held: HeldTrial, *, names: KnownNames, now: datetime) -> None:
     known = try_state(held.body, facts_version=held.state_version)
     if known is None:
         log.error("state.unreadable", trial_id=held.id)
@@ -45,7 +46,7 @@ def _reread(database: Database, held: HeldTrial, *, now: datetime) -> None:
     state = state_of(record, facts, number=held.number, fingerprint=held.fingerprint)
     tally = Tally()
     with database.writing() as session:
-        tied = conditions_of(session, [concerns_of(facts)], tally)[0]
+        tied = conditions_of(session, [concerns_with_names(facts, names)], tally)[0]
         if trial_store.swap_state(session, held, state, changed=False, source=ctgov.NAME, now=now):
             since, ends = held.seq, held.seq + 1
             set_trial_conditions(session, trial_id=held.id, since=since, ends=ends, concerns=tied, tally=tally)

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from notifier.delisting import READERS_AT_ONCE
+from notifier.domain.condition_naming import NO_NAMES
 from notifier.preparing import Incoming, prepare
 from notifier.retiring import retire_study, settle_merged
 from notifier.store import trial_store
@@ -97,7 +98,7 @@ def test_a_number_that_somebody_took_meanwhile_is_not_taken_twice(either_world: 
 
     with world.installation.database.writing() as session:
         held = trial_store.list_held(session, [OLD])[OLD]
-        state = prepare(incoming, held, keys=keys, now=world.now).state
+        state = prepare(incoming, held, keys=keys, names=NO_NAMES, now=world.now).state
         swapped = trial_store.swap_state(session, held, state, changed=True, source="ctgov", now=world.now)
 
     assert not swapped

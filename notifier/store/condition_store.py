@@ -42,6 +42,7 @@ def ensure_conditions(session: Session, concerns: Iterable[Concern]) -> tuple[di
         if concern.key not in wanted or concern.mesh_id:
             wanted[concern.key] = concern
     held = _held(session, wanted)
+    held |= _held_by_mesh_id(session, [one for key, one in wanted.items() if one.mesh_id and key not in held])
     fresh = [wanted[key] for key in sorted(wanted.keys() - held.keys())]
     insert_once(session, Condition, [{"key": one.key, "name": one.name, "mesh_id": one.mesh_id} for one in fresh])
     held |= _held(session, [one.key for one in fresh])
@@ -57,6 +58,17 @@ def broader_by_name(session: Session, listed: Iterable[Concern]) -> list[Concern
         known = session.scalars(select(Condition).where(Condition.key.in_(some), Condition.mesh_id.is_not(None)))
         found += [Concern(key=one.key, name=one.name, how="broader", mesh_id=one.mesh_id) for one in known]
     return found
+
+
+def _held_by_mesh_id(session: Session, concerns: Iterable[Concern]) -> dict[str, tuple[int, str | None]]:
+    """By key of a concern, the condition with its MeSH id: the vocabulary may have named it otherwise meanwhile."""
+    keys = {concern.mesh_id: concern.key for concern in concerns}
+    chosen = select(Condition.mesh_id, Condition.id).order_by(Condition.id.desc())
+    return {
+        keys[row.mesh_id]: (row.id, row.mesh_id)
+        for some in portions(keys)
+        for row in session.execute(chosen.where(Condition.mesh_id.in_(some)))
+    }
 
 
 def _held(session: Session, keys: Iterable[str]) -> dict[str, tuple[int, str | None]]:

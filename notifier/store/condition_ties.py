@@ -13,6 +13,7 @@ from notifier.store.condition_store import broader_by_name, ensure_conditions
 from notifier.store.inserting import insert_for, offered
 from notifier.store.models import Change, Condition, TrialCondition
 from notifier.store.portions import portions
+from notifier.store.vocabulary_store import names_revision
 
 
 @dataclass(slots=True)
@@ -38,12 +39,14 @@ def concerns_at_change() -> ColumnElement[bool]:
 def conditions_of(session: Session, groups: Sequence[Sequence[Concern]], tally: Tally) -> list[dict[int, str]]:
     """For each group of concerns: condition id to how it concerns the study; what is not there yet is made.
 
-    A name and MeSH id that the vocabulary gives are put on a condition first known from a registrant's listing.
+    A name and MeSH id that the vocabulary gives are put on a condition first known from a registrant's listing. Where
+    no vocabulary was imported that would find them by name, broader ones are found by the wording.
     """
+    has_names = names_revision(session) > 0
     complete: list[list[Concern]] = []
     for concerns in groups:
-        derived = any(concern.how == "derived" for concern in concerns)
-        complete.append([*concerns, *([] if derived else broader_by_name(session, concerns))])
+        known = has_names or any(concern.how == "derived" for concern in concerns)
+        complete.append([*concerns, *([] if known else broader_by_name(session, concerns))])
     ids, unnamed = ensure_conditions(session, [concern for concerns in complete for concern in concerns])
     tally.named |= unnamed
     tied: list[dict[int, str]] = []
@@ -75,7 +78,7 @@ def set_trial_conditions(
     for condition_id in gone:
         held[condition_id].until_seq = max(ends, held[condition_id].since_seq + 1)
     rows = [{"trial_id": trial_id, "condition_id": one, "how": concerns[one], "since_seq": since} for one in begun]
-    _begin(session, rows)
+    begin_ties(session, rows)
     tally.counts.update(begun)
     tally.counts.subtract(gone)
 
@@ -86,8 +89,8 @@ def put_off_ends(session: Session, *, trial_id: int, seq: int) -> None:
     session.execute(ending.values(until_seq=seq + 1), execution_options={"synchronize_session": "fetch"})
 
 
-def _begin(session: Session, rows: list[dict[str, Any]]) -> None:
-    """A condition that went and comes back without a Change in between goes on as if it had stayed."""
+def begin_ties(session: Session, rows: list[dict[str, Any]]) -> None:
+    """Write ties; a condition that went and comes back without a Change in between goes on as if it had stayed."""
     if rows:
         unique, again = ["trial_id", "condition_id", "since_seq"], {"until_seq": None, "how": offered("how")}
         inserted = insert_for(session, TrialCondition)

@@ -106,6 +106,12 @@ def list_outdated(session: Session, *, facts_version: int, limit: int) -> list[H
     return [_held(row) for row in session.execute(chosen)]
 
 
+def list_after(session: Session, trial_id: int, *, limit: int) -> list[HeldTrial]:
+    """What is held of the next trials by id, after this one."""
+    chosen = _with_state().where(Trial.id > trial_id).order_by(Trial.id).limit(limit)
+    return [_held(row) for row in session.execute(chosen)]
+
+
 def read_state(session: Session, trial_id: int) -> tuple[bytes, int] | None:
     """The packed record of a trial's present state and the version of ours that read it; None without one."""
     chosen = select(TrialState.body, TrialState.facts_version).join(Trial, Trial.state_id == TrialState.id)
