@@ -7,12 +7,12 @@ from sqlalchemy.orm import Session
 
 from notifier.domain.cards import History, build_card
 from notifier.domain.changes import FIRST_SEEN, FieldChange
-from notifier.domain.digests import Card, ChangeLine
+from notifier.domain.digests import Card, ChangeLine, Reading, reading_in
 from notifier.domain.trials import TrialFacts, day_of
 from notifier.domain.wording import words
 from notifier.errors import UnknownTrial
 from notifier.registries.states import facts_of_state
-from notifier.store import retire_store, trial_lookup, trial_store
+from notifier.store import reading_store, retire_store, trial_lookup, trial_store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class StudyView:
     """A study with its history.
 
     ``conditions`` are (name, how), how being derived, listed or broader. ``listing`` is gone or withheld where the
-    registry does not show it; ``other_numbers`` lead to it too.
+    registry does not show it; ``other_numbers`` lead to it too. ``reading`` is the operator's, in plain language.
     """
 
     facts: TrialFacts
@@ -42,6 +42,7 @@ class StudyView:
     conditions: tuple[tuple[str, str], ...]
     timeline: tuple[TimelineEntry, ...]
     card: Card
+    reading: Reading | None
 
 
 def view_study(session: Session, number: str, *, language: str = "en", page_url: str = "") -> StudyView:
@@ -58,6 +59,7 @@ def view_study(session: Session, number: str, *, language: str = "en", page_url:
     first_seen, updates = trial.first_seen_at.date(), trial.seq - 1
     history = History(first_seen=first_seen, last_updated=day_of(trial.last_update_posted), updates=updates)
     changes = trial_lookup.list_changes(session, trial.id)
+    readings = reading_store.list_readings(session, trial.id)
     return StudyView(
         facts=facts,
         first_seen=first_seen,
@@ -70,6 +72,7 @@ def view_study(session: Session, number: str, *, language: str = "en", page_url:
             _entry(change.seq, change.observed_at.date(), change.fields, language=language) for change in changes
         ),
         card=build_card(changes=None, after=facts, history=history, page_url=page_url, language=language),
+        reading=reading_in(readings, language),
     )
 
 

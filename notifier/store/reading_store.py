@@ -8,6 +8,7 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from notifier.domain.digests import Reading
+from notifier.store.inserting import insert_for
 from notifier.store.models import Match, TrialReading
 
 
@@ -18,11 +19,10 @@ def find_reading(session: Session, *, trial_id: int, language: str) -> TrialRead
 
 def put_reading(session: Session, reading: Reading, *, trial_id: int, language: str, now: datetime) -> TrialReading:
     """Write a reading, in the place of the one before if there is one; its revision rises only if it says otherwise."""
-    held = session.get(TrialReading, (trial_id, language), with_for_update=True)
-    if held is None:
-        held = TrialReading(trial_id=trial_id, language=language, revision=0)
-        session.add(held)
-    elif reading_of(held) == reading:
+    first = {"trial_id": trial_id, "language": language, "summary": "", "revision": 0, "supplied_at": now}
+    session.execute(insert_for(session, TrialReading).values(first).on_conflict_do_nothing())
+    held = session.get_one(TrialReading, (trial_id, language), with_for_update=True, populate_existing=True)
+    if held.revision and reading_of(held) == reading:
         return held
     for name, value in asdict(reading).items():
         setattr(held, name, value)

@@ -28,6 +28,7 @@ from notifier.web import (
     link_pages,
     mailbox_pages,
     pages,
+    plain_readings_api,
     preferences_pages,
     probes,
     reading_api,
@@ -79,7 +80,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.surroundings = Surroundings(installation=installation, mailbox=mailbox, now=now)
-    api = [reading_api, receipts_api, writing_api, retiring_api, api_reference]
+    api = [reading_api, receipts_api, writing_api, retiring_api, plain_readings_api, api_reference]
     routers = [pages, subscribe_pages, link_pages, preferences_pages, probes, *api]
     for module in [*routers, mailbox_pages] if mailbox else routers:
         app.include_router(module.router)

@@ -1,0 +1,111 @@
+"""The API's plain-language readings: what an operator says of a study, for programs with a key."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Response
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from notifier.domain.digests import Reading
+from notifier.domain.languages import read_language
+from notifier.errors import NoReading, UnknownTrial
+from notifier.supplying import Supplied, get_reading, supply_reading, withdraw_reading
+from notifier.web.api_access import require_key
+from notifier.web.pages import check_number, no_such_study
+from notifier.web.schemas import Problem
+from notifier.web.surroundings import Here
+
+LONGEST = 2_000
+
+_PROBLEM = {"model": Problem, "content": {"application/problem+json": {}}}
+_PATH = "/studies/{nct_id}/readings/{language}"
+
+
+def _printable(value: object) -> object:
+    """A text without signs that nobody sees; the database would refuse some of them."""
+    if not isinstance(value, str):
+        return value
+    return "".join(sign for sign in value if sign.isprintable() or sign == "\n")
+
+
+_Text = Annotated[str, BeforeValidator(_printable), Field(min_length=1, max_length=LONGEST)]
+
+router = APIRouter(
+    prefix="/api/v1",
+    tags=["Readings"],
+    dependencies=[Depends(require_key)],
+    responses={401: _PROBLEM, 404: _PROBLEM, 422: _PROBLEM, 503: _PROBLEM},
+)
+
+
+class PlainReading(BaseModel):
+    """A study in plain words. Readers see it with a sentence that it is yours and not the registry's."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    summary: Annotated[
+        _Text, Field(description="What it is about. Text, no markup; contact details are masked, line ends are kept.")
+    ]
+    substance: Annotated[_Text | None, Field(description="What is tested.")] = None
+    could_lead_to: Annotated[_Text | None, Field(description="What good may come of it.")] = None
+    could_go_wrong: Annotated[_Text | None, Field(description="What may go wrong.")] = None
+
+
+class HeldReading(PlainReading):
+    nct_id: Annotated[str, Field(description="The number the study has now.")]
+    language: str
+    revision: Annotated[int, Field(description="1 at first; one more each time it says something else.")]
+    supplied_at: datetime
+
+
+@router.put(_PATH)
+def put(here: Here, nct_id: str, language: str, given: PlainReading) -> HeldReading:
+    """Say what a study is about, in one language; takes the place of what was said before. Nobody is mailed for it."""
+    reading = Reading(**given.model_dump())
+    number, code = check_number(nct_id), read_language(language)
+    try:
+        held = supply_reading(
+            database=here.installation.database, number=number, language=code, reading=reading, now=here.now()
+        )
+    except UnknownTrial:
+        raise no_such_study() from None
+    return _shown(held)
+
+
+@router.get(_PATH)
+def get(here: Here, nct_id: str, language: str) -> HeldReading:
+    """What is said of a study in one language."""
+    try:
+        return _shown(
+            get_reading(
+                database=here.installation.database, number=check_number(nct_id), language=read_language(language)
+            )
+        )
+    except UnknownTrial:
+        raise no_such_study() from None
+    except NoReading as missing:
+        raise HTTPException(404, str(missing)) from None
+
+
+@router.delete(_PATH, status_code=204)
+def delete(here: Here, nct_id: str, language: str) -> Response:
+    """Withdraw what is said of a study in one language. Nobody is mailed for it; doing it again is fine."""
+    number, code = check_number(nct_id), read_language(language)
+    try:
+        withdraw_reading(database=here.installation.database, number=number, language=code)
+    except UnknownTrial:
+        raise no_such_study() from None
+    return Response(status_code=204)
+
+
+def _shown(held: Supplied) -> HeldReading:
+    return HeldReading(
+        nct_id=held.number,
+        language=held.language,
+        revision=held.revision,
+        supplied_at=held.supplied_at,
+        summary=held.reading.summary,
+        substance=held.reading.substance,
+        could_lead_to=held.reading.could_lead_to,
+        could_go_wrong=held.reading.could_go_wrong,
+    )
