@@ -21,6 +21,8 @@ from notifier.errors import UnknownTown, WrongChoice
 FILTER_FIELDS = ("countries", "near", "within_km", "phases", "age", "sex")
 """As they stand on the page."""
 
+PHASES = ("1", "2", "3", "4")
+
 _T = TypeVar("_T")
 
 
@@ -109,9 +111,9 @@ def check_filter_form(form: FilterForm, *, year: int, language: str) -> CheckedF
         only_recruiting=form.only_recruiting,
         countries=tried(lambda: read_countries(form.countries), frozenset()),
         near=tried(lambda: read_near(_place(form), language=language), None),
-        phases=tried(lambda: read_phases(_number(one, "phases") for one in form.phases), frozenset()),
+        phases=tried(lambda: read_phases(int(one) if one in PHASES else 0 for one in form.phases), frozenset()),
         sex=tried(lambda: read_sex(form.sex), None),
-        born_year=tried(lambda: read_age(_number(form.age, "age") if form.age else None, year=year), None),
+        born_year=tried(lambda: read_age(_age(form.age), year=year), None),
     )
     return CheckedFilter(wanted=wanted, errors=errors, towns=tuple(towns))
 
@@ -121,7 +123,7 @@ def _place(form: FilterForm) -> FilterChoice:
     return FilterChoice(town=form.near, within_km=within)
 
 
-def _number(text: str, field: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= len("100")):
-        raise WrongChoice(field, "Write a whole number.")
-    return int(text)
+def _age(text: str) -> int | None:
+    if text and not (text.isascii() and text.isdecimal() and len(text) <= len("100")):
+        raise WrongChoice("age", "Write the age as a whole number, such as 54.")
+    return int(text) if text else None

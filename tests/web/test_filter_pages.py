@@ -85,10 +85,10 @@ def test_it_says_so_in_german_too(client: TestClient, confirm_path: str) -> None
         ("near", "Xyzzy", "We do not know this town"),
         ("near", "Springfield", "Several towns have this name"),
         ("phases", "9", "A phase must be"),
-        ("phases", "two", "Write a whole number"),
-        ("age", "old", "Write a whole number"),
+        ("phases", "two", "A phase must be"),
+        ("age", "old", "Write the age"),
         ("age", "121", "from 0 to 120"),
-        ("age", "-3", "Write a whole number"),
+        ("age", "-3", "Write the age"),
         ("sex", "both", "must be female or male"),
     ],
 )

@@ -1,4 +1,4 @@
-// The pages work without this. With it, the time zone is guessed, conditions are suggested, and the mailbox looks again.
+// The pages work without this. With it, the time zone is guessed, conditions are suggested, countries are found, and the mailbox looks again.
 "use strict";
 
 function guessTimeZone() {
@@ -28,6 +28,28 @@ function suggestConditions(inputId) {
   });
 }
 
+// Several choices in one list: a press adds or takes away, and typing shortens the list.
+function easeSeveral() {
+  for (const list of document.querySelectorAll("select.several")) {
+    list.addEventListener("mousedown", (event) => {
+      if (event.target.tagName !== "OPTION") return;
+      event.preventDefault();
+      const top = list.scrollTop;
+      event.target.selected = !event.target.selected;
+      list.focus();
+      requestAnimationFrame(() => { list.scrollTop = top; });
+    });
+    const find = document.querySelector(`[data-find="${list.id}"]`);
+    find.hidden = false;
+    find.addEventListener("input", () => {
+      const words = find.value.trim().toLocaleLowerCase();
+      for (const one of list.options) one.hidden = !one.selected && !one.text.toLocaleLowerCase().includes(words);
+    });
+    find.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
+  }
+  for (const one of document.querySelectorAll("[data-without-script]")) one.hidden = true;
+}
+
 function keepLooking() {
   const place = document.querySelector("[data-refresh]");
   if (!place) return;
@@ -52,5 +74,6 @@ function showErrors() {
 guessTimeZone();
 suggestConditions("condition");
 suggestConditions("q");
+easeSeveral();
 keepLooking();
 showErrors();
