@@ -19,6 +19,7 @@ from bench import (
     mail_pictures,
     masking_report,
     matching_speed,
+    spam_figures,
     suggestion_figures,
 )
 from bench.installations import REPOSITORY
@@ -26,7 +27,7 @@ from bench.measuring import timed
 from notifier.logs import set_up_logs
 
 SPEED = ("ingesting", "comparing", "matching", "delivering", "form")
-NEED_A_FOLDER = ("leaks", "masking", "changes", "suggestions")
+NEED_A_FOLDER = ("leaks", "masking", "changes", "spam", "suggestions")
 DEFAULT_FOLDER = REPOSITORY.parent / "shared" / "registry"
 
 
@@ -70,6 +71,7 @@ def _measurements(console: Console, folder: Path | None) -> dict[str, Callable[[
         "form": lambda: form_latency.run(console, folder),
         "changes": lambda: change_figures.run(console, real, to=REPOSITORY / "build" / "changes"),
         "pictures": lambda: mail_pictures.run(console, folder, to=REPOSITORY / "build" / "mails"),
+        "spam": lambda: spam_figures.run(console, real),
         "leaks": lambda: leak_figures.run(console, real),
         "masking": lambda: masking_report.run(console, real),
         "suggestions": lambda: suggestion_figures.run(console, real),

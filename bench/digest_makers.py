@@ -13,9 +13,10 @@ from typing import Literal
 from bench.digest_stories import Story
 from bench.installations import kept_mails, open_bench_service
 from bench.records import Record
+from notifier.domain.digests import Digest, QuietNote
 from notifier.emails.messages import build_message
 from notifier.emails.sample_mails import SAMPLES
-from notifier.emails.templates import RenderedMail, render_mail
+from notifier.emails.templates import Mail, render_mail
 from notifier.ingesting import ingest_records
 from notifier.registries.ctgov import nct_id_of
 from notifier.registries.record_files import FoundRecord
@@ -71,10 +72,11 @@ def make_digests(stories: Sequence[Story], *, home: Path) -> list[MadeMail]:
 
 def make_samples() -> list[MadeMail]:
     """The invented mails that show every way a mail can look."""
-    return [_sent(f"sample {name}", render_mail(sample)) for name, sample in SAMPLES.items()]
+    return [_sent(f"sample {name}", sample) for name, sample in SAMPLES.items()]
 
 
-def _sent(name: str, mail: RenderedMail) -> MadeMail:
+def _sent(name: str, sample: Mail) -> MadeMail:
+    mail = render_mail(sample)
     message = build_message(
         mail=mail,
         sender="Study updates <updates@updates.example.org>",
@@ -82,7 +84,8 @@ def _sent(name: str, mail: RenderedMail) -> MadeMail:
         message_id="<sample@updates.example.org>",
         date=AFTER,
         list_id="trial updates <updates.updates.example.org>",
-        list_unsubscribe="https://updates.example.org/unsubscribe/sample-one-click",
+        # Letters, such as a confirmation, belong to no subscription.
+        list_unsubscribe=sample.one_click_url if isinstance(sample, Digest | QuietNote) else None,
     )
     return MadeMail(name, message, mail.subject, mail.text, mail.html)
 

@@ -84,14 +84,22 @@ def twenty_stories(shelf: Shelf) -> tuple[Story, ...]:
 
 
 def many_stories(shelf: Shelf, *, count: int) -> tuple[Story, ...]:
-    """Digests of one to five studies that really changed so."""
+    """Readers of one to five studies that really changed so, and then of one that was registered or edited.
+
+    Some of the changes are nothing to write about, so these are more stories than ``count``.
+    """
     changes = list(shelf.daily.values())
     sizes = (1, 1, 2, 1, 3, 5)
     stories: list[Story] = []
-    while changes and len(stories) < count:
+    while changes:
         size = sizes[len(stories) % len(sizes)]
         stories.append(_followed(f"reader {len(stories) + 1}", *changes[:size]))
         changes = changes[size:]
+    edits = (_later, _other_ages, _with_results)
+    whole = [record for number, record in shelf.newest.items() if number not in shelf.daily]
+    for record in whole[: max(0, count + count // 2 - len(stories)) or count // 4]:
+        number = len(stories) + 1
+        stories.append(_followed(f"reader {number}", edits[number % len(edits)](record)))
     return tuple(stories)
 
 
@@ -238,9 +246,9 @@ def _more_sites(record: Record) -> Change:
 
 def _other_ages(record: Record) -> Change:
     def widen(protocol: Record) -> None:
-        eligibility = protocol["eligibilityModule"]
+        eligibility = protocol.setdefault("eligibilityModule", {})
         eligibility["minimumAge"], eligibility["maximumAge"] = "16 Years", "80 Years"
-        lines = eligibility["eligibilityCriteria"].splitlines()
+        lines = eligibility.get("eligibilityCriteria", "").splitlines()
         eligibility["eligibilityCriteria"] = "\n".join(
             [*lines[:3], *lines[4:], "* Can come to the clinic every 14 days"]
         )
