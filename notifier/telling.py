@@ -12,7 +12,7 @@ from notifier.domain.cards import History, build_card, homes_that_matter
 from notifier.domain.changes import FieldChange, Weight, heaviest
 from notifier.domain.deliveries import Claimed, Span
 from notifier.domain.digests import Card, Reading, reading_in
-from notifier.domain.fitting import Asked, Net, closing_words, net_of, passes
+from notifier.domain.fitting import Asked, Net, closing_words, fitted, net_of, passes
 from notifier.domain.homes import home_of
 from notifier.domain.trials import TrialFacts, day_of
 from notifier.emails.links import Links
@@ -165,11 +165,14 @@ class Teller:
         net = self._net(session, stretch) if stretch else None
         if span is None or stretch is None or net is None:
             return None
-        asked = {item: _asked(item, span, inputs) for item in items}
+        tied = {item: _asked(item, span, inputs) for item in items}
+        # As of when it was matched: what a frozen mail told does not depend on the day.
+        year = max(item.waiting_since for item in items).year
+        asked = {item: fitted(tied[item], item.filter, net, year=year) for item in items}
         wanted = [item for item in items if passes(net, asked[item])]
-        if one.frozen:
+        if one.frozen and not wanted:
             # What it told once, it tells again, whatever they chose meanwhile.
-            wanted = wanted or list(items)
+            asked, wanted = tied, list(items)
         if not wanted:
             return None
         # The study itself before a condition it belongs to, and that before one it left.

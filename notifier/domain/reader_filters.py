@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from notifier.domain.globe import Cell
 from notifier.domain.traits import Place, Traits, bits_of
 
-RECRUITING, PLACE, PHASE, SEX, AGE = "recruiting", "place", "phase", "sex", "age"
+RECRUITING, PLACE, OPEN_PLACE, PHASE, SEX, AGE = "recruiting", "place", "open_place", "phase", "sex", "age"
 """What of a filter a study may fail to meet."""
 
 
@@ -64,7 +64,7 @@ def misfits(wanted: ReaderFilter, traits: Traits | None, *, year: int) -> Iterat
     if wanted.only_recruiting and not traits.is_recruiting:
         yield RECRUITING
     elif _asks_for_place(wanted) and not any(_is_there(wanted, place) for place in traits.places):
-        yield PLACE
+        yield OPEN_PLACE if wanted.only_recruiting else PLACE
     phases = bits_of(wanted.phases)
     if phases and not phases & traits.phases:
         yield PHASE

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from notifier.domain import wishes
 from notifier.domain.changes import IMPORTANT, Weight
-from notifier.domain.reader_filters import AGE, PHASE, PLACE, RECRUITING, SEX
+from notifier.domain.reader_filters import AGE, OPEN_PLACE, PHASE, PLACE, RECRUITING, SEX
 from notifier.errors import InvalidRequest
 
 SINCE_DAYS = 30
@@ -23,6 +23,7 @@ _TERMS = {
 _MISFITS = {
     RECRUITING: "nobody can join now",
     PLACE: "it has no place where they asked",
+    OPEN_PLACE: "nobody can join it where they asked",
     PHASE: "it is in none of the phases they chose",
     SEX: "it is for the other sex only",
     AGE: "it does not let in the age they gave",

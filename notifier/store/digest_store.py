@@ -1,14 +1,16 @@
 """What a digest is composed from: readers, the news that waits for them, how far they were told, and the states."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from notifier.domain.reader_filters import NO_FILTER, ReaderFilter
 from notifier.domain.schedules import Cadence
 from notifier.store.breaker_store import held_changes
+from notifier.store.filter_store import load_filters
 from notifier.store.models import (
     Change,
     Condition,
@@ -56,6 +58,7 @@ class News:
     wants: str
     waiting_since: datetime
     urgent: bool = False
+    filter: ReaderFilter = NO_FILTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ def list_news(
     """
     free = and_(Match.delivery_id.is_(None), Match.change_id.not_in(held_changes()))
     chosen = (
-        select(Match, Trial.number, Subscription.wants, Condition)
+        select(Match, Trial.number, Subscription, Condition)
         .join(Subscription, Subscription.id == Match.subscription_id)
         .join(Trial, Trial.id == Match.trial_id)
         .outerjoin(Condition, Condition.id == Subscription.condition_id)
@@ -102,9 +105,13 @@ def list_news(
         )
         .order_by(Match.id)
     )
+    rows = session.execute(chosen).all()
+    filters = load_filters(session, {row[2].filter_id for row in rows if row[2].filter_id})
     found: dict[int, list[News]] = {}
-    for match, number, wants, condition in session.execute(chosen):
-        found.setdefault(match.subscriber_id, []).append(_news(match, number, wants, condition))
+    for match, number, subscription, condition in rows:
+        news = _news(match, number, subscription.wants, condition)
+        filtered = replace(news, filter=filters.get(subscription.filter_id, NO_FILTER)) if filters else news
+        found.setdefault(match.subscriber_id, []).append(filtered)
     return found
 
 

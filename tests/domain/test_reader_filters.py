@@ -145,7 +145,7 @@ def test_what_is_not_met_is_named() -> None:
     assert list(misfits(wanted, Traits(sex="FEMALE", youngest_months=216), year=YEAR)) == [
         "recruiting", "phase", "sex", "age",
     ]  # fmt: skip
-    assert list(misfits(wanted, Traits(is_recruiting=True, phases=1), year=YEAR)) == ["place"]
+    assert list(misfits(wanted, Traits(is_recruiting=True, phases=1), year=YEAR)) == ["open_place"]
 
 
 @pytest.mark.parametrize(
