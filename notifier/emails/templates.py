@@ -120,8 +120,14 @@ def count_told(digest: Digest, numbers: Sequence[str], *, room: Room = ROOM) -> 
 
 
 def sent_size(html: str) -> int:
-    """How many bytes an HTML part takes in the message, in quoted-printable."""
-    return len(b2a_qp(html.encode(), istext=True))
+    """How many bytes an HTML part takes in the message, in quoted-printable and with line ends of two bytes."""
+    return len(b2a_qp(html.encode(), istext=True)) + html.count("\n") - html.count("\r\n")
+
+
+def forget_templates() -> None:
+    """Read templates and style sheets anew from now on: for a gallery, where somebody edits them."""
+    for kept in (_environment, _fragment, _card_size, _kept_shell_size):
+        kept.cache_clear()
 
 
 def render_confirmation(confirmation: Confirmation) -> RenderedMail:
