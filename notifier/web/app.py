@@ -25,6 +25,7 @@ from notifier.errors import (
 from notifier.installation import Installation
 from notifier.web import (
     api_reference,
+    gallery_pages,
     link_pages,
     mailbox_pages,
     pages,
@@ -82,7 +83,8 @@ def create_app(
     app.state.surroundings = Surroundings(installation=installation, mailbox=mailbox, now=now)
     api = [reading_api, receipts_api, writing_api, retiring_api, plain_readings_api, api_reference]
     routers = [pages, subscribe_pages, link_pages, preferences_pages, probes, *api]
-    for module in [*routers, mailbox_pages] if mailbox else routers:
+    # The gallery first: its address is one that a mail could have.
+    for module in [*routers, gallery_pages, mailbox_pages] if mailbox else routers:
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=static_folder()), name="static")
     _answer_errors(app)

@@ -16,7 +16,8 @@ _MAIL_POLICY = (
     "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation; "
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'self'; frame-ancestors 'self'"
 )
-_MAIL_HEADERS = {"content-security-policy": _MAIL_POLICY, "x-frame-options": "SAMEORIGIN"}
+MAIL_HEADERS = {"content-security-policy": _MAIL_POLICY, "x-frame-options": "SAMEORIGIN"}
+"""Of an answer that is a mail, for a frame of ours."""
 
 
 @router.get("/mailbox")
@@ -43,7 +44,7 @@ def show_mail(request: Request, here: Here, name: str) -> HTMLResponse:
 def show_html(here: Here, name: str) -> HTMLResponse:
     """The HTML of a mail, for the frame."""
     content = _find(here, name).html or ""
-    return HTMLResponse(content.replace("<head>", '<head><base target="_top">', 1), headers=_MAIL_HEADERS)
+    return HTMLResponse(content.replace("<head>", '<head><base target="_top">', 1), headers=MAIL_HEADERS)
 
 
 @router.get("/mailbox/{name}/raw")
