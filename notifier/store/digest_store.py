@@ -110,7 +110,7 @@ def list_news(
     found: dict[int, list[News]] = {}
     for match, number, subscription, condition in rows:
         news = _news(match, number, subscription.wants, condition)
-        filtered = replace(news, filter=filters.get(subscription.filter_id, NO_FILTER)) if filters else news
+        filtered = replace(news, filter=filters.get(subscription.filter_id or 0, NO_FILTER)) if filters else news
         found.setdefault(match.subscriber_id, []).append(filtered)
     return found
 
