@@ -1,17 +1,22 @@
 """``notifier conditions``: looks for a condition by name, and imports vocabularies of conditions."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from notifier import embedded
 from notifier.config import load_settings
+from notifier.importing import Chosen, import_vocabulary, tie_anew
 from notifier.installation import open_installation
+from notifier.registries.vocabulary_files import FORMATS
 from notifier.store import suggestion_store
 from notifier.store.database import Database
 
@@ -29,6 +34,44 @@ def search_conditions(text: str, as_json: AsJson = False) -> None:
     if not found:
         err.print("Nothing near. Studies name conditions as they are ingested.")
     _answer(found, as_json=as_json)
+
+
+@conditions.command("import")
+def import_conditions(
+    file: Annotated[
+        Path, typer.Argument(help="MeSH as XML or ASCII, OBO such as MONDO, or a table; .gz and .zip too.")
+    ],
+    format_name: Annotated[str | None, typer.Option("--format", help=f"{', '.join(FORMATS)}; the file tells.")] = None,
+    name: Annotated[str | None, typer.Option(help="Of the vocabulary, such as mesh; most files tell.")] = None,
+    trees: Annotated[
+        str | None, typer.Option(help="Parts of MeSH's tree, such as C,F03; diseases if left out.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Learn names of conditions and which are broader; what the same vocabulary said before goes. Mails nobody."""
+    chosen = Chosen(format=format_name, name=name, trees=trees.replace(" ", "").split(",") if trees else None)
+    with _opened() as database, _progress() as (read, tied):
+        report = import_vocabulary(database=database, path=file, chosen=chosen, now=datetime.now(UTC), on_progress=read)
+        studies = tie_anew(database=database, on_progress=tied)
+    if as_json:
+        typer.echo(json.dumps(report.as_dict() | {"studies": studies}))
+        return
+    err.print(f"{report.vocabulary} is imported. It widens what later changes match; nobody is mailed for it.")
+    counts = {said: count for said, count in report.as_dict().items() if isinstance(count, int)}
+    _answer(counts | {"studies looked at": studies}, as_json=False)
+
+
+@contextmanager
+def _progress() -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
+    """Bars on standard error where somebody watches them: what to call with how many terms, and studies, are done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f}"))
+    with Progress(*columns, console=err, disable=not err.is_terminal) as bars:
+        terms, studies = bars.add_task("terms read", total=None), bars.add_task("studies tied", total=None)
+        yield partial(_show, bars, terms), partial(_show, bars, studies)
+
+
+def _show(bars: Progress, task: TaskID, done: int) -> None:
+    bars.update(task, completed=done)
 
 
 def _answer(counts: dict[str, int], *, as_json: bool) -> None:
