@@ -15,11 +15,12 @@ from notifier.domain import comparing, fitting
 from notifier.domain.breaking import Threshold
 from notifier.domain.changes import Weight, heaviest
 from notifier.domain.condition_naming import KnownNames
+from notifier.domain.followed_words import FollowedWords
 from notifier.errors import InvalidRecord
 from notifier.preparing import Incoming, Prepared, held_of, newer_version, outcome_at_a_glance, prepare
 from notifier.registries import ctgov
 from notifier.registries.record_files import BadRecord, FoundRecord
-from notifier.store import breaker_store, trial_store, vocabulary_store
+from notifier.store import breaker_store, text_conditions, trial_store, vocabulary_store
 from notifier.store.addresses import AddressKeys
 from notifier.store.condition_ties import Tally, conditions_of, put_off_ends, set_trial_conditions, write_tally
 from notifier.store.conflicts import unless_conflict
@@ -296,6 +297,7 @@ def _write_all(session: Session, prepared: Iterable[Prepared], run: _Run) -> lis
     if claims:
         trial_store.lock_trials(session, [*claims, *(one.incoming.number for one in ordered)])
     conditions = conditions_of(session, [one.concerns or () for one in ordered], tally)
+    followed = text_conditions.followed_words(session)
     outcomes: list[str | None] = []
     trial_ids: dict[str, int] = {}
     changes: list[breaker_store.Written] = []
@@ -307,6 +309,7 @@ def _write_all(session: Session, prepared: Iterable[Prepared], run: _Run) -> lis
             changes.append(breaker_store.Written(written.change_id, written.trial_id, one.fields))
         if written:
             _tie(session, one, written, concerns=tied, tally=tally)
+            _tie_words(session, one, written, followed=followed, tally=tally)
     merge_claimed(session, claims, written=trial_ids, baseline=run.baseline, now=now)
     breaker_store.watch(session, changes, now=now, threshold=run.breaker)
     write_tally(session, tally)
@@ -322,6 +325,15 @@ def _tie(session: Session, one: Prepared, written: _Written, *, concerns: dict[i
         return
     since, ends = written.seq, written.seq + (not is_mailed)
     set_trial_conditions(session, trial_id=written.trial_id, since=since, ends=ends, concerns=concerns, tally=tally)
+
+
+def _tie_words(session: Session, one: Prepared, written: _Written, *, followed: FollowedWords, tally: Tally) -> None:
+    """Tie a study to the words it says that readers follow as text; what it says no longer ends like its conditions."""
+    text_conditions.keep_said(session, written.trial_id, one.said)
+    if followed:
+        since, ends = written.seq, written.seq + (heaviest(one.fields) <= Weight.HOUSEKEEPING)
+        found = followed.found_in(one.said)
+        text_conditions.tie_texts(session, trial_id=written.trial_id, since=since, ends=ends, found=found, tally=tally)
 
 
 def _in_turn(one: Prepared) -> tuple[bool, int, str]:

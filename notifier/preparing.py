@@ -10,6 +10,7 @@ from notifier.domain import comparing
 from notifier.domain.changes import FieldChange
 from notifier.domain.condition_naming import KnownNames, concerns_with_names
 from notifier.domain.conditions import Concern
+from notifier.domain.followed_words import said_by
 from notifier.domain.masking import mask_record
 from notifier.domain.traits import traits_of
 from notifier.domain.trials import FACTS_VERSION, TrialFacts
@@ -43,6 +44,8 @@ class Prepared:
     state: NewState
     fields: tuple[FieldChange, ...]
     concerns: tuple[Concern, ...] | None
+    said: str
+    """What the study says of itself, where words that readers follow are looked for."""
     names_revision: int
     """Of the names by which its concerns were found."""
     first_posted: str
@@ -117,6 +120,7 @@ def prepare(
         concerns=None if known and concerns == concerns_with_names(known[1], names) else concerns,
         names_revision=names.revision,
         first_posted=_last_day(after.first_posted) or now.date().isoformat(),
+        said=said_by(after),
     )
 
 

@@ -7,12 +7,13 @@ import structlog
 from sqlalchemy.orm import Session
 
 from notifier.domain.condition_naming import KnownNames, concerns_with_names
+from notifier.domain.followed_words import said_by
 from notifier.domain.traits import traits_of
 from notifier.domain.trials import FACTS_VERSION
 from notifier.preparing import state_of
 from notifier.registries import ctgov
 from notifier.registries.states import try_state
-from notifier.store import traits_store, trial_store, vocabulary_store
+from notifier.store import text_conditions, traits_store, trial_store, vocabulary_store
 from notifier.store.condition_ties import Tally, conditions_of, set_trial_conditions, write_tally
 from notifier.store.conflicts import unless_conflict
 from notifier.store.database import Database
@@ -50,6 +51,10 @@ def _reread(database: Database, held: HeldTrial, *, names: KnownNames, now: date
         if trial_store.swap_state(session, held, state, changed=False, source=ctgov.NAME, now=now):
             since, ends = held.seq, held.seq + 1
             set_trial_conditions(session, trial_id=held.id, since=since, ends=ends, concerns=tied, tally=tally)
+            said = said_by(facts)
+            text_conditions.keep_said(session, held.id, said)
+            found = text_conditions.followed_words(session).found_in(said)
+            text_conditions.tie_texts(session, trial_id=held.id, since=since, ends=ends, found=found, tally=tally)
             _describe_states(session, held.id)
         write_tally(session, tally)
 

@@ -14,6 +14,7 @@ from notifier.matching import match_changes
 from notifier.planning import plan_mails
 from notifier.rereading import reread_trials
 from notifier.retiring import settle_merged
+from notifier.tying import look_through
 
 Clock = Callable[[], datetime]
 
@@ -67,6 +68,7 @@ def make_composer(installation: Installation, *, room: Room = ROOM) -> Composer:
 def make_news(installation: Installation, *, now: datetime) -> tuple[int, int]:
     """Match what is unmatched and plan what is due; how many Matches and Deliveries that made."""
     settle_merged(database=installation.database, now=now)
+    look_through(database=installation.database)
     matched = match_changes(database=installation.database, now=now)
     planned = plan_mails(database=installation.database, now=now)
     # Last: readers need not wait for what is only our own upkeep.

@@ -12,7 +12,15 @@ from notifier.domain.reader_filters import ReaderFilter
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import Consent, Wish, check_wish
 from notifier.errors import InvalidRequest, InvalidToken, UnknownCondition, UnknownTrial
-from notifier.store import condition_store, filter_store, retire_store, subscriber_store, suggestion_store, trial_lookup
+from notifier.store import (
+    condition_store,
+    filter_store,
+    retire_store,
+    subscriber_store,
+    suggestion_store,
+    text_conditions,
+    trial_lookup,
+)
 from notifier.store.addresses import Address, AddressKeys
 from notifier.store.inserting import insert_once
 from notifier.store.models import Delivery, PendingRequest, Subscriber, Subscription
@@ -238,14 +246,14 @@ def request_preferences(session: Session, subscriber_id: int, *, now: datetime) 
 def _with_condition(session: Session, wish: Wish, target: Target) -> Target:
     name = (wish.condition or "").strip()
     condition = condition_store.find_condition(session, name)
-    if condition is not None:
+    if condition is not None and not text_conditions.is_text(session, condition):
         return replace(target, condition_id=condition.id)
     masked = mask_text(name)
     if not (condition_store.is_plausible_name(name) and condition_store.is_plausible_name(masked)):
         raise UnknownCondition("This does not look like the name of a condition. Use letters, at most 200 of them.")
     if not wish.accept_unknown:
         near = tuple(one.name for one in suggestion_store.suggest_conditions(session, name))
-        raise UnknownCondition("No study listed here names this condition yet.", near)
+        raise UnknownCondition("No condition of this name is known.", near)
     return replace(target, condition_text=masked)
 
 
@@ -377,7 +385,7 @@ def _subscribe(session: Session, subscriber: Subscriber, *, target: Target, term
         add(trial_id=target.trial_id, wants=terms.of_trial)
     condition_id = target.condition_id
     if target.condition_text:
-        condition_id = condition_store.get_or_make_condition(session, target.condition_text).id
+        condition_id = text_conditions.get_or_make_text(session, target.condition_text).id
     if condition_id is not None:
         add(condition_id=condition_id, wants=terms.of_condition, filter_id=terms.filter_id)
 

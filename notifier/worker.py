@@ -20,6 +20,7 @@ from notifier.registries.record_files import FoundRecord
 from notifier.rereading import reread_trials
 from notifier.retiring import settle_merged
 from notifier.rounds import Service, open_service
+from notifier.tying import look_through
 
 app = queues.app
 log = structlog.get_logger(__name__)
@@ -129,6 +130,7 @@ def sweep() -> None:
     service = _held.service()
     service.deliverer.sweep(now=_now)
     settle_merged(database=service.installation.database, now=_now())
+    look_through(database=service.installation.database)
     for task in (queues.MATCH_CHANGES, queues.PLAN_DIGESTS, queues.SEND_DELIVERIES):
         queues.ring(task)
     reread_trials(database=service.installation.database, now=_now())

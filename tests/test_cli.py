@@ -107,7 +107,7 @@ def test_other_keys_than_the_databases_are_refused(tmp_path: Path) -> None:
     [
         (("subscribe", "not an address", "--condition", "Stroke"), "e-mail address"),
         (("subscribe", "a@example.org", "--trial", "NCT00000000"), "not among those listed"),
-        (("subscribe", "a@example.org", "--condition", "Moon sickness"), "No study listed here names this condition"),
+        (("subscribe", "a@example.org", "--condition", "Moon sickness"), "No condition of this name is known"),
         (("subscribe", "a@example.org"), "Choose a study"),
         (("subscribe", "a@example.org", "--condition", "x", "--timezone", "Mars/Base"), "time zone"),
         (("subscribe", "a@example.org", "--condition", "x", "--cadence", "hourly"), "instant, daily, weekly"),
@@ -160,3 +160,29 @@ def test_a_sample_preview_needs_no_data(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "<html" in (tmp_path / "sample.html").read_text()
     assert not (tmp_path / "var").exists()
+
+
+def test_a_sample_is_previewed_by_its_name(tmp_path: Path) -> None:
+    done = notifier(tmp_path, "preview", "--sample", "nothing new", "--language", "de", "--out", "mail.html")
+
+    assert done.returncode == 0
+    assert 'lang="de"' in (tmp_path / "mail.html").read_text()
+    assert "gibt es nichts Neues" in " ".join((tmp_path / "mail.txt").read_text().split())
+
+
+def test_without_a_file_a_preview_says_where_it_lies(tmp_path: Path) -> None:
+    done = notifier(tmp_path, "preview", "--sample")
+
+    written = Path(done.stderr.partition("Written to ")[2].partition(" and ")[0])
+    assert "<html" in written.read_text()
+    assert list(tmp_path.iterdir()) == []
+    shutil.rmtree(written.parent)
+
+
+def test_every_sample_is_written_to_a_folder(tmp_path: Path) -> None:
+    done = notifier(tmp_path, "preview", "--all", "--out", "gallery")
+
+    assert done.returncode == 0
+    linked = re.findall(r'href="([^"]+)"', (tmp_path / "gallery" / "index.html").read_text())
+    assert len(linked) == 3 * len(SAMPLES)
+    assert [name for name in linked if not (tmp_path / "gallery" / name).is_file()] == []

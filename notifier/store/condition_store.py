@@ -26,12 +26,6 @@ def is_plausible_name(name: str) -> bool:
     return len(name) <= LONGEST_NAME and name.isprintable() and sum(map(str.isalpha, condition_key(name))) >= 2
 
 
-def get_or_make_condition(session: Session, name: str) -> Condition:
-    """The condition of this name, made if it is new."""
-    ensure_conditions(session, [Concern(key=condition_key(name), name=name, how="listed")])
-    return session.scalars(select(Condition).where(Condition.key == condition_key(name))).one()
-
-
 def ensure_conditions(session: Session, concerns: Iterable[Concern]) -> tuple[dict[str, int], dict[int, Concern]]:
     """Make the conditions that are not there yet; the id of each key, and by id the names that some may take on.
 

@@ -74,7 +74,9 @@ def set_trial_conditions(
     """
     open_rows = select(TrialCondition).where(TrialCondition.trial_id == trial_id, TrialCondition.until_seq.is_(None))
     held = {row.condition_id: row for row in session.scalars(open_rows)}
-    gone, begun = held.keys() - concerns.keys(), sorted(concerns.keys() - held.keys())
+    # Words that readers follow as text are looked for apart from these.
+    gone = {one for one in held.keys() - concerns.keys() if held[one].how != "text"}
+    begun = sorted(concerns.keys() - held.keys())
     for condition_id in gone:
         held[condition_id].until_seq = max(ends, held[condition_id].since_seq + 1)
     rows = [{"trial_id": trial_id, "condition_id": one, "how": concerns[one], "since_seq": since} for one in begun]

@@ -13,7 +13,7 @@ from notifier.domain.conditions import condition_key
 from notifier.domain.followed_words import FollowedWords
 from notifier.store.condition_ties import Tally, begin_ties
 from notifier.store.inserting import insert_for, insert_once, offered
-from notifier.store.models import Condition, Trial, TrialCondition, TrialText
+from notifier.store.models import Condition, ConditionCode, Trial, TrialCondition, TrialText
 
 TEXT = "text"
 EXAMPLES = 5
@@ -59,6 +59,13 @@ def get_or_make_text(session: Session, text: str) -> Condition:
     key = condition_key(text)
     insert_once(session, Condition, [{"key": key, "name": text, "kind": TEXT, "looked_through": 0}])
     return session.scalars(select(Condition).where(Condition.key == key)).one()
+
+
+def is_text(session: Session, condition: Condition) -> bool:
+    """Whether a condition is no more than words that somebody follows; a vocabulary may have come to know it since."""
+    if condition.kind != TEXT or condition.mesh_id is not None:
+        return False
+    return session.scalar(select(ConditionCode.code).filter_by(condition_id=condition.id).limit(1)) is None
 
 
 def followed_words(session: Session) -> FollowedWords:

@@ -47,7 +47,9 @@ def list_changes(session: Session, trial_id: int, *, limit: int = 50) -> Sequenc
 def list_trial_conditions(session: Session, trial_id: int) -> Sequence[tuple[Condition, str]]:
     """The conditions a trial concerns now, each with how: derived, listed or broader."""
     chosen = select(Condition, TrialCondition.how).join(TrialCondition, TrialCondition.condition_id == Condition.id)
-    rows = session.execute(chosen.where(TrialCondition.trial_id == trial_id, TrialCondition.until_seq.is_(None)))
+    # What readers follow as text is not for others to see.
+    shown = (TrialCondition.until_seq.is_(None), TrialCondition.how != "text")
+    rows = session.execute(chosen.where(TrialCondition.trial_id == trial_id, *shown))
     return [(condition, how) for condition, how in rows]
 
 
@@ -60,7 +62,7 @@ def search_trials(session: Session, text: str, *, limit: int = 20) -> Sequence[T
         by_condition = (
             select(TrialCondition.trial_id)
             .join(Condition, Condition.id == TrialCondition.condition_id)
-            .where(Condition.key == key, TrialCondition.until_seq.is_(None))
+            .where(Condition.key == key, TrialCondition.until_seq.is_(None), TrialCondition.how != "text")
         )
         wanted = text.strip()
         statement = statement.where(

@@ -176,7 +176,7 @@ def test_a_subscription_waits_for_its_owner(client: TestClient, rows: Rows) -> N
 def test_an_unknown_condition_comes_back_with_what_is_near(client: TestClient) -> None:
     answer = client.post("/api/v1/subscriptions", json=subscription(condition="strok"), headers=KEY)
 
-    assert_problem(answer, 422, "No study listed here names this condition")
+    assert_problem(answer, 422, "No condition of this name is known")
     assert "Ischemic Stroke" in answer.json()["suggestions"]
 
 
