@@ -19,6 +19,7 @@ from bench import (
     mail_pictures,
     masking_report,
     matching_speed,
+    rendering_speed,
     spam_figures,
     suggestion_figures,
 )
@@ -26,7 +27,7 @@ from bench.installations import REPOSITORY
 from bench.measuring import timed
 from notifier.logs import set_up_logs
 
-SPEED = ("ingesting", "comparing", "matching", "delivering", "form")
+SPEED = ("ingesting", "comparing", "matching", "rendering", "delivering", "form")
 NEED_A_FOLDER = ("leaks", "masking", "changes", "spam", "suggestions")
 DEFAULT_FOLDER = REPOSITORY.parent / "shared" / "registry"
 
@@ -67,6 +68,7 @@ def _measurements(console: Console, folder: Path | None) -> dict[str, Callable[[
         "ingesting": lambda: ingesting_speed.run(console, folder),
         "comparing": lambda: comparing_speed.run(console, folder),
         "matching": lambda: matching_speed.run(console),
+        "rendering": lambda: rendering_speed.run(console),
         "delivering": lambda: delivering_speed.run(console),
         "form": lambda: form_latency.run(console, folder),
         "changes": lambda: change_figures.run(console, real, to=REPOSITORY / "build" / "changes"),

@@ -6,7 +6,15 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
-from bench import comparing_speed, delivering_speed, form_latency, ingesting_speed, machine, matching_speed
+from bench import (
+    comparing_speed,
+    delivering_speed,
+    form_latency,
+    ingesting_speed,
+    machine,
+    matching_speed,
+    rendering_speed,
+)
 from bench.leak_search import Haystack, digits_of, wanted_details
 from bench.measuring import Stages, percentile, spread
 from tests.studies import make_study, with_contact
@@ -48,6 +56,13 @@ def test_matching_is_measured(console: Console) -> None:
 
     assert made >= 36
     assert rate.middle > 0
+
+
+def test_rendering_is_measured_beside_the_usual_way(console: Console) -> None:
+    found = rendering_speed.run(console, cards=5, readers=3, repeat=1)
+
+    assert set(found) == set(rendering_speed.STUDIES)
+    assert all(rates.times > 1 and rates.message > rates.html > rates.text for rates in found.values())
 
 
 def test_delivering_is_measured(console: Console) -> None:
