@@ -1,6 +1,5 @@
 """What readers of vocabularies share: numbered lines of text, and what they may find."""
 
-import io
 from collections.abc import Iterator
 from typing import IO, TypeAlias
 
@@ -11,6 +10,7 @@ Found: TypeAlias = Concept | str
 """A concept, or the code of a term that is passed over."""
 
 LONGEST_LINE = 5_000_000
+_BOM = b"\xef\xbb\xbf"
 
 
 def numbered_lines(stream: IO[bytes], place: str) -> Iterator[tuple[int, str]]:
@@ -19,10 +19,9 @@ def numbered_lines(stream: IO[bytes], place: str) -> Iterator[tuple[int, str]]:
     Raises:
         InvalidVocabulary: a line is longer than any vocabulary's.
     """
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline=None)
     number = 0
-    while line := text.readline(LONGEST_LINE):
+    while line := stream.readline(LONGEST_LINE):
         number += 1
         if len(line) >= LONGEST_LINE:
             raise InvalidVocabulary(f"{place} line {number}", "is longer than any line of a vocabulary")
-        yield number, line.rstrip("\n")
+        yield number, line.removeprefix(_BOM if number == 1 else b"").decode().rstrip("\r\n")
