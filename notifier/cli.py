@@ -17,8 +17,6 @@ from notifier import __version__, embedded, queues, why_command, worker
 from notifier.checkup import check_up
 from notifier.conditions_command import conditions
 from notifier.config import Settings, check_shared, load_settings
-from notifier.domain.languages import read_language
-from notifier.domain.vocabulary import DEFAULT_LANGUAGE
 from notifier.errors import ConfigurationError, NotifierError, UnknownCondition, UnknownTown
 from notifier.gone_command import gone
 from notifier.held_commands import held
@@ -26,10 +24,9 @@ from notifier.ingesting import ingest_records
 from notifier.installation import Installation, open_installation
 from notifier.loading import records_of, show_progress
 from notifier.logs import set_up_logs
-from notifier.previewing import preview_reader, preview_sample, preview_trial
+from notifier.preview_command import preview
 from notifier.rounds import deliver, make_news, open_service
 from notifier.store import migrating, status_store
-from notifier.store.addresses import read_address
 from notifier.store.database import open_database
 from notifier.subscribe_command import subscribe
 from notifier.web.app import create_app
@@ -40,6 +37,7 @@ app.add_typer(conditions, name="conditions")
 app.add_typer(held, name="held")
 app.command("gone")(gone)
 app.command("subscribe")(subscribe)
+app.command("preview")(preview)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
@@ -158,36 +156,6 @@ def tick(
             if delivered.stopped:
                 err.print(f"Stopped early: {delivered.stopped}", markup=False)
     _answer(done, as_json=as_json)
-
-
-@app.command()
-def preview(
-    email: Annotated[str | None, typer.Argument(help="A subscriber: the digest they would get now.")] = None,
-    trial: Annotated[str | None, typer.Option(help="A study: the digest its last change would make.")] = None,
-    sample: Annotated[bool, typer.Option("--sample", help="A made-up digest; needs no data.")] = False,
-    language: Annotated[str | None, typer.Option(help="en or de, instead of the subscriber's own.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write the HTML here; the text goes beside it.")] = None,
-    browser: Annotated[bool, typer.Option("--browser", help="Open it in the browser.")] = False,
-) -> None:
-    """The mail as it would be; nothing is sent, and nobody counts as told."""
-    language = read_language(language) if language else None
-    if sample:
-        mail = preview_sample(language=language or DEFAULT_LANGUAGE)
-    elif trial or email:
-        with _opened() as installation:
-            mail = (
-                preview_trial(installation, trial, language=language or DEFAULT_LANGUAGE)
-                if trial
-                else preview_reader(installation, read_address(email or ""), now=_now(), language=language)
-            )
-    else:
-        raise ConfigurationError("Say whose mail: notifier preview EMAIL, or --trial NCT01234567, or --sample.")
-    file = out or Path("preview.html")
-    file.write_text(mail.html, encoding="utf-8")
-    file.with_suffix(".txt").write_text(mail.text, encoding="utf-8")
-    err.print(f"Subject: {mail.subject}\nWritten to {file} and {file.with_suffix('.txt')}", markup=False)
-    if browser:
-        typer.launch(file.resolve().as_uri())
 
 
 @app.command()

@@ -1,7 +1,9 @@
 """Previewing: the mail as it would be; nothing is sent and nobody counts as told."""
 
-from dataclasses import replace
 from datetime import datetime
+from html import escape
+from pathlib import Path
+from typing import get_args
 
 from notifier.domain.cards import History, build_card
 from notifier.domain.digests import Digest, Section
@@ -10,8 +12,10 @@ from notifier.domain.schedules import Cadence
 from notifier.domain.trials import day_of
 from notifier.domain.vocabulary import DEFAULT_LANGUAGE
 from notifier.domain.wishes import EVERYTHING
+from notifier.emails import gallery
+from notifier.emails.gallery import Broken, Scheme
 from notifier.emails.sample_mails import SAMPLES
-from notifier.emails.templates import RenderedMail, render_digest
+from notifier.emails.templates import RenderedMail, render_digest, sent_size
 from notifier.errors import InvalidRequest, UnknownTrial
 from notifier.installation import Installation
 from notifier.matching import match_changes
@@ -22,11 +26,40 @@ from notifier.store.addresses import Address
 from notifier.telling import changes_to
 
 
-def preview_sample(*, language: str = DEFAULT_LANGUAGE) -> RenderedMail:
-    """A digest of made-up studies, in English where there is none in this language; needs no database."""
-    digests = [mail for mail in SAMPLES.values() if isinstance(mail, Digest)]
-    digest = next((digest for digest in digests if digest.language == language), digests[0])
-    return render_digest(replace(digest, language=language))
+def preview_sample(name: str | None = None, *, language: str | None = None) -> RenderedMail:
+    """A made-up mail by its name in the gallery, or else a digest; needs no database.
+
+    Raises:
+        InvalidRequest: there is none of this name, or its template is broken.
+    """
+    found = gallery.find_name(name or ("in German" if language == "de" else "one study"))
+    if found is None:
+        raise InvalidRequest("There is no such sample. There are: " + ", ".join(SAMPLES) + ".")
+    shown = gallery.show(found, language=language)
+    if isinstance(shown, Broken):
+        raise InvalidRequest(f"{shown.place}: {shown.reason}")
+    return shown.mail
+
+
+def write_gallery(folder: Path, *, language: str | None = None) -> Path:
+    """Every made-up mail in a folder, light and dark and as text; the page that leads to them.
+
+    Raises:
+        InvalidRequest: a template is broken.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for name in SAMPLES:
+        mail, slug = preview_sample(name, language=language), gallery.slug_of(name)
+        for scheme in get_args(Scheme):
+            (folder / f"{slug}.{scheme}.html").write_text(gallery.in_scheme(mail.html, scheme), encoding="utf-8")
+        (folder / f"{slug}.txt").write_text(mail.text, encoding="utf-8")
+        ways = " ".join(f'<a href="{slug}.{end}">{end}</a>' for end in ("light.html", "dark.html", "txt"))
+        lines.append(f"<li>{escape(name)}: {escape(mail.subject)} ({sent_size(mail.html):,} bytes) {ways}</li>")
+    index = folder / "index.html"
+    page = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Mails</title><h1>Mails</h1><ul>{}</ul></html>'
+    index.write_text(page.format("\n".join(lines)), encoding="utf-8")
+    return index
 
 
 def preview_reader(

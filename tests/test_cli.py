@@ -1,6 +1,8 @@
 """The command line: what scripts rely on, and one plain sentence for everything that is wrong."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from notifier import cli
+from notifier.emails.sample_mails import SAMPLES
 from tests.commands import notifier
 from tests.smtp_servers import Mailbox
 from tests.studies import make_study
