@@ -3,6 +3,7 @@
 The towns are those of GeoNames (https://www.geonames.org/, CC BY 4.0), as bin/towns wrote them down.
 """
 
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -62,8 +63,9 @@ def town_in_words(town: Town, *, language: str = DEFAULT_LANGUAGE) -> str:
     speech = language_of(language)
     region = town.region.partition("/")[0]
     if region.startswith(_NEAREST):
-        region = speech.sentence("near_town", town=region.removeprefix(_NEAREST))
-    return ", ".join(part for part in (town.name, region, speech.territory(town.country)) if part)
+        region = speech.sentence("near_town", town=_name_in(speech.code, region.removeprefix(_NEAREST), town.country))
+    name = _name_in(speech.code, town.name, town.country)
+    return ", ".join(part for part in (name, region, speech.territory(town.country)) if part)
 
 
 @cache
@@ -96,8 +98,20 @@ def _lies_in(town: Town, part: str) -> bool:
     if key in _country_keys(town.country) or code_of(part) == town.country:
         return True
     if town.region.startswith(_NEAREST):
-        return key.endswith(fold(town.region))
+        nearest = town.region.removeprefix(_NEAREST)
+        return any(key.endswith(fold(_name_in(code, nearest, town.country))) for code in LANGUAGES)
     return key.replace(" ", "") in {fold(one).replace(" ", "") for one in town.region.split("/") if one}
+
+
+def _name_in(language: str, name: str, country: str) -> str:
+    """What a town is called in a language, where that is not its name in the table."""
+    return _own_names(language).get(country, {}).get(name, name)
+
+
+@cache
+def _own_names(language: str) -> dict[str, dict[str, str]]:
+    file = files("notifier.domain") / "data" / f"towns.{language}.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 @cache

@@ -1,11 +1,15 @@
 """Towns by the names people write, and what of them is kept."""
 
+import tomllib
+from importlib.resources import files
+
 import pytest
 
 from notifier.domain.globe import Cell, cell_of, coarse_cell_of, square_of
 from notifier.domain.towns import MOST_CHOICES, find_town, largest_town_in, town_in_words
 from notifier.errors import UnknownTown
 
+GERMAN_NAMES = tomllib.loads((files("notifier.domain") / "data" / "towns.de.toml").read_text(encoding="utf-8"))
 NAMED = [
     ("Leipzig", "Leipzig, Germany"),
     ("  leipzig ", "Leipzig, Germany"),
@@ -68,8 +72,23 @@ def test_a_choice_in_another_language_can_be_chosen_too() -> None:
     with pytest.raises(UnknownTown) as refused:
         find_town("Halle", language="de")
 
-    assert "Halle, bei Antwerp, Belgien" in refused.value.suggestions
-    assert find_town("Halle, bei Antwerp, Belgien").country == "BE"
+    assert "Halle, bei Antwerpen, Belgien" in refused.value.suggestions
+    assert find_town("Halle, bei Antwerpen, Belgien").country == "BE"
+
+
+def test_a_large_town_has_its_name_in_the_readers_language() -> None:
+    assert town_in_words(find_town("Vienna, Austria"), language="de") == "Wien, Österreich"
+    assert town_in_words(find_town("Wien"), language="en") == "Vienna, Austria"
+
+
+@pytest.mark.parametrize(
+    ("country", "name", "own"),
+    [(country, name, own) for country, names in GERMAN_NAMES.items() for name, own in names.items()],
+)
+def test_a_town_is_found_by_its_name_in_another_language(country: str, name: str, own: str) -> None:
+    town = find_town(f"{own}, {country}")
+
+    assert (town.name, town.country) == (name, country)
 
 
 def test_of_a_town_only_a_coarse_cell_is_known() -> None:
