@@ -11,6 +11,7 @@ from rich.console import Console
 from bench import (
     change_figures,
     comparing_speed,
+    condition_figures,
     delivering_speed,
     form_latency,
     ingesting_speed,
@@ -28,7 +29,7 @@ from bench.measuring import timed
 from notifier.logs import set_up_logs
 
 SPEED = ("ingesting", "comparing", "matching", "rendering", "delivering", "form")
-NEED_A_FOLDER = ("leaks", "masking", "changes", "spam", "suggestions")
+NEED_A_FOLDER = ("leaks", "masking", "changes", "spam", "suggestions", "conditions")
 DEFAULT_FOLDER = REPOSITORY.parent / "shared" / "registry"
 
 
@@ -74,6 +75,7 @@ def _measurements(console: Console, folder: Path | None) -> dict[str, Callable[[
         "changes": lambda: change_figures.run(console, real, to=REPOSITORY / "build" / "changes"),
         "pictures": lambda: mail_pictures.run(console, folder, to=REPOSITORY / "build" / "mails"),
         "spam": lambda: spam_figures.run(console, real),
+        "conditions": lambda: condition_figures.run(console, real),
         "leaks": lambda: leak_figures.run(console, real),
         "masking": lambda: masking_report.run(console, real),
         "suggestions": lambda: suggestion_figures.run(console, real),

@@ -99,97 +99,97 @@ def test_a_file_without_concepts_takes_nothing_away(database: Database, tmp_path
         assert len(vocabulary_store.current_names(session).concepts) == 2
 
 
-def test_a_condition_known_from_listings_is_adopted_and_its_subscription_stays(world: World) -> None:
-    world.ingest(study(1, "lantern neoplasms"))
-    world.subscribe("reader@example.org", condition="Lantern Neoplasms")
+def test_a_condition_known_from_listings_is_adopted_and_its_subscription_stays(either_world: World) -> None:
+    either_world.ingest(study(1, "lantern neoplasms"))
+    either_world.subscribe("reader@example.org", condition="Lantern Neoplasms")
 
-    imported(world.installation.database)
+    imported(either_world.installation.database)
 
-    with world.installation.database.reading() as session:
+    with either_world.installation.database.reading() as session:
         adopted = session.scalars(select(Condition).where(Condition.key == "lantern neoplasms")).one()
         assert (adopted.name, adopted.mesh_id, adopted.trial_count) == ("Lantern Neoplasms", "D000900002", 1)
-    world.ingest(study(1, "lantern neoplasms", size=200))
-    assert world.match() == 1
+    either_world.ingest(study(1, "lantern neoplasms", size=200))
+    assert either_world.match() == 1
 
 
-def test_an_import_makes_no_news_but_later_changes_match_what_it_taught(world: World) -> None:
-    world.ingest(study(1, "Tumor of the lantern, stage IV"))
-    world.tick()
-    imported(world.installation.database, folder=VOCABULARIES)
-    world.subscribe("reader@example.org", condition="Lantern Diseases")
-    world.tick()
-    with world.installation.database.reading() as session:
+def test_an_import_makes_no_news_but_later_changes_match_what_it_taught(either_world: World) -> None:
+    either_world.ingest(study(1, "Tumor of the lantern, stage IV"))
+    either_world.tick()
+    imported(either_world.installation.database, folder=VOCABULARIES)
+    either_world.subscribe("reader@example.org", condition="Lantern Diseases")
+    either_world.tick()
+    with either_world.installation.database.reading() as session:
         assert len(session.scalars(select(Change)).all()) == 1
         assert session.scalars(select(Match)).all() == []
-    assert ties(world)["Lantern Neoplasms"] == ("named", 1, None)
-    assert ties(world)["Lantern Diseases"] == ("broader", 1, None)
+    assert ties(either_world)["Lantern Neoplasms"] == ("named", 1, None)
+    assert ties(either_world)["Lantern Diseases"] == ("broader", 1, None)
 
-    world.ingest(study(1, "Tumor of the lantern, stage IV", size=200))
-    world.tick()
+    either_world.ingest(study(1, "Tumor of the lantern, stage IV", size=200))
+    either_world.tick()
 
-    assert len(world.mails("reader@example.org")) == 1
-
-
-def test_subscribers_from_before_an_import_hear_of_nothing_by_it(world: World) -> None:
-    world.ingest(study(1, "Tumor of the lantern"), study(2, "Lantern Diseases"))
-    world.subscribe("reader@example.org", condition="Lantern Diseases")
-    world.tick()
-
-    imported(world.installation.database)
-    world.tick()
-
-    assert world.mails("reader@example.org") == []
-    assert world.counts()["unmatched"] == 0
+    assert len(either_world.mails("reader@example.org")) == 1
 
 
-def test_ties_that_a_new_edition_no_longer_makes_end_in_silence(world: World, tmp_path: Path) -> None:
-    world.ingest(study(1, "Tumor of the lantern"))
-    imported(world.installation.database)
-    world.subscribe("reader@example.org", condition="Lantern Diseases")
+def test_subscribers_from_before_an_import_hear_of_nothing_by_it(either_world: World) -> None:
+    either_world.ingest(study(1, "Tumor of the lantern"), study(2, "Lantern Diseases"))
+    either_world.subscribe("reader@example.org", condition="Lantern Diseases")
+    either_world.tick()
 
-    imported(world.installation.database, folder=table(tmp_path, "D000900001\tLantern Diseases\tC97\t"))
-    world.ingest(study(1, "Tumor of the lantern", size=200))
-    world.tick()
+    imported(either_world.installation.database)
+    either_world.tick()
 
-    assert ties(world)["Lantern Diseases"] == ("broader", 1, 1)
-    assert world.mails("reader@example.org") == []
+    assert either_world.mails("reader@example.org") == []
+    assert either_world.counts()["unmatched"] == 0
 
 
-def test_an_edition_that_brings_names_back_ties_again(world: World, tmp_path: Path) -> None:
-    world.ingest(study(1, "Tumor of the lantern"))
+def test_ties_that_a_new_edition_no_longer_makes_end_in_silence(either_world: World, tmp_path: Path) -> None:
+    either_world.ingest(study(1, "Tumor of the lantern"))
+    imported(either_world.installation.database)
+    either_world.subscribe("reader@example.org", condition="Lantern Diseases")
+
+    imported(either_world.installation.database, folder=table(tmp_path, "D000900001\tLantern Diseases\tC97\t"))
+    either_world.ingest(study(1, "Tumor of the lantern", size=200))
+    either_world.tick()
+
+    assert ties(either_world)["Lantern Diseases"] == ("broader", 1, 1)
+    assert either_world.mails("reader@example.org") == []
+
+
+def test_an_edition_that_brings_names_back_ties_again(either_world: World, tmp_path: Path) -> None:
+    either_world.ingest(study(1, "Tumor of the lantern"))
     for folder in (VOCABULARIES, table(tmp_path, "D000900001\tLantern Diseases\tC97\t"), VOCABULARIES):
-        imported(world.installation.database, folder=folder)
+        imported(either_world.installation.database, folder=folder)
 
-    assert ties(world)["Lantern Neoplasms"] == ("named", 1, None)
-    with world.installation.database.reading() as session:
+    assert ties(either_world)["Lantern Neoplasms"] == ("named", 1, None)
+    with either_world.installation.database.reading() as session:
         counts = {one.name: one.trial_count for one in session.scalars(select(Condition))}
     assert (counts["Lantern Neoplasms"], counts["Lantern Diseases"]) == (1, 1)
 
 
-def test_what_the_record_says_itself_is_never_ended_by_an_import(world: World) -> None:
-    world.ingest(study(1, "Tumor of the lantern", meshes=({"id": "D001249", "term": "Asthma"},)))
+def test_what_the_record_says_itself_is_never_ended_by_an_import(either_world: World) -> None:
+    either_world.ingest(study(1, "Tumor of the lantern", meshes=({"id": "D001249", "term": "Asthma"},)))
 
-    imported(world.installation.database)
+    imported(either_world.installation.database)
 
-    open_ties = {name for name, (_how, _since, until) in ties(world).items() if until is None}
+    open_ties = {name for name, (_how, _since, until) in ties(either_world).items() if until is None}
     assert open_ties >= {"Asthma", "Tumor of the lantern", "Lantern Neoplasms"}
 
 
-def test_records_that_come_after_an_import_are_tied_by_its_names(world: World) -> None:
-    world.ingest(study(1, "Stroke"))
-    imported(world.installation.database)
+def test_records_that_come_after_an_import_are_tied_by_its_names(either_world: World) -> None:
+    either_world.ingest(study(1, "Stroke"))
+    imported(either_world.installation.database)
 
-    world.ingest(study(2, "Cancers of the lantern"))
+    either_world.ingest(study(2, "Cancers of the lantern"))
 
-    assert ties(world)["Lantern Neoplasms"][0] == "named"
+    assert ties(either_world)["Lantern Neoplasms"][0] == "named"
 
 
-def test_a_renamed_heading_is_still_the_same_condition(world: World, tmp_path: Path) -> None:
-    imported(world.installation.database)
+def test_a_renamed_heading_is_still_the_same_condition(either_world: World, tmp_path: Path) -> None:
+    imported(either_world.installation.database)
 
-    world.ingest(study(1, "Something else", meshes=({"id": "D000900002", "term": "Neoplasms of Lanterns"},)))
+    either_world.ingest(study(1, "Something else", meshes=({"id": "D000900002", "term": "Neoplasms of Lanterns"},)))
 
-    assert ties(world)["Lantern Neoplasms"] == ("derived", 1, None)
+    assert ties(either_world)["Lantern Neoplasms"] == ("derived", 1, None)
 
 
 def test_an_import_in_one_process_is_noticed_where_records_come_in_meanwhile(world: World) -> None:
