@@ -25,6 +25,7 @@ from notifier.errors import (
 from notifier.installation import Installation
 from notifier.web import (
     api_reference,
+    condition_field,
     gallery_pages,
     link_pages,
     mailbox_pages,
@@ -82,7 +83,7 @@ def create_app(
     )
     app.state.surroundings = Surroundings(installation=installation, mailbox=mailbox, now=now)
     api = [reading_api, receipts_api, writing_api, retiring_api, plain_readings_api, api_reference]
-    routers = [pages, subscribe_pages, link_pages, preferences_pages, probes, *api]
+    routers = [pages, subscribe_pages, condition_field, link_pages, preferences_pages, probes, *api]
     # The gallery first: its address is one that a mail could have.
     for module in [*routers, gallery_pages, mailbox_pages] if mailbox else routers:
         app.include_router(module.router)

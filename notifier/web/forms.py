@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, HTTPException, Request
 
+from notifier.domain.conditions import condition_key
 from notifier.domain.languages import gettext_noop, read_language
 from notifier.domain.schedules import Cadence, read_cadence
 from notifier.domain.wishes import CHOICES, EVERYTHING, IMPORTANT, OPENINGS, Wish
@@ -125,10 +126,15 @@ def read_subscribe_form(fields: Fields) -> SubscribeForm:
         filter=read_filter_form(fields),
         urgent=bool(text("urgent")),
         consent=bool(text("consent")),
-        accept_unknown=bool(text("accept_unknown")),
+        # The box holds the words it was ticked for: who then types others has not seen what these would match.
+        accept_unknown=_is_same_name(text("accept_unknown"), text("condition_choice") or text("condition")),
         # People do not see this field: whoever fills it in is a program that fills in everything.
         filled_by_machine=bool(text("website")),
     )
+
+
+def _is_same_name(one: str, other: str) -> bool:
+    return bool(one) and condition_key(one) == condition_key(other)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,13 +4,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from notifier import queues
-from notifier.domain.languages import gettext_noop
 from notifier.domain.wishes import Wish
-from notifier.errors import InvalidRequest, UnknownCondition
-from notifier.store import condition_store, trial_lookup
+from notifier.store import trial_lookup
 from notifier.store.addresses import Address
-from notifier.subscribing import find_target, request_subscription
+from notifier.subscribing import request_subscription
 from notifier.viewing import view_study
+from notifier.web.condition_field import NO_OFFER, Offer, look_up
 from notifier.web.filter_form import FILTER_FIELDS
 from notifier.web.forms import (
     Errors,
@@ -30,7 +29,6 @@ IN_ORDER = (
     "consent",
 )
 """The fields as they stand on the page, which is the order in which their errors are told."""
-_NOT_HELD = gettext_noop("No study listed here names this condition yet. Check the spelling, or choose below.")
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -48,11 +46,11 @@ def take_form(request: Request, here: Here, fields: Form) -> HTMLResponse:
     form = read_subscribe_form(fields)
     checked = check_form(form, language=language_for(request), year=here.now().year)
     errors, address = checked.errors, checked.address
-    near: tuple[str, ...] = ()
+    offer = NO_OFFER
     if "intents" not in errors and "condition" not in errors:
-        near = _look_up(here, checked.wish, errors)
+        offer = look_up(here, checked.wish, errors)
     if errors or address is None:
-        return _form_page(request, here, form, errors=errors, near=near, towns=checked.towns)
+        return _form_page(request, here, form, errors=errors, offer=offer, towns=checked.towns)
     if not form.filled_by_machine:
         _request(here, address, checked.wish)
     return page(request, "check_mailbox", address=masked(address))
@@ -66,26 +64,13 @@ def _request(here: Surroundings, address: Address, wish: Wish) -> None:
     queues.ring(queues.SEND_DELIVERIES)
 
 
-def _look_up(here: Surroundings, wish: Wish, errors: Errors) -> tuple[str, ...]:
-    """Whether what is wished for is held; names of conditions that come near if it is not."""
-    with here.installation.database.reading() as session:
-        try:
-            find_target(session, wish)
-        except UnknownCondition as error:
-            errors["condition"] = _NOT_HELD if _may_follow(wish.condition) else str(error)
-            return error.suggestions
-        except InvalidRequest as error:
-            errors[error.field or "condition"] = str(error)
-    return ()
-
-
 def _form_page(
     request: Request,
     here: Surroundings,
     form: SubscribeForm,
     *,
     errors: Errors,
-    near: tuple[str, ...] = (),
+    offer: Offer = NO_OFFER,
     towns: tuple[str, ...] = (),
 ) -> HTMLResponse:
     title: str | None = None
@@ -101,17 +86,12 @@ def _form_page(
         status=422 if errors else 200,
         form=form,
         errors={field: errors[field] for field in IN_ORDER if field in errors},
-        near=near,
+        near=offer.near,
+        preview=offer.preview,
         towns=towns,
         names=names,
         study_title=title,
-        may_follow="condition" in errors and _may_follow(form.wanted_condition),
     )
-
-
-def _may_follow(name: str | None) -> bool:
-    """Whether words that no study bears yet may be followed all the same."""
-    return bool(name) and condition_store.is_plausible_name(name or "")
 
 
 def _plain(text: str) -> str:

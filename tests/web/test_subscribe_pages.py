@@ -51,7 +51,7 @@ BAD = [
     ("trial", "NCT00000000", "not among those listed here"),
     ("trial", "{{7*7}}", "not among those listed here"),
     ("trial", "NCT\x0090000001", "not among those listed here"),
-    ("condition", "a condition nobody listed", "No study listed here names this condition yet"),
+    ("condition", "a condition nobody listed", "No condition of this name is known"),
     ("condition", "12345", "does not look like the name of a condition"),
     ("condition", "x" * 300, "does not look like the name of a condition"),
     ("condition", "stroke\u202e", "does not look like the name of a condition"),
@@ -125,10 +125,34 @@ def test_a_near_name_that_was_picked_stands_for_what_was_typed(client: TestClien
 
 
 def test_words_nobody_listed_are_followed_by_explicit_choice_only(client: TestClient, rows: Rows) -> None:
-    chosen = filled_form(condition="stroke of the eye", trial="", accept_unknown="yes")
+    chosen = filled_form(condition="stroke of the eye", trial="", accept_unknown="Stroke of the EYE")
 
     assert client.post("/subscribe", data=chosen).status_code == 200
     assert requests_held(rows)[0][2] == "stroke of the eye"
+
+
+def test_words_that_nobody_listed_are_shown_with_what_they_match(client: TestClient) -> None:
+    answer = client.post("/subscribe", data=filled_form(condition="acute ischemic", trial=""))
+
+    shown = BeautifulSoup(answer.text, "html.parser").select_one(".preview")
+    assert shown is not None
+    assert "Today they are in 1 study" in shown.text
+    assert shown.select_one(f"a[href='/studies/{NUMBER}']")
+
+
+def test_agreeing_to_some_words_is_no_agreement_to_others(client: TestClient, rows: Rows) -> None:
+    changed = filled_form(condition="stroke of luck", trial="", accept_unknown="stroke of the eye")
+
+    assert client.post("/subscribe", data=changed).status_code == 422
+    assert requests_held(rows) == []
+
+
+def test_what_was_agreed_to_stays_so_while_something_else_is_corrected(client: TestClient) -> None:
+    wrong = filled_form(condition="stroke of the eye", trial="", accept_unknown="stroke of the eye", consent="")
+
+    page = BeautifulSoup(client.post("/subscribe", data=wrong).text, "html.parser")
+
+    assert page.select_one("[name=accept_unknown][checked]")
 
 
 @pytest.mark.parametrize(

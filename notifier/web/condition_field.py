@@ -1,0 +1,63 @@
+"""The field for a condition: what is suggested as one types, what may have been meant, and what words would match."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from notifier.domain.languages import gettext_noop
+from notifier.domain.wishes import Wish
+from notifier.errors import InvalidRequest, UnknownCondition
+from notifier.store import condition_store, text_conditions
+from notifier.store.suggestion_store import Suggestion, suggest_conditions
+from notifier.store.text_conditions import TextPreview
+from notifier.subscribing import find_target
+from notifier.web.forms import Errors, Form
+from notifier.web.page_rendering import page
+from notifier.web.surroundings import Here, Surroundings
+
+LONGEST = 200
+
+_NOT_KNOWN = gettext_noop("No condition of this name is known. Check the spelling, or choose below.")
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What the form offers for a name that no condition bears: near ones, and to follow the words as text."""
+
+    near: tuple[Suggestion, ...] = ()
+    preview: TextPreview | None = None
+
+
+NO_OFFER = Offer()
+
+
+@router.post("/subscribe/suggestions")
+def suggest(request: Request, here: Here, fields: Form) -> HTMLResponse:
+    """Conditions that may be meant by what is being typed; posted, so that it stands in no address that is kept."""
+    with here.installation.database.reading() as session:
+        near = suggest_conditions(session, fields.get("q", "")[:LONGEST])
+    return page(request, "suggestions", near=near)
+
+
+def look_up(here: Surroundings, wish: Wish, errors: Errors) -> Offer:
+    """Whether what is wished for is held, and what to offer if it is not; what is wrong is added to the errors."""
+    with here.installation.database.reading() as session:
+        try:
+            target = find_target(session, wish)
+        except UnknownCondition as error:
+            may_follow = condition_store.is_plausible_name(wish.condition or "")
+            errors["condition"] = _NOT_KNOWN if may_follow else str(error)
+            if not may_follow:
+                return NO_OFFER
+            near = tuple(suggest_conditions(session, wish.condition or ""))
+            return Offer(near=near, preview=text_conditions.preview_text(session, wish.condition or ""))
+        except InvalidRequest as error:
+            errors[error.field or "condition"] = str(error)
+            return NO_OFFER
+        if target.condition_text is None:
+            return NO_OFFER
+        # They agreed, but something else is to be corrected: the box stays on the page.
+        return Offer(preview=text_conditions.preview_text(session, target.condition_text))
