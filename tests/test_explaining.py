@@ -12,9 +12,11 @@ from rich.console import Console
 from notifier import why_command
 from notifier.domain import wishes
 from notifier.domain.changes import Weight
+from notifier.domain.reader_filters import NO_FILTER, ReaderFilter
 from notifier.domain.receipts import (
     BECAUSE,
     Asked,
+    Fit,
     Known,
     Mail,
     Matched,
@@ -28,8 +30,8 @@ from notifier.domain.receipts import (
 )
 from notifier.domain.schedules import Cadence
 from notifier.errors import InvalidRequest, UnknownTrial
-from notifier.explaining import Account, Receipt
-from notifier.store import subscriber_store
+from notifier.explaining import Account, Receipt, fit_of
+from notifier.store import filter_store, subscriber_store, traits_store
 from notifier.store.addresses import read_address
 from notifier.store.models import Change, Subscription, Suppression
 from notifier.store.receipt_store import list_covered, list_first_matches, list_subscriptions, list_told
@@ -89,6 +91,32 @@ DAILY = Outlook(mail=None, due_at=NOON + HOUR)
 )
 def test_every_reason_not_to_match_is_known(asked: Asked, change: Observed, known: Known, reason: str | None) -> None:
     assert why_unmatched(asked, change, [LISTED], known) == reason
+
+
+@pytest.mark.parametrize(
+    ("wants", "fit", "known", "reason"),
+    [
+        (wishes.EVERYTHING, Fit(before=False, misfits=("place",)), Known(), "filtered"),
+        (wishes.EVERYTHING, Fit(before=True, misfits=("place",)), Known(), None),
+        (wishes.OPENINGS, Fit(before=False), Known(), None),
+        (wishes.OPENINGS, Fit(before=True, misfits=("sex",)), Known(), "untold_end"),
+        (wishes.OPENINGS, Fit(before=True, misfits=("sex",)), Known(first_match_at=NOON), None),
+        (wishes.IMPORTANT, Fit(before=False), Known(), None),
+    ],
+)
+def test_a_filter_keeps_out_what_fits_at_neither_end(wants: str, fit: Fit, known: Known, reason: str | None) -> None:
+    assert why_unmatched(replace(TO_STROKE, wants=wants), replace(CHANGE, fit=fit), [LISTED], known) == reason
+
+
+def test_what_a_filter_kept_out_is_said_with_what_was_missed(readers: World) -> None:
+    readers.subscribe(READER, condition="Stroke", filter=ReaderFilter(only_recruiting=True, sex="MALE"))
+    readers.ingest(make_study(title="Another title"))
+    readers.match()
+
+    fate = only(readers).fate
+
+    assert (fate.outcome, fate.reason) == ("not matched", "filtered")
+    assert fate.because == "It is not what they asked for: nobody can join now."
 
 
 def test_coming_to_concern_a_condition_is_an_opening_of_its_own() -> None:
@@ -319,18 +347,23 @@ def _compare_with_statement(world: World, email: str) -> int:
         subscriber = subscriber_store.find_subscriber(session, index)
         if subscriber is None:
             return 0
-        asked = {row.id: _asked(row, condition) for row, _, condition in list_subscriptions(session, subscriber.id)}
+        rows = list_subscriptions(session, subscriber.id)
+        asked = {row.id: _asked(row, condition) for row, _, condition in rows}
+        filters = {row.id: filter_store.load_filter(session, row.filter_id) for row, *_ in rows}
         found = list_covered(session, subscriber_id=subscriber.id, trial_id=None, since=world.now, limit=100)
         trials = {one.change.trial_id for one in found}
         told = list_told(session, subscriber.id, trials)
         first = list_first_matches(session, subscriber.id, trials)
+        states = [state for one in found for state in (one.change.from_state_id, one.change.to_state_id) if state]
+        traits = traits_store.load_traits(session, states)
     ties: dict[tuple[int, int], list[Tie]] = {}
     for one in found:
         ties.setdefault((one.subscription_id, one.change.id), []).extend([one.tie] if one.tie else [])
     for one in found:
         key, change = (one.subscription_id, one.change.trial_id), one.change
         known = Known(told_seq=told.get(change.trial_id), first_match_at=first.get(key))
-        reason = why_unmatched(asked[key[0]], _observed(change), ties[key[0], change.id], known)
+        observed = replace(_observed(change), fit=fit_of(filters[key[0]], change, traits))
+        reason = why_unmatched(asked[key[0]], observed, ties[key[0], change.id], known)
         assert (reason is None) == (one.match is not None), (reason, asked[key[0]], change.seq)
     return len(found)
 
@@ -352,7 +385,10 @@ def _subscribe_somehow(world: World, email: str, random: Random) -> None:
     trial = f"NCT9000{random.randrange(3):04}" if by_trial else None
     cadence = Cadence(cadence="weekly") if random.random() < 0.7 else Cadence(cadence="instant", hour=0)
     condition = None if by_trial else random.choice(["Stroke", "Asthma", "Migraine"])
-    world.subscribe(email, trial=trial, condition=condition, wants=wants, cadence=cadence, accept_unknown=True)
+    wanted = random.choice([NO_FILTER, ReaderFilter(only_recruiting=True), ReaderFilter(sex="FEMALE")])
+    world.subscribe(
+        email, trial=trial, condition=condition, wants=wants, cadence=cadence, accept_unknown=True, filter=wanted
+    )
 
 
 def _random_study(number: int, random: Random) -> dict[str, Any]:
