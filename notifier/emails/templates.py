@@ -121,7 +121,9 @@ def count_told(digest: Digest, numbers: Sequence[str], *, room: Room = ROOM) -> 
 
 def sent_size(html: str) -> int:
     """How many bytes an HTML part takes in the message, in quoted-printable and with line ends of two bytes."""
-    return len(b2a_qp(html.encode(), istext=True)) + html.count("\n") - html.count("\r\n")
+    # The first line end decides which ones `b2a_qp` writes.
+    lines = "\r\n" + html.replace("\r\n", "\n").replace("\n", "\r\n")
+    return len(b2a_qp(lines.encode(), istext=True)) - len("\r\n")
 
 
 def forget_templates() -> None:
