@@ -8,8 +8,11 @@ from sqlalchemy import event, select, update
 
 from notifier.domain.deliveries import Composed
 from notifier.domain.schedules import Cadence, start_of_day
+from notifier.domain.wishes import Wish
 from notifier.store import delivery_store, lease_store, urgent_store
+from notifier.store.addresses import read_address
 from notifier.store.models import Delivery, Match, Trial
+from notifier.subscribing import subscribe_directly
 from tests.studies import make_study
 from tests.world import World
 
@@ -228,3 +231,25 @@ def test_where_nothing_is_urgent_next_to_nothing_is_looked_at(world: World) -> N
 @pytest.mark.parametrize(("zone", "began"), [("UTC", 0), ("Europe/Berlin", 23), ("America/New_York", 5)])
 def test_a_day_begins_at_the_readers_midnight(world: World, zone: str, began: int) -> None:
     assert start_of_day(zone, now=world.now).hour == began
+
+
+def test_who_asked_for_it_hears_at_once_of_what_is_important(either_world: World) -> None:
+    either_world.ingest(make_study(1))
+    installation = either_world.installation
+    wish = Wish(trial="NCT90000001", cadence=DAILY, urgent=True)
+    with installation.database.writing() as session:
+        subscribe_directly(
+            session,
+            keys=installation.keys,
+            address=read_address("a@example.org"),
+            wish=wish,
+            how="test",
+            now=either_world.now,
+        )
+    either_world.ingest(make_study(1, enrollment=120))
+    either_world.tick()
+    either_world.ingest(make_study(1, enrollment=120, status="RECRUITING"))
+    either_world.tick()
+
+    assert kinds(either_world) == [("urgent", "sent")]
+    assert "120 people" in either_world.text_to("a@example.org")
