@@ -49,25 +49,14 @@ def subscribe(
     """Subscribe somebody for whose consent you vouch; no confirmation is asked. What to filter is for the condition."""
     now = datetime.now(UTC)
     choice = FilterChoice(
-        only_recruiting=only_recruiting,
-        countries=tuple(country or ()),
-        town=near,
-        within_km=within,
-        phases=tuple(phase or ()),
-        sex=sex,
-        age=age,
-    )
+        only_recruiting=only_recruiting, countries=tuple(country or ()), town=near, within_km=within,
+        phases=tuple(phase or ()), sex=sex, age=age,
+    )  # fmt: skip
     wish = Wish(
-        trial=trial,
-        condition=condition,
-        wants=wants,
+        trial=trial, condition=condition, wants=wants, site=site, accept_unknown=accept_unknown, urgent=urgent,
         cadence=read_cadence(cadence=cadence, hour=hour, weekday=weekday, time_zone=timezone),
-        language=read_language(language),
-        site=site,
-        accept_unknown=accept_unknown,
-        filter=read_filter(choice, year=now.year),
-        urgent=urgent,
-    )
+        language=read_language(language), filter=read_filter(choice, year=now.year),
+    )  # fmt: skip
     address = read_address(email)
     _subscribe(address, wish, detailed_subjects=detailed_subjects, quiet_notes=quiet_notes, now=now)
     typer.echo("Subscribed.", err=True)

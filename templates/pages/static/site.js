@@ -86,6 +86,28 @@ function suggestConditions(input) {
   input.addEventListener("blur", close);
 }
 
+// Several choices in one list: a press adds or takes away, and typing shortens the list.
+function easeSeveral() {
+  for (const list of document.querySelectorAll("select.several")) {
+    list.addEventListener("mousedown", (event) => {
+      if (event.target.tagName !== "OPTION") return;
+      event.preventDefault();
+      const top = list.scrollTop;
+      event.target.selected = !event.target.selected;
+      list.focus();
+      requestAnimationFrame(() => { list.scrollTop = top; });
+    });
+    const find = document.querySelector(`[data-find="${list.id}"]`);
+    find.hidden = false;
+    find.addEventListener("input", () => {
+      const words = find.value.trim().toLocaleLowerCase();
+      for (const one of list.options) one.hidden = !one.selected && !one.text.toLocaleLowerCase().includes(words);
+    });
+    find.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
+  }
+  for (const one of document.querySelectorAll("[data-without-script]")) one.hidden = true;
+}
+
 function keepLooking() {
   const place = document.querySelector("[data-refresh]");
   if (!place) return;
