@@ -144,9 +144,10 @@ def name_words(name: str) -> tuple[str, ...]:
 
 
 def _narrows(one: int, found: frozenset[int], names: KnownNames) -> bool:
-    """Whether a concept is a kind of one found; of a topmost one, such as neoplasms, too many others are kinds."""
+    """Whether a concept is a kind of one found; of a topmost one, such as neoplasms, only where nothing else is."""
     above = names.above(one)
-    return any(other in above and names.above(other) for other in found)
+    telling = {other for other in found if names.above(other)} or found
+    return not above.isdisjoint(telling)
 
 
 def _find(name: str, names: KnownNames) -> _Found:

@@ -88,6 +88,11 @@ def test_a_keyword_says_which_kind_of_a_listed_condition_is_meant(known: KnownNa
     }
 
 
+def test_a_keyword_narrows_a_topmost_condition_only_where_nothing_else_is_listed(known: KnownNames) -> None:
+    assert named(known, "Advanced cancer", keywords=("leukaemia",)) == {"Neoplasms", "Leukemia"}
+    assert named(known, "Advanced cancer", "Cancer of Lung", keywords=("leukaemia",)) == {"Neoplasms", "Lung Neoplasms"}
+
+
 def test_keywords_count_where_no_listed_condition_is_known(known: KnownNames) -> None:
     assert named(known, "Breathing", keywords=("asthma",)) == {"Asthma"}
 
