@@ -151,6 +151,7 @@ def mirrored(css: str) -> str:
     return re.sub(r"(padding|margin): (\S+) (\S+) (\S+) (\S+);", r"\1: \2 \5 \4 \3;", swapped)
 
 
+@cache
 def scoped(css: str, scope: str) -> str:
     """The rules of a style sheet, for what is inside ``scope`` only."""
     return re.sub(

@@ -137,7 +137,7 @@ def test_the_same_card_is_kept_apart_by_language() -> None:
     english, german = render_digest(digest), render_digest(replace(digest, language="de"))
 
     assert "See what changed" in english.html
-    assert "Änderungen an NCT00000001 ansehen" in german.html
+    assert "Neues zu NCT00000001" in german.html
     assert "See what changed" not in german.html
 
 

@@ -329,6 +329,16 @@ def test_every_colour_can_be_read(name: str) -> None:
     assert {tone: contrast(ink, paper) for tone, paper, ink in tones if contrast(ink, paper) < 7} == {}
 
 
+@pytest.mark.parametrize(("name", "papers"), [("mail.css", "#f2f4f1 #ffffff"), ("dark.css", "#11181b #1b2428")])
+def test_text_stands_out_from_page_and_card(name: str, papers: str) -> None:
+    css = (template_root() / "emails" / "_base" / name).read_text()
+    plain = [rule for rule in re.findall(r"\{ (.+) \}", css) if "background-color" not in rule]
+    inks = {ink for rule in plain for ink in re.findall(r"(?<!-)\bcolor: (#\w{6})", rule)} - {"#0b1a20"}
+
+    assert len(inks) >= 2
+    assert {(ink, paper) for ink in inks for paper in papers.split() if contrast(ink, paper) < 7} == set()
+
+
 def contrast(ink: str, paper: str) -> float:
     """The contrast of two colours as WCAG 2.2 defines it."""
     lighter, darker = sorted((luminance(ink), luminance(paper)), reverse=True)
