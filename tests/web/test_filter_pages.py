@@ -1,5 +1,6 @@
 """For whom news is wanted, as people say it on pages, and as pages say it back."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,7 @@ from bs4 import BeautifulSoup
 from starlette.testclient import TestClient
 
 from notifier.installation import Installation
+from notifier.web.page_rendering import static_folder
 from tests.web.site import READER, filled_form
 
 Rows = Callable[[str], list[Any]]
@@ -243,3 +245,12 @@ def test_no_id_stands_twice(client: TestClient, path: str) -> None:
         ids = [one["id"] for one in soup(client.get(where).text).select("[id]")]
 
         assert len(ids) == len(set(ids))
+
+
+def test_the_script_calls_what_it_has() -> None:
+    script = (static_folder() / "site.js").read_text(encoding="utf-8")
+
+    called = re.findall(r"^(\w+)\(|forEach\((\w+)\);$", script, re.MULTILINE)
+
+    assert called
+    assert [name for one in called for name in one if name and f"function {name}(" not in script] == []
