@@ -65,9 +65,9 @@ def test_sections_stand_in_the_order_of_their_heaviest_study(world: World) -> No
 
 
 @pytest.mark.parametrize(
-    ("choices", "first"), [({}, "France"), ({"country": "JP"}, "Japan"), ({"country": "AT"}, "France")]
+    ("choices", "first"), [({"country": None}, "France"), ({"country": "JP"}, "Japan"), ({"country": "AT"}, "France")]
 )
-def test_places_of_the_readers_country_stand_first(world: World, choices: dict[str, str], first: str) -> None:
+def test_places_of_the_readers_country_stand_first(world: World, choices: dict[str, str | None], first: str) -> None:
     world.ingest(make_study(1, sites=PLACES))
     reader = world.subscribe("a@example.org", trial=STUDY)
     choose(world, reader, **choices)
