@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session
 from notifier.domain.changes import IMPORTANT as IMPORTANT_WEIGHT
 from notifier.domain.changes import FieldChange, Weight, heaviest
 from notifier.domain.deliveries import Answer, Claimed, Composed, NothingToSay, Span, Verdict
-from notifier.domain.fitting import JOINABLE_STATUSES, Asked, net_of, passes
+from notifier.domain.fitting import JOINABLE_STATUSES, Asked, fitted, net_of, passes
+from notifier.domain.reader_filters import NO_FILTER, ReaderFilter
 from notifier.domain.schedules import Cadence
 from notifier.domain.trials import OPEN_STATUSES, TrialFacts
 from notifier.domain.wishes import EVERYTHING, IMPORTANT, OPENINGS, Wish
@@ -64,6 +65,7 @@ class Reader:
     wants: str
     trial: str | None = None
     condition: str | None = None
+    filter: ReaderFilter = NO_FILTER
 
 
 READERS = (
@@ -73,6 +75,8 @@ READERS = (
     Reader("openings", OPENINGS, condition="Stroke"),
     Reader("weighty-migraine", IMPORTANT, condition="Migraine"),
     Reader("stroke", EVERYTHING, condition="Stroke"),
+    Reader("open-stroke", EVERYTHING, condition="Stroke", filter=ReaderFilter(only_recruiting=True)),
+    Reader("young-openings", OPENINGS, condition="Stroke", filter=ReaderFilter(born_year=2012)),
 )
 
 
@@ -88,7 +92,7 @@ class Known:
 
 
 class Histories(RuleBasedStateMachine):
-    """Two studies, six readers who want different things, workers that are answered, killed or too slow."""
+    """Two studies, eight readers who want different things, workers that are answered, killed or too slow."""
 
     opened: ClassVar[Callable[[], AbstractContextManager[Installation]]]
     """Gives an installation on a database of its own."""
@@ -175,7 +179,7 @@ class Histories(RuleBasedStateMachine):
         with self.database.writing() as session:
             sweep(session, now=self.now)
 
-    @rule(reader=st.integers(0, 5), cadence=st.sampled_from(CADENCES))
+    @rule(reader=st.integers(0, 7), cadence=st.sampled_from(CADENCES))
     def a_reader_changes_the_cadence(self, reader: int, cadence: Cadence) -> None:
         with self.database.writing() as session:
             change_cadence(session, sorted(self.readers)[reader], cadence=cadence, now=self.now)
@@ -196,6 +200,7 @@ class Histories(RuleBasedStateMachine):
             wants=reader.wants,
             cadence=CADENCES[0],
             accept_unknown=True,
+            filter=reader.filter,
         )
         address = read_address(f"{reader.name}@example.org")
         with self.database.writing() as session:
@@ -285,14 +290,18 @@ class Histories(RuleBasedStateMachine):
         if start == trial.seq:
             return
         changes, before, after = self._net(session, Span(trial_id=trial_id, from_seq=start, to_seq=trial.seq))
+        net = net_of(changes if before else None, before=before, after=after)
         asked = self._asked(session, reader, trial_id, known=known, span=(start, trial.seq))
+        asked = fitted(asked, reader.filter, net, year=self.now.year)
+        # Whether coming to be what they asked for was news then is for the Change with which it came.
+        asked = replace(asked, concerned_before=asked.concerned_before or asked.concerned_after)
         if known.told is None and not asked.concerned_after:
             # Some of it may have come when the study was no longer theirs.
             return
         if before is None:
             assert not (asked.concerned_after and (reader.wants == EVERYTHING or after.status in OPEN_STATUSES))
         elif heaviest(changes) > Weight.HOUSEKEEPING:
-            assert not passes(net_of(changes, before=before, after=after), asked)
+            assert not passes(net, asked)
 
     def _asked(self, session: Session, reader: Reader, trial_id: int, *, known: Known, span: tuple[int, int]) -> Asked:
         was_told = known.told is not None
@@ -306,11 +315,10 @@ class Histories(RuleBasedStateMachine):
         before, after = (
             any(row.since_seq <= seq and (row.until_seq is None or seq < row.until_seq) for row in rows) for seq in span
         )
-        # Whether coming to be about the condition was news then is for the Change with which it came.
         return Asked(
             wants=reader.wants,
             condition=reader.condition,
-            concerned_before=before or after,
+            concerned_before=before,
             concerned_after=after,
             was_told=was_told,
         )
