@@ -141,8 +141,10 @@ class Composer:
     def _section(self, entries: list[Entry], *, language: str) -> Section:
         asked = entries[0].asked_by
         return Section(
-            heading=heading_for(asked.condition, number=asked.number, language=language),
-            reason=reason_for(asked.condition, number=asked.number, wants=asked.wants, language=language),
+            heading=heading_for(asked.condition, number=asked.number, is_text=asked.is_text, language=language),
+            reason=reason_for(
+                asked.condition, number=asked.number, wants=asked.wants, is_text=asked.is_text, language=language
+            ),
             end_url=self._links.end_one(asked.subscription_id),
             cards=tuple(entry.telling.card for entry in entries),
         )

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from notifier.config import load_settings
 from notifier.importing import Chosen, import_vocabulary, tie_anew
 from notifier.installation import open_installation
 from notifier.registries.vocabulary_files import FORMATS
-from notifier.store import suggestion_store
+from notifier.store import suggestion_store, text_conditions
 from notifier.store.database import Database
 
 conditions = typer.Typer(no_args_is_help=True, help="The conditions that studies held here are about.")
@@ -28,12 +29,26 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 
 @conditions.command("search")
 def search_conditions(text: str, as_json: AsJson = False) -> None:
-    """Conditions that studies held here are about, whose names come near."""
+    """Conditions that may be meant, the likeliest first, and in which studies the words themselves stand."""
     with _opened() as database, database.reading() as session:
-        found = {one.name: one.studies for one in suggestion_store.suggest_conditions(session, text)}
+        found = suggestion_store.suggest_conditions(session, text)
+        said = text_conditions.preview_text(session, text)
+    if as_json:
+        typer.echo(json.dumps({"conditions": [_as_dict(one) for one in found], "words": asdict(said)}))
+        return
     if not found:
-        err.print("Nothing near. Studies name conditions as they are ingested.")
-    _answer(found, as_json=as_json)
+        err.print("No condition comes near. Studies and imported vocabularies bring their names.")
+    for one in found:
+        typer.echo(f"{one.studies:>10,}  {f'{one.matched}: ' if one.matched else ''}{one.name}")
+    typer.echo(f"{said.studies:>10,}  studies say these words, and would be matched if they were followed as text")
+    for example in said.examples:
+        typer.echo(f"{example.number:>13}  {example.title}")
+
+
+def _as_dict(one: suggestion_store.Suggestion) -> dict[str, str | int | None]:
+    """As the API gives it."""
+    kind = "concept" if one.is_concept else "listed"
+    return {"name": one.name, "matched": one.matched, "mesh_id": one.mesh_id, "studies": one.studies, "kind": kind}
 
 
 @conditions.command("import")

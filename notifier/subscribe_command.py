@@ -44,7 +44,7 @@ def subscribe(
         bool | None, typer.Option("--quiet-notes/--no-quiet-notes", help="A note once a month when nothing is new.")
     ] = None,
     site: Annotated[str, typer.Option(help="Where consent was given.")] = "",
-    accept_unknown: Annotated[bool, typer.Option(help="Follow the words even if no study names them yet.")] = False,
+    accept_unknown: Annotated[bool, typer.Option(help="Follow words that no condition bears, as text.")] = False,
 ) -> None:
     """Subscribe somebody for whose consent you vouch; no confirmation is asked. What to filter is for the condition."""
     now = datetime.now(UTC)

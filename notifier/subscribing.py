@@ -63,6 +63,8 @@ class RequestView:
     trial_number: str | None
     trial_title: str | None
     condition: str | None
+    is_text: bool
+    """The condition is words that are looked for in what studies say of themselves."""
     wants: str
     trial_wants: str
     filter: ReaderFilter
@@ -119,6 +121,7 @@ def view_request(session: Session, request_id: int, *, now: datetime) -> Request
         trial_number=trial.number if trial else None,
         trial_title=trial.title if trial else None,
         condition=condition.name if condition else request.condition_text,
+        is_text=condition is None and request.condition_text is not None,
         wants=request.wants,
         trial_wants=request.trial_wants,
         filter=filter_store.load_filter(session, request.filter_id),

@@ -112,3 +112,13 @@ def test_what_somebody_follows_as_text_is_not_shown_with_the_study(world: World)
 
     with world.installation.database.reading() as session:
         assert WORDS not in [condition.name for condition, _ in list_trial_conditions(session, ties(world)[0][0])]
+
+
+def test_the_mail_says_that_it_is_about_words(world: World) -> None:
+    world.ingest(make_study(1))
+    world.subscribe("a@example.org", condition=WORDS, accept_unknown=True)
+    world.ingest(make_study(2, title="Moon sickness in sailors"))
+
+    world.tick()
+
+    assert "the words “Moon sickness”" in " ".join(world.text_to("a@example.org").split())

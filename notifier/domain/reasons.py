@@ -9,21 +9,33 @@ from notifier.domain.vocabulary import DEFAULT_LANGUAGE, language_of
 from notifier.domain.wishes import EVERYTHING, IMPORTANT
 
 
-def heading_for(condition: str | None, *, number: str | None, language: str = DEFAULT_LANGUAGE) -> str:
-    """Over the cards of one subscription, so that several studies are told apart; without a condition, a study's."""
+def heading_for(
+    condition: str | None, *, number: str | None, is_text: bool = False, language: str = DEFAULT_LANGUAGE
+) -> str:
+    """Over the cards of one subscription, so that several studies are told apart; without a condition, a study's.
+
+    ``is_text``: the condition is words that are looked for in what studies say of themselves.
+    """
     speech = language_of(language)
     if condition is None:
         return speech.sentence("heading_study", number=number or "")
-    return speech.sentence("heading_condition", condition=condition)
+    return speech.sentence("heading_text" if is_text else "heading_condition", condition=condition)
 
 
-def reason_for(condition: str | None, *, number: str | None, wants: str, language: str = DEFAULT_LANGUAGE) -> str:
+def reason_for(
+    condition: str | None,
+    *,
+    number: str | None,
+    wants: str,
+    is_text: bool = False,
+    language: str = DEFAULT_LANGUAGE,
+) -> str:
     """Why these cards are in the mail: ``wants`` is which news of the study or the condition somebody asked for."""
     speech = language_of(language)
     if condition is None:
         of_study = IMPORTANT if wants == IMPORTANT else EVERYTHING
         return speech.sentence(f"reason_study_{of_study}", number=number or "")
-    return speech.sentence(f"reason_condition_{wants}", condition=condition)
+    return speech.sentence(f"reason_{'text' if is_text else 'condition'}_{wants}", condition=condition)
 
 
 def cadence_in_words(cadence: Cadence, *, language: str = DEFAULT_LANGUAGE) -> str:

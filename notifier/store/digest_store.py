@@ -58,6 +58,8 @@ class News:
     wants: str
     waiting_since: datetime
     urgent: bool = False
+    is_text: bool = False
+    """The condition is words that are looked for in what studies say of themselves."""
     filter: ReaderFilter = NO_FILTER
 
 
@@ -240,4 +242,5 @@ def _news(match: Match, number: str, wants: str, condition: Condition | None) ->
         wants=wants,
         waiting_since=match.created_at,
         urgent=match.urgent,
+        is_text=condition is not None and condition.kind == "text",
     )

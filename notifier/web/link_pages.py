@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from notifier.domain.reader_filters import ReaderFilter
 from notifier.emails.links import CONFIRM, END_ALL, END_ONE, TokenContent
-from notifier.store import condition_store, filter_store, retire_store, trial_lookup
+from notifier.store import condition_store, filter_store, retire_store, text_conditions, trial_lookup
 from notifier.store.models import Subscriber, Subscription
 from notifier.subscribing import confirm_request, end_everything, end_subscription, view_request
 from notifier.web.forms import Fields, Form, is_one_click
@@ -29,6 +29,7 @@ class Followed:
     subscriber_id: int
     trial_number: str | None
     name: str
+    is_text: bool
     wants: str
     filter: ReaderFilter
     urgent: bool
@@ -92,17 +93,19 @@ def find_followed(session: Session, subscription_id: int) -> Followed | None:
 
 def describe_followed(session: Session, subscription: Subscription) -> Followed:
     """A subscription in words."""
-    number, name = None, ""
+    number, name, is_text = None, "", False
     if subscription.trial_id is not None:
         trial = trial_lookup.get_trial(session, subscription.trial_id)
         number, name = trial.number, trial.title
     elif subscription.condition_id is not None:
-        name = condition_store.get_condition(session, subscription.condition_id).name
+        condition = condition_store.get_condition(session, subscription.condition_id)
+        name, is_text = condition.name, text_conditions.is_text(session, condition)
     return Followed(
         id=subscription.id,
         subscriber_id=subscription.subscriber_id,
         trial_number=number,
         name=name,
+        is_text=is_text,
         wants=subscription.wants,
         filter=filter_store.load_filter(session, subscription.filter_id),
         urgent=subscription.urgent,

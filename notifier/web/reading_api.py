@@ -6,7 +6,7 @@ import msgspec
 from fastapi import APIRouter, Query
 
 from notifier.domain.changes import FieldChange
-from notifier.store import suggestion_store
+from notifier.store import suggestion_store, text_conditions
 from notifier.viewing import StudyView
 from notifier.web.pages import check_number, find_view
 from notifier.web.schemas import (
@@ -14,10 +14,12 @@ from notifier.web.schemas import (
     KnownCondition,
     KnownConditions,
     Problem,
+    SayingStudy,
     Study,
     StudyChange,
     StudyChanges,
     StudyCondition,
+    WordMatches,
 )
 from notifier.web.surroundings import Here, Surroundings
 
@@ -76,6 +78,16 @@ def list_conditions(here: Here, q: Annotated[str, Query(max_length=200)] = "") -
         for one in near
     ]
     return KnownConditions(conditions=found)
+
+
+@router.get("/conditions/matches", tags=["Conditions"], responses={422: _PROBLEM, 503: _PROBLEM})
+def list_word_matches(here: Here, q: Annotated[str, Query(min_length=1, max_length=200)]) -> WordMatches:
+    """What `q` would match if it were followed as text; show it to readers before they agree (`accept_unknown`)."""
+    words = "".join(sign for sign in q if sign.isprintable())
+    with here.installation.database.reading() as session:
+        found = text_conditions.preview_text(session, words)
+    examples = [SayingStudy(nct_id=one.number, title=one.title) for one in found.examples]
+    return WordMatches(studies=found.studies, examples=examples)
 
 
 def _view(here: Surroundings, nct_id: str) -> StudyView:

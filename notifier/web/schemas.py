@@ -199,6 +199,18 @@ class KnownConditions(BaseModel):
     conditions: list[KnownCondition]
 
 
+class SayingStudy(BaseModel):
+    nct_id: str
+    title: str
+
+
+class WordMatches(BaseModel):
+    """What following words as text would match today: whole words in titles, conditions and keywords."""
+
+    studies: Annotated[int, Field(description="How many studies held here say the words.")]
+    examples: Annotated[list[SayingStudy], Field(description="Up to five of them, the latest changed first.")]
+
+
 class Problem(BaseModel):
     """Problem details, RFC 9457."""
 

@@ -307,3 +307,16 @@ def test_no_log_line_holds_the_address(
     written = caplog.text + "".join(capsys.readouterr())
     assert "request.answered" in written
     assert READER not in written
+
+
+def test_what_words_would_match_is_told(client: TestClient) -> None:
+    found = client.get("/api/v1/conditions/matches", params={"q": "acute ISCHAEMIC"}).json()
+
+    assert found["studies"] == 1
+    assert found["examples"][0]["nct_id"] == NUMBER
+
+
+def test_a_condition_says_by_which_name_it_was_found(client: TestClient) -> None:
+    found = client.get("/api/v1/conditions", params={"q": "ischemic strok"}).json()["conditions"][0]
+
+    assert (found["name"], found["studies"], found["kind"], found["matched"]) == ("Ischemic Stroke", 1, "concept", None)
