@@ -14,10 +14,12 @@ SINCE_DAYS = 30
 MOST_DAYS = 3660
 
 _DAYS = re.compile(r"\s*(\d{1,4})\s*d(?:ays?)?\s*", re.IGNORECASE)
-_HOWS = ("listed", "derived", "broader")
+_HOWS = ("listed", "derived", "named", "text", "broader")
 _TERMS = {
     "listed": "the condition {name}, as the registrant lists it",
     "derived": "the condition {name}, as the registry derives it",
+    "named": "the condition {name}, which the study names in other words",
+    "text": "the words {name}, which the study says",
     "broader": "the condition {name}, which is broader than what the study lists",
 }
 _MISFITS = {
@@ -60,7 +62,7 @@ BECAUSE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tie:
-    """That a study is about a condition, from one Change on and until another: listed, derived or broader."""
+    """That a study is about a condition, from one Change on and until another: listed, derived, named, broader, or text."""
 
     how: str
     since_seq: int
