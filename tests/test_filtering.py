@@ -8,7 +8,8 @@ from sqlalchemy import select
 from notifier.domain.reader_filters import ReaderFilter
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import EVERYTHING, OPENINGS
-from notifier.store.models import Match
+from notifier.retiring import retire_study
+from notifier.store.models import Match, Subscription
 from tests.studies import make_study
 from tests.world import World
 
@@ -118,3 +119,15 @@ def test_what_is_important_is_urgent_to_who_said_so(either_world: World) -> None
     with world.installation.database.reading() as session:
         found = session.scalars(select(Match.urgent).order_by(Match.seq, Match.subscriber_id)).all()
     assert found == [False, False, False, True, True, False]
+
+
+def test_who_is_moved_to_another_number_stays_urgent(world: World) -> None:
+    world.ingest(make_study(1), make_study(2))
+    world.subscribe(READER, trial="NCT90000001", urgent=True)
+
+    retire_study(
+        database=world.installation.database, number="NCT90000001", merged_into="NCT90000002", now=world.now + world.day
+    )
+
+    with world.installation.database.reading() as session:
+        assert session.scalars(select(Subscription.urgent)).all() == [True, True]
