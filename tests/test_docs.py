@@ -51,8 +51,9 @@ def _addresses(page: Path) -> Iterator[tuple[str, str]]:
     for text in _typed(page):
         found = re.search(r"(?:\$BASE|http://127\.0\.0\.1:8000)(/[^\s\"]*)", text)
         if found and text.startswith("curl"):
+            named = re.search(r" -X ([A-Z]+) ", text)
             posts = any(option in text for option in (" --json", " --data"))
-            yield "POST" if posts else "GET", found[1].split("?")[0]
+            yield named[1] if named else "POST" if posts else "GET", found[1].split("?")[0]
         elif re.fullmatch(r"/[\w./{}?=-]*", text):
             yield "GET", text.split("?")[0]
 
