@@ -144,10 +144,14 @@ def _speak_of(service: Service, story: Story) -> None:
 def _arrived(folder: Path) -> dict[str, bytes]:
     """The first mail to each address."""
     first: dict[str, bytes] = {}
-    for file in sorted(folder.glob("*.eml")):
+    for file in sorted(folder.glob("*.eml"), key=_arrival):
         message = file.read_bytes()
         first.setdefault(str(message_from_bytes(message, policy=policy.default)["To"]), message)
     return first
+
+
+def _arrival(file: Path) -> int:
+    return file.stat().st_mtime_ns
 
 
 def _made(name: str, message: bytes) -> MadeMail:

@@ -10,7 +10,7 @@ from bench.records import Record
 from bench.version_series import DAILY, PAIRS, series_in
 from notifier.domain.reader_filters import ReaderFilter
 from notifier.domain.schedules import Cadence
-from notifier.domain.wishes import EVERYTHING, Wish
+from notifier.domain.wishes import EVERYTHING, OPENINGS, Wish
 from notifier.registries.ctgov import nct_id_of, order_of
 from notifier.registries.record_files import FoundRecord, iter_records
 
@@ -58,23 +58,24 @@ def open_shelf(folder: Path) -> Shelf:
 
 def twenty_stories(shelf: Shelf) -> tuple[Story, ...]:
     """The digests that pictures are made of."""
+    # Not every change is news, so more studies are followed than are told of.
     chosen = [number for number in shelf.daily if number not in _NAMED]
     return (
         _followed("one card", shelf.pairs["NCT06754501"]),
-        _followed("many cards", *(shelf.daily[number] for number in chosen[:12])),
-        _followed("sixty studies", *(shelf.daily[number] for number in chosen[12:90])),
+        _followed("many cards", *(shelf.daily[number] for number in chosen[:28])),
+        _followed("sixty studies", *(shelf.daily[number] for number in chosen[28:115])),
         _followed("long titles", shelf.pairs["NCT05537740"], _grown(shelf.newest["NCT05005403"], 40)),
         _followed("right to left", *_right_to_left(shelf)),
         _followed("chinese and japanese names", *_east_asian(shelf)),
         _followed("safety stop", shelf.daily["NCT06381830"]),
         _followed("results posted", _with_results(shelf.newest["NCT00123630"])),
-        _about("new study", (None, _registered(shelf.newest["NCT07221370"])), "Clostridium Infections"),
+        _about("new study", (None, _registered(shelf.newest["NCT07221370"])), "Clostridium Infections", wants=OPENINGS),
         _with_reading(shelf),
         _followed("home country first", _more_sites(shelf.newest["NCT06972459"]), country="DE"),
         _followed("who may join", _other_ages(shelf.newest["NCT07362667"])),
         _no_longer_fits(shelf),
         _followed("urgent", shelf.daily["NCT07049081"], cadence=WEEKLY, urgent=True),
-        _followed("rolled over", *(shelf.daily[number] for number in chosen[100:420])),
+        _followed("rolled over", *(shelf.daily[number] for number in chosen[115:430])),
         _followed("in German", shelf.pairs["NCT06203210"], _other_ages(shelf.newest["NCT07262983"]), language="de"),
         _gone(shelf),
         _followed("dates only", _later(shelf.newest["NCT07226856"])),
@@ -250,7 +251,7 @@ def _other_ages(record: Record) -> Change:
         eligibility["minimumAge"], eligibility["maximumAge"] = "16 Years", "80 Years"
         lines = eligibility.get("eligibilityCriteria", "").splitlines()
         eligibility["eligibilityCriteria"] = "\n".join(
-            [*lines[:3], *lines[4:], "* Can come to the clinic every 14 days"]
+            [*lines[:3], "* Can come to the clinic every 14 days", *lines[4:]]
         )
 
     return record, _edited(record, widen)

@@ -51,6 +51,17 @@ def test_links_say_where_they_lead(mails: list[MadeMail]) -> None:
         assert [text for text, _ in named if len(text) < 4 or text.casefold() in SAYS_NOTHING] == [], mail.name
 
 
+def test_links_of_one_name_lead_to_one_place(mails: list[MadeMail]) -> None:
+    for mail in mails:
+        places: dict[str, set[str]] = {}
+        # Studies may share a title.
+        for link in [link for link in links_of(mail.html) if link.find_parent(["h3", "li"]) is None]:
+            name = str(link.get("aria-label") or " ".join(link.get_text(" ").split()))
+            places.setdefault(name, set()).add(str(link["href"]))
+
+        assert {name: found for name, found in places.items() if len(found) > 1} == {}, mail.name
+
+
 def test_headings_leave_no_level_out(mails: list[MadeMail]) -> None:
     for mail in mails:
         headings = BeautifulSoup(mail.html, "html.parser").find_all(re.compile(r"^h[1-6]$"))
