@@ -157,6 +157,8 @@ class _Desk:
         self._first = receipt_store.list_first_matches(session, subscriber_id, trials)
         self._in_doubt = receipt_store.list_in_doubt(session, subscriber_id)
         self._outlook = outlook
+        urgent = receipt_store.find_next_mail(session, subscriber_id, kind="urgent")
+        self._urgent = _mail(urgent) if urgent else None
 
     def receipts(self) -> list[Receipt]:
         """One for each Change and subscription, newest first."""
@@ -200,7 +202,9 @@ class _Desk:
         return Matched(ended_as=one.match.ended_as, mail=mail, breaker=one.breaker)
 
     def _outlook_on(self, one: Covered) -> Outlook:
-        return replace(self._outlook, in_doubt=one.change.trial_id in self._in_doubt)
+        outlook = replace(self._outlook, in_doubt=one.change.trial_id in self._in_doubt)
+        is_urgent = one.match is not None and one.match.urgent
+        return replace(outlook, mail=self._urgent or outlook.mail) if is_urgent else outlook
 
 
 def _trial_id(session: Session, number: str) -> int:
@@ -222,7 +226,7 @@ def _covered(
 
 def _outlook(session: Session, subscriber: Subscriber, *, is_suppressed: bool) -> Outlook:
     schedule = receipt_store.get_schedule(session, subscriber)
-    digest = receipt_store.find_next_digest(session, subscriber.id)
+    digest = receipt_store.find_next_mail(session, subscriber.id, kind="digest")
     due_at = None if schedule.cadence == "instant" else schedule.next_due_at
     return Outlook(mail=_mail(digest) if digest else None, due_at=due_at, is_suppressed=is_suppressed)
 

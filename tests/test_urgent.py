@@ -9,6 +9,7 @@ from sqlalchemy import event, select, update
 from notifier.domain.deliveries import Composed
 from notifier.domain.schedules import Cadence, start_of_day
 from notifier.domain.wishes import Wish
+from notifier.explaining import explain
 from notifier.store import delivery_store, lease_store, urgent_store
 from notifier.store.addresses import read_address
 from notifier.store.models import Delivery, Match, Trial
@@ -253,3 +254,19 @@ def test_who_asked_for_it_hears_at_once_of_what_is_important(either_world: World
 
     assert kinds(either_world) == [("urgent", "sent")]
     assert "120 people" in either_world.text_to("a@example.org")
+
+
+def test_the_account_of_a_reader_names_the_urgent_mail_on_its_way(world: World) -> None:
+    follow(world, 1)
+    change(world, 1, 120)
+    world.plan()
+    with world.installation.database.reading() as session:
+        account = explain(
+            session,
+            keys=world.installation.keys,
+            address=read_address("a@example.org"),
+            trial=None,
+            since=world.now - timedelta(days=1),
+        )
+
+    assert ("on its way", 1) in [(one.fate.outcome, one.fate.mail) for one in account.receipts]

@@ -135,11 +135,11 @@ def list_mails(
     return [found[id_] for id_ in sorted(found, reverse=True)]
 
 
-def find_next_digest(session: Session, subscriber_id: int) -> Delivery | None:
-    """The digest that will take along what waits for a reader now."""
+def find_next_mail(session: Session, subscriber_id: int, *, kind: str) -> Delivery | None:
+    """The mail of this kind that will take along what waits for a reader now: a digest, or what is urgent."""
     chosen = select(Delivery).where(
         Delivery.subscriber_id == subscriber_id,
-        Delivery.kind == "digest",
+        Delivery.kind == kind,
         Delivery.state.in_(_GOES_OUT),
         Delivery.message_id.is_(None),
     )
