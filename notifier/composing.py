@@ -143,7 +143,12 @@ class Composer:
         return Section(
             heading=heading_for(asked.condition, number=asked.number, is_text=asked.is_text, language=language),
             reason=reason_for(
-                asked.condition, number=asked.number, wants=asked.wants, is_text=asked.is_text, language=language
+                asked.condition,
+                number=asked.number,
+                wants=asked.wants,
+                is_text=asked.is_text,
+                only=asked.filter,
+                language=language,
             ),
             end_url=self._links.end_one(asked.subscription_id),
             cards=tuple(entry.telling.card for entry in entries),

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from notifier.domain.digests import Reading
+from notifier.domain.reader_filters import ReaderFilter
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import EVERYTHING
 from notifier.emails.templates import render_digest
@@ -154,3 +155,15 @@ def test_the_illness_is_named_outside_the_mail_only_by_choice(world: World, *, d
     assert [name for name, value in headers.items() if "stroke" in value] == (["Subject"] if detailed else [])
     preheader = str(html.get_content()).split("<body")[1].split("</div>")[0]
     assert "stroke" not in preheader.lower()
+
+
+def test_the_reason_names_what_was_asked_for(world: World) -> None:
+    world.ingest(make_study(9))
+    wanted = ReaderFilter(only_recruiting=True, countries=frozenset({"GB"}))
+    world.subscribe("a@example.org", condition="Stroke", filter=wanted)
+    world.ingest(make_study(1, status="RECRUITING"))
+    world.tick()
+
+    text = " ".join(world.text_to("a@example.org").split())
+
+    assert "Of these: only studies that people can join now; only with a place in: United Kingdom." in text

@@ -1,12 +1,17 @@
 """Why a reader gets a mail and how often, in words."""
 
 from datetime import time
+from functools import lru_cache
 
 from babel.dates import format_time, get_day_names
 
+from notifier.domain.filter_words import filter_in_words
+from notifier.domain.reader_filters import NO_FILTER, ReaderFilter
 from notifier.domain.schedules import Cadence
 from notifier.domain.vocabulary import DEFAULT_LANGUAGE, language_of
 from notifier.domain.wishes import EVERYTHING, IMPORTANT
+
+KEPT_FILTERS = 4_096
 
 
 def heading_for(
@@ -28,14 +33,22 @@ def reason_for(
     number: str | None,
     wants: str,
     is_text: bool = False,
+    only: ReaderFilter = NO_FILTER,
     language: str = DEFAULT_LANGUAGE,
 ) -> str:
-    """Why these cards are in the mail: ``wants`` is which news of the study or the condition somebody asked for."""
+    """Why these cards are in the mail: which news of a study or condition somebody ``wants``, and ``only`` of some."""
     speech = language_of(language)
     if condition is None:
         of_study = IMPORTANT if wants == IMPORTANT else EVERYTHING
         return speech.sentence(f"reason_study_{of_study}", number=number or "")
-    return speech.sentence(f"reason_{'text' if is_text else 'condition'}_{wants}", condition=condition)
+    reason = speech.sentence(f"reason_{'text' if is_text else 'condition'}_{wants}", condition=condition)
+    return f"{reason} {_filter_words(only, language)}".rstrip()
+
+
+@lru_cache(maxsize=KEPT_FILTERS)
+def _filter_words(wanted: ReaderFilter, language: str) -> str:
+    phrases = filter_in_words(wanted, language)
+    return language_of(language).sentence("reason_of_these", filter="; ".join(phrases)) if phrases else ""
 
 
 def cadence_in_words(cadence: Cadence, *, language: str = DEFAULT_LANGUAGE) -> str:
