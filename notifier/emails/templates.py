@@ -242,15 +242,16 @@ def _frame_size(digest: Digest) -> int:
 
 
 def _shell_size(section: Section, language: str) -> int:
-    """What a section takes beside its studies, with the lines that lead to rows and links."""
+    """What a section takes beside its studies, with the lines that lead to rows and links where it has several."""
     # Links that end a subscription are all as long, and so one section's size is that of the next reader's.
-    return _kept_shell_size(section.heading, section.reason, len(section.end_url), language)
+    shapes: tuple[Shape, ...] = ("link",) if len(section.cards) == 1 else ("card", "row", "link")
+    return _kept_shell_size(section.heading, section.reason, len(section.end_url), language, shapes)
 
 
 @lru_cache(maxsize=KEPT_CARDS)
-def _kept_shell_size(heading: str, reason: str, url_length: int, language: str) -> int:
+def _kept_shell_size(heading: str, reason: str, url_length: int, language: str, shapes: tuple[Shape, ...]) -> int:
     section = Section(heading=heading, reason=reason, end_url="x" * url_length, cards=())
-    shell = _with_fragments(section, {"card": ("",), "row": ("",), "link": ("",)})
+    shell = _with_fragments(section, {shape: ("",) if shape in shapes else () for shape in ("card", "row", "link")})
     empty = Digest(
         language=language, sections=(), changed=1, new=0, as_of=None, cadence="", preferences_url="",
         unsubscribe_url="", one_click_url="", postal_address="", site_name="",
