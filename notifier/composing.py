@@ -6,16 +6,19 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from notifier.domain.deliveries import Claimed, NothingToSay
+from notifier.domain.deliveries import Claimed, NothingToSay, Span
 from notifier.domain.digests import Digest, Section
 from notifier.domain.reasons import cadence_in_words, heading_for, reason_for
+from notifier.domain.schedules import Cadence
 from notifier.domain.tiers import ROOM, Room
+from notifier.domain.wishes import EVERYTHING
 from notifier.emails.links import Links
 from notifier.emails.templates import RenderedMail, count_told, render_digest
 from notifier.letters import Envelope, Letters, Made, Sender
 from notifier.store import digest_store
 from notifier.store.addresses import AddressKeys
-from notifier.store.digest_store import Reader
+from notifier.store.digest_store import News, Reader
+from notifier.store.models import Trial
 from notifier.telling import Entry, Inputs, Teller, waited_since
 
 
@@ -67,6 +70,18 @@ class Composer:
         reader = inputs.readers[reader_id]
         reader = replace(reader, language=language or reader.language)
         return self._fit(session, preview, reader, told, inputs).digest if told else None
+
+    def compose_trial(self, session: Session, trial: Trial, *, language: str) -> Digest:
+        """The digest that the last Change of a study makes for somebody who follows it as it happens; for previews."""
+        instantly = Cadence(cadence="instant")
+        nobody = Reader(id=0, sealed=b"", language=language, revision=0, cadence=instantly)
+        asked = News(
+            match_id=0, subscriber_id=0, delivery_id=None, trial_id=trial.id, number=trial.number, seq=trial.seq,
+            subscription_id=0, condition_id=None, condition=None, wants=EVERYTHING, waiting_since=trial.last_change_at,
+        )  # fmt: skip
+        span = Span(trial_id=trial.id, from_seq=trial.seq - 1, to_seq=trial.seq)
+        telling = self._teller.tell_last(session, trial, language=language)
+        return self._digest(nobody, [Entry(span, telling, (asked,), asked_by=asked)])
 
     def _make(self, session: Session, one: Claimed, inputs: Inputs, now: datetime) -> Made:
         if one.tells:

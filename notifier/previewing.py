@@ -1,17 +1,12 @@
 """Previewing: the mail as it would be; nothing is sent and nobody counts as told."""
 
+from dataclasses import replace
 from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import get_args
 
-from notifier.domain.cards import History, build_card
-from notifier.domain.digests import Digest, Section
-from notifier.domain.reasons import cadence_in_words, heading_for, reason_for
-from notifier.domain.schedules import Cadence
-from notifier.domain.trials import day_of
 from notifier.domain.vocabulary import DEFAULT_LANGUAGE
-from notifier.domain.wishes import EVERYTHING
 from notifier.emails import gallery
 from notifier.emails.gallery import Broken, Scheme
 from notifier.emails.sample_mails import SAMPLES
@@ -19,11 +14,9 @@ from notifier.emails.templates import RenderedMail, render_digest, sent_size
 from notifier.errors import InvalidRequest, UnknownTrial
 from notifier.installation import Installation
 from notifier.matching import match_changes
-from notifier.registries.states import facts_of_state
 from notifier.rounds import make_composer
-from notifier.store import digest_store, subscriber_store, trial_lookup
+from notifier.store import subscriber_store, trial_lookup
 from notifier.store.addresses import Address
-from notifier.telling import changes_to
 
 
 def preview_sample(name: str | None = None, *, language: str | None = None) -> RenderedMail:
@@ -93,37 +86,6 @@ def preview_trial(installation: Installation, number: str, *, language: str = DE
         trial = trial_lookup.find_trial(session, number)
         if trial is None:
             raise UnknownTrial("This study is not among those held here.")
-        old, new = digest_store.get_states(session, trial_id=trial.id, from_seq=trial.seq - 1, to_seq=trial.seq)
-    after = facts_of_state(new.body, facts_version=new.facts_version)
-    history = History(
-        first_seen=trial.first_seen_at.date(), last_updated=day_of(trial.last_update_posted), updates=trial.seq - 1
-    )
-    links = installation.links
-    card = build_card(
-        changes=changes_to(after, old) if old else None,
-        after=after,
-        history=history,
-        page_url=links.study(number),
-        language=language,
-    )
-    section = Section(
-        heading=heading_for(None, number=trial.number, language=language),
-        reason=reason_for(None, number=trial.number, wants=EVERYTHING, language=language),
-        end_url=links.end_one(0),
-        cards=(card,),
-    )
-    return render_digest(
-        Digest(
-            language=language,
-            sections=(section,),
-            changed=int(card.kind == "changed"),
-            new=int(card.kind == "new"),
-            as_of=day_of(after.data_version),
-            cadence=cadence_in_words(Cadence(cadence="instant"), language=language),
-            preferences_url=links.home(),
-            unsubscribe_url=links.end_all(0),
-            one_click_url=links.end_all(0),
-            postal_address=installation.settings.postal_address,
-            site_name=installation.settings.site_name,
-        )
-    )
+        digest = make_composer(installation).compose_trial(session, trial, language=language)
+    # Nobody asked for it, so that there is nothing to change.
+    return render_digest(replace(digest, preferences_url=installation.links.home()))

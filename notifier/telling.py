@@ -22,6 +22,7 @@ from notifier.registries.learned import changes_between
 from notifier.registries.states import facts_of_state, unpack_state
 from notifier.store import breaker_store, digest_store, reading_store
 from notifier.store.digest_store import News, PackedState, Reader, TrialNow
+from notifier.store.models import Trial
 
 KEPT_CARDS = 5_000
 """Cards kept between mails: readers of one study share one."""
@@ -157,6 +158,20 @@ class Teller:
             return 0
         waiting = _by_trial(replace(one, message_id=None), inputs)
         return sum(waited_since(items) <= one.dated_at for items in waiting.values())
+
+    def tell_last(self, session: Session, trial: Trial, *, language: str) -> Telling:
+        """The last Change of a study as who follows it would read it; as a new study where it is nothing to tell.
+
+        For previews.
+        """
+        span = Span(trial_id=trial.id, from_seq=trial.seq - 1, to_seq=trial.seq)
+        stretch = _Stretch(span, frozenset(), ())
+        if self._net(session, stretch) is None:
+            stretch = _Stretch(replace(span, from_seq=0), frozenset(), ())
+        net = self._net(session, stretch)
+        reading = reading_in(reading_store.list_readings(session, trial.id), language) if net and net.is_new else None
+        look = _Look(language=language, closing=None, home=None, reading=reading)
+        return self._tell(session, stretch, TrialNow(seq=trial.seq, first_seen_at=trial.first_seen_at), look)
 
     def _enter(self, session: Session, one: Claimed, items: Sequence[News], inputs: Inputs) -> Entry | None:
         """One trial as this digest tells it; None where there is nothing that they asked to hear."""
