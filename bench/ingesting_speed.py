@@ -30,7 +30,7 @@ _WATCHED: tuple[tuple[object, str, str], ...] = (
     (ctgov, "read_facts", "read facts"),
     (comparing, "compare", "compare"),
     (comparing, "first_appearance", "compare"),
-    (preparing, "concerns_of", "compare"),
+    (preparing, "concerns_with_names", "compare"),
     (preparing, "pack_state", "pack"),
     (preparing, "try_state", "unpack"),
     (trial_store, "list_held", "look up"),
