@@ -247,7 +247,7 @@ def _with_results(record: Record) -> Change:
     before["hasResults"] = False
     before.pop("resultsSection", None)
     before["protocolSection"]["statusModule"].pop("resultsFirstPostDateStruct", None)
-    return before, _edited(record, _keep)
+    return before, {**_edited(record, _keep), "hasResults": True}
 
 
 def _more_sites(record: Record) -> Change:
