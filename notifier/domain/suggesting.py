@@ -3,7 +3,7 @@
 from array import array
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import islice
@@ -11,14 +11,15 @@ from math import log
 
 from notifier.domain.spelling import distance, grams
 
-MOST_HITS = 160
+MOST_HITS = 100
 """How many conditions are weighed against each other in the end."""
 MOST_BEGUN = 400
 """How many words that begin alike are looked at; more begin with one or two letters, and nobody means all of them."""
 MOST_SPELLINGS = 40
 COMMON = 10
 PART_SHARE, TYPO_SHARE = 0.7, 0.45
-MOST_NAMES = 2_000
+MOST_NAMES = 1_000
+"""How many names of one word are looked at, the shortest ones, where it is all that was typed."""
 LEAST_SHARE = 0.4
 """How much of what was typed a name must say, where no name says all of it; rare words count for more."""
 LONGEST_INITIALS = 6
@@ -64,7 +65,7 @@ class Hit:
 
 
 class NameIndex:
-    """Names of conditions by their words, in memory: about 350 bytes for a name.
+    """Names of conditions by their words, in memory: about 300 bytes for a name.
 
     Names are keys, as ``condition_key`` makes them. Further ones may be added at any time, also while others look.
     """
@@ -186,7 +187,7 @@ class NameIndex:
         hits = [self._hit(number, key, [best[number] for best in bests]) for number in whole]
         if len(hits) < FEW and len(fits) > 1:
             hits += self._partly(key, fits, bests, whole)
-        return _nearest(hits)
+        return hits
 
     def _partly(self, key: str, fits: list[dict[str, int]], bests: list[dict[int, int]], whole: set[int]) -> list[Hit]:
         """The conditions whose names have most of what is rare among these words."""
@@ -212,9 +213,12 @@ class NameIndex:
             names += len(self._by_word[word])
         best: dict[int, int] = {}
         for word, grade in reversed(taken):
-            names_of = self._by_word[word]
-            best.update(dict.fromkeys(names_of if grade == _Fit.WHOLE or not alone else names_of[:MOST_NAMES], grade))
+            best.update(dict.fromkeys(self._shortest(word) if alone else self._by_word[word], grade))
         return best
+
+    def _shortest(self, word: str) -> Sequence[int]:
+        names = self._by_word[word]
+        return names if len(names) <= MOST_NAMES else sorted(names, key=self._sizes.__getitem__)[:MOST_NAMES]
 
     def _rarity(self, fit: Mapping[str, int]) -> float:
         names = sum(len(self._by_word[word]) for word, grade in fit.items() if grade == _Fit.WHOLE)

@@ -137,9 +137,9 @@ def _rows(session: Session, wanted: Collection[int]) -> Sequence[Row[Any]]:
     if not wanted:
         return []
     coded = select(ConditionCode.condition_id).where(ConditionCode.condition_id == Condition.id).exists()
-    narrower = select(func.count()).where(BroaderCondition.broader_id == Condition.id).scalar_subquery()
     columns = (Condition.id, Condition.key, Condition.name, Condition.mesh_id, Condition.trial_count, Condition.kind)
     known = (Condition.mesh_id.is_not(None) | coded).label("is_concept")
+    narrower = select(func.count()).where(BroaderCondition.broader_id == Condition.id).scalar_subquery()
     chosen = select(*columns, known, narrower.label("breadth")).where(Condition.id.in_(wanted))
     found = session.execute(chosen).all()
     return [row for row in found if row.is_concept or (row.trial_count and row.kind != "text")]
