@@ -23,8 +23,8 @@ VOCABULARY = "mesh_diseases.tsv"
 LISTED = 25
 ROUNDS = 3
 HALVES: dict[str, Callable[[TrialFacts], bool]] = {
-    "even numbers (tuned on)": lambda facts: int(facts.nct_id[3:]) % 2 == 0,
-    "odd numbers (held out)": lambda facts: int(facts.nct_id[3:]) % 2 == 1,
+    "even numbers (looked into)": lambda facts: int(facts.nct_id[3:]) % 2 == 0,
+    "odd numbers (totals only)": lambda facts: int(facts.nct_id[3:]) % 2 == 1,
     "all": lambda _facts: True,
 }
 

@@ -192,7 +192,8 @@ def test_a_renamed_heading_is_still_the_same_condition(either_world: World, tmp_
     assert ties(either_world)["Lantern Neoplasms"] == ("derived", 1, None)
 
 
-def test_an_import_in_one_process_is_noticed_where_records_come_in_meanwhile(world: World) -> None:
+def test_an_import_in_one_process_is_noticed_where_records_come_in_meanwhile(either_world: World) -> None:
+    world = either_world
     database = world.installation.database
     with ThreadPoolExecutor(1) as other:
         coming = other.submit(lambda: [world.ingest(study(n, "Tumor of the lantern")) for n in range(1, 12)])
