@@ -12,6 +12,7 @@ from jinja2 import TemplateSyntaxError
 
 from notifier.domain.digests import Confirmation, Digest, Goodbye, PreferencesLink, QuietNote
 from notifier.emails import templates
+from notifier.emails.keeping import for_gallery, forget_gallery
 from notifier.emails.sample_mails import SAMPLES
 from notifier.emails.templates import Mail, RenderedMail
 
@@ -71,7 +72,8 @@ def show(name: str, *, language: str | None = None) -> Shown | Broken:
     sample = SAMPLES[name]
     slug, kind = slug_of(name), KINDS[type(sample)]
     try:
-        mail = templates.render_mail(replace(sample, language=language) if language else sample)
+        with for_gallery():
+            mail = templates.render_mail(replace(sample, language=language) if language else sample)
     except Exception as error:  # noqa: BLE001 - somebody is editing these templates: any mistake is shown to them
         place = _place_of(error)
         return Broken(slug=slug, name=name, kind=kind, place=place, reason=f"{type(error).__name__}: {error}")
@@ -79,7 +81,7 @@ def show(name: str, *, language: str | None = None) -> Shown | Broken:
 
 
 def reload_templates() -> None:
-    """Have templates and style sheets read anew if any was edited since this was last called."""
+    """Have templates and style sheets read anew if any was edited since this was last called; only for the gallery."""
     root = templates.template_root() / "emails"
     files = sorted(file for file in root.rglob("*") if file.is_file())
     _forget(tuple((str(file), file.stat().st_mtime_ns) for file in files))
@@ -93,7 +95,7 @@ def in_scheme(html: str, scheme: Scheme) -> str:
 
 @lru_cache(maxsize=1)
 def _forget(_edited: tuple[tuple[str, int], ...]) -> None:
-    templates.forget_templates()
+    forget_gallery()
 
 
 def _place_of(error: Exception) -> str:

@@ -4,7 +4,7 @@ import re
 from binascii import b2a_qp
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache, partial
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -19,6 +19,7 @@ from notifier.domain.tiers import ROOM, Room, Shape, choose_shapes, count_fittin
 from notifier.emails import filters
 from notifier.emails.catalogs import translate_templates
 from notifier.emails.columns import aligned, underlined, wrapped
+from notifier.emails.keeping import kept
 from notifier.emails.scripts import foreign, isolated
 from notifier.errors import TemplatesMissing
 
@@ -126,12 +127,6 @@ def sent_size(html: str) -> int:
     return len(b2a_qp(lines.encode(), istext=True)) - len("\r\n")
 
 
-def forget_templates() -> None:
-    """Read templates and style sheets anew from now on: for a gallery, where somebody edits them."""
-    for kept in (_environment, _fragment, _card_size, _kept_shell_size):
-        kept.cache_clear()
-
-
 def render_confirmation(confirmation: Confirmation) -> RenderedMail:
     """The mail that asks a mailbox's owner to confirm; raises as `render_digest` does."""
     return _render("confirmation", confirmation)
@@ -221,7 +216,7 @@ def _with_fragments(section: Section, told: Mapping[Shape, Sequence[str]]) -> _S
     )
 
 
-@lru_cache(maxsize=KEPT_CARDS)
+@kept(KEPT_CARDS)
 def _fragment(card: Card, language: str, form: Format, shape: Shape) -> str:
     text = _environment(form, language).get_template(f"_base/{shape}.{form}").render(card=card, language=language)
     return filters.tidied(text) if form == "txt" else Markup(text)  # noqa: S704 - rendered with autoescape
@@ -231,7 +226,7 @@ def _size_of_one(cards: Mapping[int, Card], language: str, place: int, shape: Sh
     return _card_size(cards[place], language, shape)
 
 
-@lru_cache(maxsize=KEPT_CARDS)
+@kept(KEPT_CARDS)
 def _card_size(card: Card, language: str, shape: Shape) -> int:
     return sent_size(_fragment(card, language, "html", shape))
 
@@ -248,7 +243,7 @@ def _shell_size(section: Section, language: str) -> int:
     return _kept_shell_size(section.heading, section.reason, len(section.end_url), language, shapes)
 
 
-@lru_cache(maxsize=KEPT_CARDS)
+@kept(KEPT_CARDS)
 def _kept_shell_size(heading: str, reason: str, url_length: int, language: str, shapes: tuple[Shape, ...]) -> int:
     section = Section(heading=heading, reason=reason, end_url="x" * url_length, cards=())
     shell = _with_fragments(section, {shape: ("",) if shape in shapes else () for shape in ("card", "row", "link")})
@@ -260,7 +255,7 @@ def _kept_shell_size(heading: str, reason: str, url_length: int, language: str, 
     return sent_size(filled) - _frame_size(empty)
 
 
-@cache
+@kept(None)
 def _environment(form: Format, language: str) -> Environment:
     root = template_root() / "emails"
     environment = Environment(

@@ -8,7 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 from starlette.testclient import TestClient
 
-from notifier.emails import gallery, templates
+from notifier.emails import gallery, keeping, templates
 from notifier.emails.sample_mails import SAMPLES
 from notifier.installation import Installation
 from notifier.web.app import create_app
@@ -22,7 +22,7 @@ def edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr(templates, "template_root", lambda: root)
         yield root / "emails"
-    templates.forget_templates()
+    keeping.forget_gallery()
 
 
 def test_the_mailbox_leads_to_a_list_of_every_variant(client: TestClient) -> None:
@@ -79,6 +79,17 @@ def test_a_broken_template_names_file_and_line(client: TestClient, edited: Path,
     assert page.status_code == client.get("/mailbox/gallery").status_code == 200
     assert f"templates/emails/goodbye/body.txt, line {line}" in page.text
     assert reason in page.text
+
+
+def test_mails_that_go_out_stay_as_they_were_while_somebody_edits(client: TestClient, edited: Path) -> None:
+    goodbye = SAMPLES["goodbye"]
+    before = templates.render_mail(goodbye).subject
+    (edited / "goodbye" / "subject.txt").write_text("Edited just now")
+
+    shown = client.get("/mailbox/gallery/goodbye").text
+
+    assert "Edited just now" in shown
+    assert templates.render_mail(goodbye).subject == before
 
 
 def test_what_is_not_in_the_gallery_is_not_found(client: TestClient) -> None:
