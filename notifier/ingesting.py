@@ -1,7 +1,7 @@
 """Ingesting: a record is checked, masked and compared with what is held; what a reader would see becomes a Change."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
@@ -22,7 +22,7 @@ from notifier.registries import ctgov
 from notifier.registries.record_files import BadRecord, FoundRecord
 from notifier.store import breaker_store, text_conditions, trial_store, vocabulary_store
 from notifier.store.addresses import AddressKeys
-from notifier.store.condition_ties import Tally, conditions_of, put_off_ends, set_trial_conditions, write_tally
+from notifier.store.condition_ties import Span, Tally, conditions_of, put_off_ends, set_trial_conditions, write_tally
 from notifier.store.conflicts import unless_conflict
 from notifier.store.database import Database
 from notifier.store.trial_store import MERGED, HeldTrial, NewChange
@@ -297,18 +297,19 @@ def _write_all(session: Session, prepared: Iterable[Prepared], run: _Run) -> lis
     if claims:
         trial_store.lock_trials(session, [*claims, *(one.incoming.number for one in ordered)])
     conditions = conditions_of(session, [one.concerns or () for one in ordered], tally)
+    before = conditions_of(session, [one.concerned if one.concerns else () for one in ordered], tally)
     followed = text_conditions.followed_words(session)
     outcomes: list[str | None] = []
     trial_ids: dict[str, int] = {}
     changes: list[breaker_store.Written] = []
-    for one, tied in zip(ordered, conditions, strict=True):
+    for one, tied, was_tied in zip(ordered, conditions, before, strict=True):
         written = _write(session, one, now=now, baseline=run.baseline)
         outcomes.append(written.outcome if written else None)
         trial_ids |= {one.incoming.number: written.trial_id} if written else {}
         if written and written.change_id and not run.baseline:
             changes.append(breaker_store.Written(written.change_id, written.trial_id, one.fields))
         if written:
-            _tie(session, one, written, concerns=tied, tally=tally)
+            _tie(session, one, written, concerns=tied, before=was_tied, tally=tally)
             _tie_words(session, one, written, followed=followed, tally=tally)
     merge_claimed(session, claims, written=trial_ids, baseline=run.baseline, now=now)
     breaker_store.watch(session, changes, now=now, threshold=run.breaker)
@@ -316,15 +317,24 @@ def _write_all(session: Session, prepared: Iterable[Prepared], run: _Run) -> lis
     return list(zip(ordered, outcomes, strict=True))
 
 
-def _tie(session: Session, one: Prepared, written: _Written, *, concerns: dict[int, str], tally: Tally) -> None:
+def _tie(
+    session: Session,
+    one: Prepared,
+    written: _Written,
+    *,
+    concerns: dict[int, str],
+    before: Collection[int],
+    tally: Tally,
+) -> None:
     """Tie a study to its conditions; one that it leaves ends with a Change that is mailed, so that it is told."""
     is_mailed = heaviest(one.fields) > Weight.HOUSEKEEPING
     if written.outcome == "changed" and not is_mailed:
         put_off_ends(session, trial_id=written.trial_id, seq=written.seq)
     if one.concerns is None:
         return
-    since, ends = written.seq, written.seq + (not is_mailed)
-    set_trial_conditions(session, trial_id=written.trial_id, since=since, ends=ends, concerns=concerns, tally=tally)
+    stood_at = one.held.seq if one.held else written.seq
+    span = Span(since=written.seq, ends=written.seq + (not is_mailed), stood_at=stood_at)
+    set_trial_conditions(session, trial_id=written.trial_id, span=span, concerns=concerns, before=before, tally=tally)
 
 
 def _tie_words(session: Session, one: Prepared, written: _Written, *, followed: FollowedWords, tally: Tally) -> None:

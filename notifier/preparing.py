@@ -44,6 +44,9 @@ class Prepared:
     state: NewState
     fields: tuple[FieldChange, ...]
     concerns: tuple[Concern, ...] | None
+    """What it concerns; None where that is as it was."""
+    concerned: tuple[Concern, ...]
+    """What it concerned before, by the same names: only where the record differs has something come of it."""
     said: str
     """What the study says of itself, where words that readers follow are looked for."""
     names_revision: int
@@ -112,12 +115,14 @@ def prepare(
     record = join_record(known[0] if known else None, record)
     after = ctgov.read_facts(record)
     concerns = concerns_with_names(after, names)
+    concerned = concerns_with_names(known[1], names) if known else ()
     return Prepared(
         incoming=incoming,
         held=held,
         state=state_of(record, after, number=incoming.number, fingerprint=incoming.fingerprint),
         fields=changes_between(*known, after) if known else () if held else comparing.first_appearance(after),
-        concerns=None if known and concerns == concerns_with_names(known[1], names) else concerns,
+        concerns=None if known and concerns == concerned else concerns,
+        concerned=concerned,
         names_revision=names.revision,
         first_posted=_last_day(after.first_posted) or now.date().isoformat(),
         said=said_by(after),

@@ -14,7 +14,7 @@ from notifier.preparing import state_of
 from notifier.registries import ctgov
 from notifier.registries.states import try_state
 from notifier.store import text_conditions, traits_store, trial_store, vocabulary_store
-from notifier.store.condition_ties import Tally, conditions_of, set_trial_conditions, write_tally
+from notifier.store.condition_ties import Span, Tally, conditions_of, set_trial_conditions, write_tally
 from notifier.store.conflicts import unless_conflict
 from notifier.store.database import Database
 from notifier.store.trial_store import HeldTrial
@@ -50,7 +50,8 @@ def _reread(database: Database, held: HeldTrial, *, names: KnownNames, now: date
         tied = conditions_of(session, [concerns_with_names(facts, names)], tally)[0]
         if trial_store.swap_state(session, held, state, changed=False, source=ctgov.NAME, now=now):
             since, ends = held.seq, held.seq + 1
-            set_trial_conditions(session, trial_id=held.id, since=since, ends=ends, concerns=tied, tally=tally)
+            span = Span(since=since, ends=ends, stood_at=held.seq)
+            set_trial_conditions(session, trial_id=held.id, span=span, concerns=tied, before=tied, tally=tally)
             said = said_by(facts)
             text_conditions.keep_said(session, held.id, said)
             found = text_conditions.followed_words(session).found_in(said)

@@ -1,7 +1,7 @@
 """Ties trials to the conditions they concern, as of a Change; the conditions' own rows are written last, in order."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,9 @@ from notifier.store.models import Change, Condition, TrialCondition
 from notifier.store.portions import portions
 from notifier.store.vocabulary_store import names_revision
 
+FIRST = 1
+"""The Change from which a tie counts that was always true and only now is known: no later Change begins it."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -25,6 +28,19 @@ class Tally:
 
     counts: Counter[int] = field(default_factory=Counter)
     named: dict[int, Concern] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """With which Changes of a trial ties begin and end: ``since`` begins what is new, at ``stood_at`` it was before.
+
+    ``ends`` is the one with which ends what is gone, so that it is told with it: the same one, or, where a reader
+    would see no difference, the next.
+    """
+
+    since: int
+    ends: int
+    stood_at: int
 
 
 def concerns_at_change() -> ColumnElement[bool]:
@@ -59,17 +75,19 @@ def conditions_of(session: Session, groups: Sequence[Sequence[Concern]], tally: 
 
 
 def set_trial_conditions(
-    session: Session, *, trial_id: int, since: int, ends: int, concerns: dict[int, str], tally: Tally
+    session: Session, *, trial_id: int, span: Span, concerns: dict[int, str], before: Collection[int], tally: Tally
 ) -> None:
     """Tie a trial to its conditions as of a Change: what is new begins, what is gone ends, the rest stays.
+
+    What the trial concerned before by the rules and names of now, and was not tied to, counts from its first Change;
+    a tie that these would not have made ends where the trial stood. So neither is news: only our knowledge changed.
 
     Args:
         session: a writing transaction.
         trial_id: the trial, locked by having been written.
-        since: the Change with which begins what is new.
-        ends: the Change with which ends what is gone, so that it is told with it: the same one, or, where a reader
-            would see no difference, the next.
+        span: the Changes with which ties begin and end.
         concerns: condition id to how it concerns the trial.
+        before: ids of the conditions that it concerned before, by the rules and names of now.
         tally: takes up how many more, or fewer, trials each condition has.
     """
     open_rows = select(TrialCondition).where(TrialCondition.trial_id == trial_id, TrialCondition.until_seq.is_(None))
@@ -78,8 +96,10 @@ def set_trial_conditions(
     gone = {one for one in held.keys() - concerns.keys() if held[one].how != "text"}
     begun = sorted(concerns.keys() - held.keys())
     for condition_id in gone:
-        held[condition_id].until_seq = max(ends, held[condition_id].since_seq + 1)
-    rows = [{"trial_id": trial_id, "condition_id": one, "how": concerns[one], "since_seq": since} for one in begun]
+        told = max(span.ends, held[condition_id].since_seq + 1)
+        held[condition_id].until_seq = told if condition_id in before else span.stood_at
+    since = {one: FIRST if one in before else span.since for one in begun}
+    rows = [{"trial_id": trial_id, "condition_id": one, "how": concerns[one], "since_seq": since[one]} for one in begun]
     begin_ties(session, rows)
     tally.counts.update(begun)
     tally.counts.subtract(gone)

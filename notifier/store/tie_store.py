@@ -8,12 +8,10 @@ from sqlalchemy.orm import Session
 
 from notifier.domain.conditions import Concern
 from notifier.store import trial_store
-from notifier.store.condition_ties import Tally, begin_ties, conditions_of, write_tally
+from notifier.store.condition_ties import FIRST, Tally, begin_ties, conditions_of, write_tally
 from notifier.store.models import Trial, TrialCondition
 from notifier.store.trial_store import HeldTrial
 
-FIRST = 1
-"""The Change from which a tie counts that was always true and only now is known: no later Change begins it."""
 _BY_NAMES = ("named", "broader")
 """How a trial is tied by names; other ties are the record's own, or text that somebody follows."""
 
