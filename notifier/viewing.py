@@ -5,7 +5,7 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from notifier.domain.cards import History, build_card
+from notifier.domain.cards import History, build_card, shows_site_statuses
 from notifier.domain.changes import FIRST_SEEN, FieldChange
 from notifier.domain.digests import Card, ChangeLine, Reading, reading_in
 from notifier.domain.trials import TrialFacts, day_of
@@ -43,6 +43,7 @@ class StudyView:
     timeline: tuple[TimelineEntry, ...]
     card: Card
     reading: Reading | None
+    shows_site_statuses: bool
 
 
 def view_study(session: Session, number: str, *, language: str = "en", page_url: str = "") -> StudyView:
@@ -73,6 +74,7 @@ def view_study(session: Session, number: str, *, language: str = "en", page_url:
         ),
         card=build_card(changes=None, after=facts, history=history, page_url=page_url, language=language),
         reading=reading_in(readings, language),
+        shows_site_statuses=shows_site_statuses(facts),
     )
 
 

@@ -14,8 +14,8 @@ from notifier.domain.changes import FIRST_SEEN, FieldChange
 from notifier.domain.comparing import ACTUAL, planned_amount, reason_of_stop, value_as_read
 from notifier.domain.criteria import split_criteria
 from notifier.domain.criteria_comparing import OUTSIDE, criterion_as_read
-from notifier.domain.site_comparing import NOT_YET, country_of, has_yet_to_open, letters_of, speaks_of_sites
-from notifier.domain.trials import Enrollment, RegistryDate, Site, TrialFacts
+from notifier.domain.site_comparing import NOT_YET, country_of, has_yet_to_open, letters_of
+from notifier.domain.trials import Enrollment, RegistryDate, Site, TrialFacts, speaks_of_sites
 
 View = dict[str, Any]
 NOT_REBUILT = frozenset({"contacts", "results_first_posted", FIRST_SEEN})

@@ -13,7 +13,7 @@ from notifier.domain.digests import Card, Fact, MaskedContact, Reading
 from notifier.domain.excerpts import clipped, first_sentences
 from notifier.domain.homes import codes_of, known_code
 from notifier.domain.masking import EMAIL_MARK, PHONE_MARK
-from notifier.domain.trials import OPEN_STATUSES, STOPPED_STATUSES, Site, TrialFacts, day_of, is_over
+from notifier.domain.trials import OPEN_STATUSES, STOPPED_STATUSES, Site, TrialFacts, day_of, is_over, speaks_of_sites
 from notifier.domain.vocabulary import Language, language_of
 from notifier.domain.wording import move_of
 
@@ -64,7 +64,7 @@ def build_card(  # noqa: PLR0913 - each tells another thing of the study
         more=lines.untold,
         facts=tuple(_facts(after, speech)),
         summary=None if reading or not is_new else _summary(after),
-        where=_where(after.sites, speech, home=home),
+        where=_where(after, speech, home=home),
         more_sites=max(0, len(after.sites) - MOST_SITES),
         contacts=_contacts(after, speech),
         history=history_words(history, speech.code),
@@ -83,8 +83,13 @@ def homes_that_matter(facts: TrialFacts) -> frozenset[str]:
     return codes_of(site.country for site in facts.sites)
 
 
+def shows_site_statuses(facts: TrialFacts) -> bool:
+    """Whether a reader is told who may join at each place: not where the study itself takes nobody, or is not shown."""
+    return facts.listing is None and speaks_of_sites(facts)
+
+
 def history_words(history: History, language: str) -> str:
-    """The line under a study: ``First seen 3 March 2026 · Updated 2 times``; no counter where it never changed."""
+    """The line under a study: ``First seen by us on 3 March 2026 · 2 changes seen since then``."""
     speech = language_of(language)
     parts = [speech.sentence("first_seen", date=speech.day(history.first_seen))]
     if history.updates:
@@ -187,16 +192,23 @@ def _kind(facts: TrialFacts, speech: Language) -> str | None:
     return ", ".join(part for part in (kind, phases) if part) or None
 
 
-def _where(sites: Iterable[Site], speech: Language, *, home: str | None) -> tuple[str, ...]:
+def _where(facts: TrialFacts, speech: Language, *, home: str | None) -> tuple[str, ...]:
     """Places in the reader's country come first, and in it and elsewhere those where people can join."""
+    told = shows_site_statuses(facts)
 
     def rank(site: Site) -> tuple[bool, bool]:
-        return home is not None and known_code(site.country) != home, site.status not in OPEN_STATUSES
+        return home is not None and known_code(site.country) != home, told and site.status not in OPEN_STATUSES
 
-    first = sorted(sites, key=rank)[:MOST_SITES]
+    first = sorted(facts.sites, key=rank)[:MOST_SITES]
     return tuple(
         site_words(
-            {"facility": site.facility, "city": site.city, "country": site.country, "status": site.status}, speech
+            {
+                "facility": site.facility,
+                "city": site.city,
+                "country": site.country,
+                "status": site.status if told else None,
+            },
+            speech,
         )
         for site in first
     )

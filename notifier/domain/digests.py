@@ -71,7 +71,7 @@ class Card:
 
     ``kind`` is "changed" or "new"; ``headline`` says in a sentence what happened ("This study was stopped early").
     ``more`` counts changes left out of ``lines``; ``where`` are site lines such as "Beijing, China: Recruiting".
-    ``history`` reads like "First seen 3 March 2026 · Updated 2 times · Last updated 4 May 2026".
+    ``history`` reads like "First seen by us on 3 March 2026 · 2 changes seen since then".
     ``closing`` is said where this is the last news of the study ("It is over"), None otherwise.
     ``weight`` is that of its heaviest news (`changes.Weight`): heavier cards stand first. ``reading``: of a new study.
     ``verified`` is a sentence where the sponsor last checked the record long ago, None otherwise.

@@ -10,7 +10,7 @@ from notifier.domain.aligning import ALIKE, align, fold, is_longer_name, name_as
 from notifier.domain.change_table import change_of
 from notifier.domain.changes import FieldChange, Value
 from notifier.domain.places import code_of
-from notifier.domain.trials import STATUSES_WITH_SITES, Site, TrialFacts
+from notifier.domain.trials import STATUSES_WITH_SITES, Site, TrialFacts, speaks_of_sites
 
 NEARBY_KM = 30.0
 KM_A_DEGREE = 111.2
@@ -52,11 +52,6 @@ def compare_sites(before: TrialFacts, after: TrialFacts) -> Iterator[FieldChange
             turn = (said or silence, fresh.status or silence)
             yield change_of("site_status", said, fresh.status, key=key, turn=turn)
         yield from _compare_names(old, fresh, key=key)
-
-
-def speaks_of_sites(facts: TrialFacts) -> bool:
-    """Whether the status of a site says something that the study's own does not."""
-    return facts.status is None or facts.status in STATUSES_WITH_SITES
 
 
 def place_name(site: Site, *, with_zip: bool = False) -> str:

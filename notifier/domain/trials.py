@@ -173,6 +173,11 @@ def is_over(facts: TrialFacts) -> bool:
     return facts.status in OVER_STATUSES or has_last_results or is_delisted(facts.listing)
 
 
+def speaks_of_sites(facts: TrialFacts) -> bool:
+    """Whether the status of a site says something that the study's own does not; else it is left from earlier days."""
+    return facts.status is None or facts.status in STATUSES_WITH_SITES
+
+
 def is_delisted(listing: str | None) -> bool:
     """Whether the study is gone for good, or goes on under another number; one withheld may come back."""
     return listing is not None and (listing == "GONE" or listing.startswith("MERGED"))

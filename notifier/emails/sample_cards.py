@@ -44,7 +44,9 @@ CHANGED = Card(
     ),
     more_sites=3,
     contacts=(_CONTACT,),
-    history="First seen 3 January 2026 · Updated 2 times · Last updated 28 February 2026",
+    history=(
+        "First seen by us on 3 January 2026 · 2 changes seen since then · Last update in the registry: 28 February 2026"
+    ),
     weight=Weight.RECRUITING,
     page_url=f"{SITE}/studies/NCT00000001",
     record_url="https://registry.example.org/study/NCT00000001",
@@ -123,7 +125,7 @@ NEW = replace(
     "once a week for half a year helps them to speak, and how they and their families feel about it.",
     where=("Exampletown, Germany: Recruiting", "Samplebridge, United Kingdom: Not yet recruiting"),
     more_sites=0,
-    history="First seen 1 March 2026",
+    history="First seen by us on 1 March 2026",
 )
 
 _LONG_TEXT = "People who had a stroke within the last seven days and can sit up with help. " * 12
@@ -259,6 +261,9 @@ GERMAN = replace(
     facts=(Fact(label="Alter", value="18 Jahre und älter"), Fact(label="Studientyp", value="Interventionsstudie")),
     where=("Beispielstadt, Deutschland: Sucht Teilnehmende",),
     contacts=(replace(_CONTACT, role="Kontakt"),),
-    history="Zuerst gesehen am 3. Januar 2026 · 2-mal geändert · Zuletzt geändert am 28. Februar 2026",
+    history=(
+        "Von uns zuerst gesehen am 3. Januar 2026 · 2 Änderungen seitdem gesehen · "
+        "Letzte Änderung im Register: 28. Februar 2026"
+    ),
     closing="Die Studie ist vorbei. Wir schreiben noch einmal, wenn Ergebnisse veröffentlicht werden.",
 )

@@ -38,6 +38,13 @@ def test_places_of_the_own_country_come_first_and_open_ones_before_closed_ones()
     assert [place.split(",")[0] for place in new_card(STUDY).where[:2]] == ["Town 0", "Town 1"]
 
 
+@pytest.mark.parametrize("status", ["TERMINATED", "COMPLETED", "ACTIVE_NOT_RECRUITING", "UNKNOWN", "SUSPENDED"])
+def test_no_place_takes_people_where_the_study_takes_nobody(status: str) -> None:
+    assert new_card(replace(STUDY, status=status)).where[0] == "Town 0, France"
+    assert new_card(replace(STUDY, listing="WITHHELD")).where[0] == "Town 0, France"
+    assert new_card(STUDY).where[0] == "Town 0, France: Recruiting"
+
+
 def test_a_country_matters_only_where_some_places_are_not_shown() -> None:
     assert homes_that_matter(STUDY) == {"FR", "DE"}
     assert homes_that_matter(replace(STUDY, sites=STUDY.sites[2:])) == frozenset()

@@ -35,7 +35,8 @@ def test_the_stroke_study_opens_in_beijing() -> None:
     assert facts_on(card)["Conditions"] == "ACUTE ISCHEMIC STROKE"
     assert card.where == ("Example Capital Hospital, Beijing, China: Recruiting",)
     assert card.contacts == (MaskedContact(role="Contact", phone=PHONE_MARK, email=EMAIL_MARK),)
-    assert card.history == "First seen 5 June 2026 · Updated 1 time · Last updated 10 July 2026"
+    seen = "First seen by us on 5 June 2026 · 1 change seen since then"
+    assert card.history == f"{seen} · Last update in the registry: 10 July 2026"
 
 
 def test_the_stroke_study_concerns_stroke_in_three_ways() -> None:
@@ -52,7 +53,7 @@ def test_the_observational_study_has_no_phase_and_no_counter() -> None:
     assert (card.kind, card.headline) == ("new", "A new study that is looking for people")
     assert facts_on(card)["Study type"] == "Observational"
     assert card.contacts == (MaskedContact(role="Contact", phone=PHONE_MARK, email=None),)
-    assert card.history == "First seen 3 March 2026"
+    assert card.history == "First seen by us on 3 March 2026"
     assert card.summary is not None
 
 
@@ -200,7 +201,8 @@ def test_central_contacts_stand_for_all_and_only_once() -> None:
 def test_the_counter_counts() -> None:
     history = History(first_seen=date(2026, 3, 3), last_updated=date(2026, 5, 4), updates=2)
 
-    assert history_words(history, "en") == "First seen 3 March 2026 · Updated 2 times · Last updated 4 May 2026"
+    seen = "First seen by us on 3 March 2026 · 2 changes seen since then"
+    assert history_words(history, "en") == f"{seen} · Last update in the registry: 4 May 2026"
 
 
 def test_places_that_nobody_can_tell_apart_are_one_line() -> None:

@@ -79,7 +79,7 @@ def test_contacts_are_masked_on_the_page(client: TestClient) -> None:
 
 
 def test_a_study_never_updated_has_no_counter(client: TestClient) -> None:
-    assert "Updated" not in text_of(client, f"/studies/{NUMBER}").replace("Last updated", "")
+    assert "seen since then" not in text_of(client, f"/studies/{NUMBER}")
 
 
 def test_a_change_appears_in_the_timeline(client: TestClient, installation: Installation, now: datetime) -> None:
@@ -92,7 +92,7 @@ def test_a_change_appears_in_the_timeline(client: TestClient, installation: Inst
 
     text = text_of(client, f"/studies/{NUMBER}")
 
-    assert "Updated 1 time" in text
+    assert "1 change seen since then" in text
     assert "Too few people" in text
     assert "Before: Recruiting" in text
     assert "First seen here." in text
@@ -125,7 +125,7 @@ def test_the_stroke_study_offers_two_intents_in_one_form(
     assert form is not None
     assert form.select_one("[name=follow_trial][checked]")
     assert form.select_one("[name=follow_condition]")
-    assert "Updated 1 time" in page.get_text()
+    assert "1 change seen since then" in page.get_text()
     assert "Beijing" in page.get_text()
 
 
@@ -138,7 +138,7 @@ def test_an_observational_study_has_no_phase(client: TestClient, installation: I
     assert "Observational" in text
     assert "Phase" not in about
     assert "Phone: •••-•••-••••" in text
-    assert "Updated" not in text.replace("Last updated", "")
+    assert "seen since then" not in text
 
 
 def test_a_completed_study_says_so_in_plain_words(
@@ -151,3 +151,18 @@ def test_a_completed_study_says_so_in_plain_words(
     assert "Completed The study has ended in the normal way." in text
     assert "Phase 1 and 2" in text or "Phase 1, 2" in text or "Phase 1/2" in text
     assert "18 years and older" in text
+
+
+def test_a_place_is_not_called_open_where_the_study_is_over(
+    client: TestClient, installation: Installation, now: datetime
+) -> None:
+    places = {"locations": [{"facility": "Made-up Clinic", "city": "Leeds", "status": "RECRUITING"}]}
+    over = {"overallStatus": "COMPLETED", "lastUpdatePostDateStruct": {"date": "2026-02-20"}}
+    ingest(installation, make_record(statusModule=over, contactsLocationsModule=places), now=now)
+
+    _, _, where = text_of(client, f"/studies/{NUMBER}").partition("Where ")
+    facts = client.get(f"/api/v1/studies/{NUMBER}").json()["facts"]
+
+    assert where.startswith("Made-up Clinic Leeds ")
+    assert not where.startswith("Made-up Clinic Leeds Recruiting")
+    assert facts["sites"][0]["status"] == "RECRUITING"
