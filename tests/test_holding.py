@@ -7,10 +7,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from notifier.domain.deliveries import CannotCompose
 from notifier.domain.schedules import Cadence
 from notifier.errors import InvalidRequest
 from notifier.holding import drop, forget_signatures, list_held, release
+from notifier.store.delivery_store import fail_uncomposed
+from notifier.store.lease_store import claim
+from notifier.store.models import Delivery, Match
 from tests.studies import make_study
 from tests.world import World
 
@@ -209,6 +214,25 @@ def test_what_was_undone_meanwhile_is_not_told(world: World) -> None:
 
     assert world.mails(reader(3)) == []
     assert Counter(world.endings())["collapsed"] == 2
+
+
+@pytest.mark.parametrize("kind", ["digest", "urgent"])
+def test_a_mail_that_is_given_up_unmade_leaves_what_is_held(either_world: World, kind: str) -> None:
+    world = either_world
+    follow(world)
+    rename_all(world)
+    world.ingest(study(3, enrollment=140))
+    world.now += world.day
+    world.plan()
+
+    with world.installation.database.writing() as session:
+        session.execute(update(Delivery).values(attempts=100, kind=kind))
+        session.execute(update(Match).values(urgent=True))
+        [one] = claim(session, now=world.now, limit=9, token="made-up", until=world.now + world.day)
+        broken = CannotCompose(delivery_id=one.id, reason="made up")
+        assert fail_uncomposed(session, token="made-up", broken=[broken], now=world.now) == {one.id: "failed"}
+
+    assert Counter(world.endings()) == {None: STUDIES, "dropped": 1}
 
 
 def test_a_mail_in_doubt_is_sent_again_as_it_was(either_world: World) -> None:

@@ -5,10 +5,11 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import Composed
+from notifier.store.breaker_store import held_changes
 from notifier.store.inserting import insert_for
 from notifier.store.models import Delivery, DeliverySpan, Match, Subscriber, Subscription, Told
 from notifier.store.told_store import follows
@@ -98,16 +99,17 @@ def end_frozen_matches(session: Session, delivery_ids: Sequence[int], *, ended_a
 
 
 def end_free_matches(session: Session, subscriber_ids: Sequence[int], *, ended_as: str, now: datetime) -> None:
-    """End what these readers wait for and no Delivery carries yet."""
+    """End what these readers wait for, what is not held, and no Delivery carries yet."""
     if subscriber_ids:
-        free = update(Match).where(Match.subscriber_id.in_(subscriber_ids), Match.ended_at.is_(None))
-        session.execute(free.where(Match.delivery_id.is_(None)).values(ended_at=now, ended_as=ended_as))
+        free = update(Match).where(Match.subscriber_id.in_(subscriber_ids), _is_free())
+        ended = free.values(ended_at=now, ended_as=ended_as)
+        session.execute(ended, execution_options={"synchronize_session": False})
 
 
 def end_urgent_matches(session: Session, subscriber_ids: Sequence[int], *, ended_as: str, now: datetime) -> None:
     """End what waits freely for these readers of studies of which something is urgent."""
     for subscriber_id in subscriber_ids:
-        free = and_(Match.subscriber_id == subscriber_id, Match.ended_at.is_(None), Match.delivery_id.is_(None))
+        free = and_(Match.subscriber_id == subscriber_id, _is_free())
         urgent = select(Match.trial_id).where(free, Match.urgent).scalar_subquery()
         ended = update(Match).where(free, Match.trial_id.in_(urgent)).values(ended_at=now, ended_as=ended_as)
         session.execute(ended, execution_options={"synchronize_session": False})
@@ -136,6 +138,11 @@ def tell(session: Session, delivery_ids: Sequence[int]) -> None:
             index_elements=["subscriber_id", "trial_id"], set_={"seq": inserted.excluded.seq}, where=further
         )
     )
+
+
+def _is_free() -> ColumnElement[bool]:
+    """That a Match waits, that no Delivery carries it, and that the breaker does not hold it."""
+    return and_(Match.ended_at.is_(None), Match.delivery_id.is_(None), Match.change_id.not_in(held_changes()))
 
 
 def _portions(ids: Iterable[int]) -> Iterator[list[int]]:
