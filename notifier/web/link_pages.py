@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from sqlalchemy.orm import Session
 
+from notifier import queues
 from notifier.domain.reader_filters import ReaderFilter
 from notifier.emails.links import CONFIRM, END_ALL, END_ONE, TokenContent
 from notifier.store import condition_store, filter_store, retire_store, text_conditions, trial_lookup
@@ -77,6 +78,8 @@ def leave(request: Request, here: Here, token: str, fields: Form) -> Response:
     everything = _end(here, content, fields)
     if is_one_click(fields):
         return PlainTextResponse("You are unsubscribed.\n")
+    # There may be a last mail.
+    queues.ring(queues.SEND_DELIVERIES)
     with here.installation.database.reading() as session:
         language = _language(request, session, content)
     return page(request, "unsubscribed", language=language, everything=everything)

@@ -141,6 +141,7 @@ def _change_mails(here: Surroundings, subscriber_id: int, fields: Fields) -> str
 def _end_all(here: Surroundings, subscriber_id: int, _fields: Fields) -> str:
     with here.installation.database.writing() as session:
         end_everything(session, subscriber_id, reason="reader", now=here.now())
+    queues.ring(queues.SEND_DELIVERIES)
     return gettext_noop("Everything has ended. After one last mail you will hear from us no more.")
 
 
@@ -158,6 +159,7 @@ def _end_one(here: Surroundings, subscriber_id: int, number: str) -> str:
         own = {str(one.id) for one in subscriber_store.list_open(session, subscriber_id)}
         if number in own:
             end_subscription(session, int(number), reason="reader", now=here.now())
+    queues.ring(queues.SEND_DELIVERIES)
     return gettext_noop("That has ended.")
 
 

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from notifier import queues
 from notifier.domain.reasons import cadence_in_words
 from notifier.domain.schedules import Cadence
 from notifier.emails.links import Links
@@ -237,3 +238,20 @@ def test_pages_with_a_token_are_kept_by_nobody_and_tell_nobody(client: TestClien
     assert headers["cache-control"] == "no-store"
     assert headers["referrer-policy"] == "no-referrer"
     assert "noindex" in headers["x-robots-tag"]
+
+
+def test_the_last_mail_is_rung_for(client: TestClient, links: Links, subscriber: int, now: datetime) -> None:
+    preferences = links.preferences(subscriber, now=now)
+    presses = [
+        (links.end_all(subscriber), {}),
+        (links.end_one(1), {}),
+        (preferences, {"action": "end_all"}),
+        (preferences, {"action": "end:1"}),
+    ]
+
+    for address, fields in presses:
+        queues.app.control.purge()
+        client.post(path_of(address), data=fields)
+        with queues.app.connection_for_read() as connection:
+            ring = connection.SimpleQueue("notifier").get_nowait()
+        assert ring.headers["task"] == queues.SEND_DELIVERIES

@@ -79,6 +79,8 @@ def test_everything_is_ended(client: TestClient, path: str, rows: Rows) -> None:
     page = client.post(path, data={"action": "end_all"}).text
 
     assert "You follow nothing now" in page
+    assert "After one last mail" in page
+    assert page.count("no more") == 1
     assert rows("SELECT count(*) FROM subscriptions WHERE ended_at IS NULL") == [(0,)]
 
 
