@@ -1,7 +1,7 @@
 """Importing: a vocabulary of conditions takes the place of what it said before; studies are tied anew, in silence."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,8 @@ TRIALS = 64
 """Trials tied in one transaction."""
 TRIES = 4
 LONGEST_VOCABULARY_NAME = 16
+LONGEST_CODE = 32
+LONGEST_MESH_CODE = 12
 
 T = TypeVar("T")
 
@@ -114,14 +116,32 @@ def _read(path: Path, chosen: Chosen, on_progress: Callable[[int], None]) -> tup
         report = ImportReport(vocabulary=name)
         trees = chosen.trees or (DISEASE_TREES if name == MESH else None)
         for number, found in enumerate(opened.found, start=1):
-            if isinstance(found, str) or not _is_wanted(found, trees):
+            concept = found if isinstance(found, str) else _plain(found)
+            if isinstance(concept, str) or not _is_wanted(concept, trees):
                 report.skipped += 1
             else:
-                concepts[found.code] = found
+                _check_code(concept.code, path.name, longest=LONGEST_MESH_CODE if name == MESH else LONGEST_CODE)
+                concepts[concept.code] = concept
             on_progress(number)
     if not concepts:
         raise InvalidVocabulary(path.name, "holds no concept that would be imported")
     return report, concepts
+
+
+def _plain(concept: Concept) -> Concept:
+    """A concept without signs in its names that nobody sees; the database would refuse some of them."""
+    if all(map(str.isprintable, (concept.name, *concept.names))):
+        return concept
+    return replace(concept, name=_printable(concept.name), names=tuple(map(_printable, concept.names)))
+
+
+def _printable(name: str) -> str:
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in name).split())
+
+
+def _check_code(code: str, place: str, *, longest: int) -> None:
+    if not code.isprintable() or len(code) > longest:
+        raise InvalidVocabulary(place, f"the code {code[:40]!a} is not one: at most {longest} signs, nothing hidden")
 
 
 def _is_wanted(concept: Concept, trees: Collection[str] | None) -> bool:

@@ -10,7 +10,7 @@ MESH = "mesh"
 DISEASE_TREES = ("C", "F03", "F01.145.126")
 """What the registry derives conditions from: diseases, mental disorders, symptoms of behaviour such as depression."""
 
-_MESH_CODE = re.compile(r"[DC]\d{6,}")
+_MESH_CODE = re.compile(r"[DC]\d{6,11}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,7 +86,7 @@ def mesh_id(text: str) -> str:
     Records served before late 2024 carry zero-padded ones (``D000008659`` for ``D008659``); MeSH's own six-digit
     numbers end at D066331 and its nine-digit ones begin at D000066388.
     """
-    match = re.fullmatch(r"([A-Z])(\d+)", text.strip())
+    match = re.fullmatch(r"([A-Z])(\d{1,11})", text.strip())
     if match is None:
         return text.strip()
     letter, number = match.group(1), int(match.group(2))

@@ -48,6 +48,8 @@ class _Records:
             self._parser.Parse(chunk, last)
         except expat.ExpatError as error:
             raise self._invalid(f"is not well-formed XML: {expat.ErrorString(error.code)}") from None
+        except (LookupError, ValueError):
+            raise self._invalid("names an encoding that cannot be read; MeSH is in UTF-8") from None
         done, self._done = self._done, []
         return done
 

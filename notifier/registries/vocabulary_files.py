@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,11 +16,13 @@ from notifier.errors import InvalidVocabulary
 from notifier.registries import mesh_ascii, mesh_xml, obo_terms, vocabulary_table
 from notifier.registries.vocabulary_lines import Found
 
-_START = 65_536
+_START = 262_144
+"""Bytes of a file by which it is known; the header of MONDO alone takes tens of thousands."""
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
 _BOM = b"\xef\xbb\xbf"
-_DAMAGED = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError)
+# The last two are what zipfile raises for a member whose name is empty or no text.
+_DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, ValueError, IndexError)
 
 _Reader = Callable[[IO[bytes], str], Iterator[Found]]
 _READERS: dict[str, _Reader] = {
@@ -70,17 +73,21 @@ def open_vocabulary(path: Path, *, format_name: str | None = None) -> Iterator[O
 
 
 def _unpacked(path: Path, opened: ExitStack) -> io.BufferedReader:
-    packed = opened.enter_context(path.open("rb"))
+    packed = _buffered(opened.enter_context(path.open("rb", buffering=0)))
     start = packed.peek(4)[:4]
     if start.startswith(_GZIP):
-        return io.BufferedReader(cast("io.RawIOBase", opened.enter_context(gzip.GzipFile(fileobj=packed))))
+        return _buffered(opened.enter_context(gzip.GzipFile(fileobj=packed)))
     if not start.startswith(_ZIP):
         return packed
     archive = opened.enter_context(zipfile.ZipFile(packed))
     members = [member for member in archive.infolist() if not member.is_dir() and "__MACOSX" not in member.filename]
     if len(members) != 1:
         raise InvalidVocabulary(path.name, f"a zip must hold one file, this one holds {len(members)}")
-    return io.BufferedReader(cast("io.RawIOBase", opened.enter_context(archive.open(members[0]))))
+    return _buffered(opened.enter_context(archive.open(members[0])))
+
+
+def _buffered(unpacked: IO[bytes] | gzip.GzipFile | io.FileIO) -> io.BufferedReader:
+    return io.BufferedReader(cast("io.RawIOBase", unpacked), buffer_size=_START)
 
 
 def _format_of(start: bytes, place: str) -> str:
