@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
@@ -14,6 +14,7 @@ from notifier.domain.trials import TrialFacts
 _TABLE = tomllib.loads((files("notifier.domain") / "data" / "condition_words.toml").read_text(encoding="utf-8"))
 _SAME_WORD: Mapping[str, str] = _TABLE["words"]
 _SILENT = frozenset(_TABLE["silent"]["words"])
+_QUALIFIERS = frozenset(_TABLE["qualifiers"]["words"])
 
 SHELVES = tuple(_TABLE["shelves"]["codes"])
 """Codes of headings that only sort others; no study is tied to them by its words."""
@@ -23,8 +24,8 @@ SHORTEST_PART = 4
 """Letters of the shortest single word that is looked for inside a name; shorter ones are mostly abbreviations."""
 
 _NOT_MEANT = re.compile(
-    r"\b(?:without|excluding|except|other than|not|absence of|no history|(?:with )?a? ?history of|(?:at )?risk of|"
-    r"prevention of)\b.*|\bprevention\b",
+    r"\b(?:with (?:or|and|/) ?without|with/without|w/(?:w|wo|o)\b|without|excluding|except|other than|not|absence of|"
+    r"no history|(?:with )?a? ?history of|(?:at )?risk of|prevention of)\b.*|\bprevention\b",
     re.IGNORECASE,
 )
 _BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
@@ -154,7 +155,15 @@ def _find(name: str, names: KnownNames) -> _Found:
     """What a name means as a whole; else what the longest parts of it mean."""
     meant = _NOT_MEANT.sub("", name)
     whole = _whole(meant, names.by_words)
-    return _Found(whole=whole) if whole else _Found(parts=frozenset(_parts(name_words(meant), names.by_words)))
+    if whole:
+        return _Found(whole=whole)
+    words = name_words(meant)
+    taken = _longest_parts(words, names.by_words)
+    said = [names.by_words[part] for _begin, _end, part in taken if part not in _general()]
+    found = frozenset(one for several in said for one in several)
+    # What is broader than another part is that part said again: a diabetic foot ulcer is no foot ulcer besides.
+    narrowest = found - frozenset[int]().union(*(names.above(one) for one in found))
+    return _Found(whole=narrowest) if _only_qualifies(words, taken) else _Found(parts=narrowest)
 
 
 def _whole(name: str, by_words: Mapping[str, tuple[int, ...]]) -> frozenset[int]:
@@ -166,20 +175,25 @@ def _whole(name: str, by_words: Mapping[str, tuple[int, ...]]) -> frozenset[int]
     return frozenset()
 
 
-def _parts(words: tuple[str, ...], by_words: Mapping[str, tuple[int, ...]]) -> Iterator[int]:
-    """What the longest known parts mean: none that lies within a longer one, none that is general."""
-    taken: list[tuple[int, int]] = []
-    general = _general()
+def _longest_parts(words: tuple[str, ...], by_words: Mapping[str, tuple[int, ...]]) -> list[tuple[int, int, str]]:
+    """Where the longest known parts begin and end, and the words of each: none that lies within a longer one."""
+    taken: list[tuple[int, int, str]] = []
     for length in range(min(LONGEST_PART, len(words)), 0, -1):
         for start in range(len(words) - length + 1):
             part = words[start : start + length]
-            known = by_words.get(_in_order(part))
-            inside = any(begin <= start and start + length <= end for begin, end in taken)
-            if not known or inside or (length == 1 and len(part[0]) < SHORTEST_PART):
-                continue
-            taken.append((start, start + length))
-            if _in_order(part) not in general:
-                yield from known
+            ordered = _in_order(part)
+            inside = any(begin <= start and start + length <= end for begin, end, _part in taken)
+            if ordered in by_words and not inside and not (length == 1 and len(part[0]) < SHORTEST_PART):
+                taken.append((start, start + length, ordered))
+    return taken
+
+
+def _only_qualifies(words: tuple[str, ...], taken: list[tuple[int, int, str]]) -> bool:
+    """Whether all that stands around the one part known tells only stage, course, age or level of it."""
+    if len(taken) != 1:
+        return False
+    begin, end, _part = taken[0]
+    return all(word in _QUALIFIERS or word.isdigit() for word in (*words[:begin], *words[end:]))
 
 
 def _the_one_meant(ids: Mapping[int, bool], broader: Mapping[int, frozenset[int]]) -> int | None:

@@ -24,8 +24,10 @@ NAMES = {
     7: ("Pain",),
     8: ("Leukemia",),
     9: ("Rare Syndrome", "ABC"),
+    10: ("Foot Ulcer",),
+    11: ("Diabetic Foot",),
 }
-BROADER = {2: {1, 6}, 3: {1, 2, 6}, 4: {6}, 5: {4, 6}, 8: {1}}
+BROADER = {2: {1, 6}, 3: {1, 2, 6}, 4: {6}, 5: {4, 6}, 8: {1}, 11: {10}}
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,10 @@ CASES = [
     ("Solid Tumors Excluding Lung Cancer", {"Neoplasms"}),
     ("Healthy Volunteers", set()),
     ("History of asthma", set()),
+    ("Lung cancer with or without asthma", {"Lung Neoplasms"}),
+    ("Lung cancer w/wo asthma", {"Lung Neoplasms"}),
+    ("Diabetic Foot Ulcers", {"Diabetic Foot"}),
+    ("Asthmatic", {"Asthma"}),
 ]
 
 
@@ -103,6 +109,16 @@ def test_what_only_the_title_says_does_not_count(known: KnownNames) -> None:
 
 def test_a_part_counts_only_if_it_is_kin_of_what_whole_names_say(known: KnownNames) -> None:
     assert named(known, "Cancer of Lung", "Childhood leukemia clinic") == {"Lung Neoplasms"}
+
+
+@pytest.mark.parametrize("listed", ["Recurrent childhood leukemia", "Leukemia, Stage IV", "Newly diagnosed leukemia"])
+def test_stage_and_age_make_no_other_disease_of_it(known: KnownNames, listed: str) -> None:
+    assert named(known, "Cancer of Lung", listed) == {"Lung Neoplasms", "Leukemia"}
+
+
+@pytest.mark.parametrize("listed", ["Leukemia, in remission", "Adult asthma and leukemia", "Severe pain"])
+def test_what_says_more_than_stage_and_age_leaves_a_name_a_part(known: KnownNames, listed: str) -> None:
+    assert named(known, "Cancer of Lung", listed) == {"Lung Neoplasms"}
 
 
 def test_where_the_registry_derived_conditions_keywords_add_nothing(known: KnownNames) -> None:
