@@ -248,6 +248,7 @@ def fit_of(wanted: ReaderFilter, change: Change, traits: Mapping[int, Traits]) -
     return Fit(
         before=held is not None and fits(wanted, traits.get(held), year=year),
         misfits=tuple(misfits(wanted, traits.get(change.to_state_id), year=year)),
+        unsure=held not in traits or change.to_state_id not in traits,
     )
 
 

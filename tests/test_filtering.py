@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from notifier.domain.reader_filters import ReaderFilter
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import EVERYTHING, OPENINGS
 from notifier.retiring import retire_study
-from notifier.store.models import Match, Subscription
+from notifier.store.models import Match, StatePlace, StateTraits, Subscription
 from tests.studies import make_study
 from tests.world import World
 
@@ -93,6 +93,21 @@ def test_another_filter_counts_from_then_on(world: World) -> None:
 
     assert world.tick(after=world.day).sent == 0
     assert world.endings() == ["collapsed"]
+
+
+def test_a_study_of_which_nothing_was_put_down_yet_comes_to_fit_all_the_same(either_world: World) -> None:
+    world = either_world
+    before, after = study(FRANCE), study(FRANCE)
+    before["protocolSection"]["eligibilityModule"]["sex"] = "FEMALE"
+    world.ingest(before)
+    with world.installation.database.writing() as session:
+        session.execute(delete(StatePlace))
+        session.execute(delete(StateTraits))
+    world.subscribe(READER, condition="Stroke", wants=OPENINGS, filter=ReaderFilter(sex="MALE"))
+    world.subscribe("b@example.org", condition="Stroke", wants=OPENINGS, filter=ReaderFilter(sex="FEMALE"))
+
+    assert sent(world, after) == 1
+    assert world.mailbox.recipients == [READER]
 
 
 def test_a_study_that_leaves_for_its_end_says_that_it_does_not_fit(world: World) -> None:

@@ -62,7 +62,7 @@ BECAUSE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tie:
-    """That a study is about a condition, from one Change on and until another: listed, derived, named, broader, or text."""
+    """That a study is about a condition, from one Change until another: listed, derived, named, broader or text."""
 
     how: str
     since_seq: int
@@ -86,15 +86,29 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """Whether a study was as a reader's filter asks before a Change, and what of the filter it misses after it."""
+    """Whether a study was as a reader's filter asks before a Change, and what of the filter it misses after it.
+
+    ``unsure``: not both are known. What is not known fits, and may just as well not have.
+    """
 
     before: bool = True
     misfits: tuple[str, ...] = ()
+    unsure: bool = False
 
     @property
     def after(self) -> bool:
         """Whether it is as they ask after the Change."""
         return not self.misfits
+
+    @property
+    def begins(self) -> bool:
+        """Whether it may have come to be as they ask with the Change."""
+        return self.after and (self.unsure or not self.before)
+
+    @property
+    def ends(self) -> bool:
+        """Whether it may have ceased to be as they ask with the Change."""
+        return self.before and (self.unsure or not self.after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +272,7 @@ def _why_not_by_condition(asked: Asked, change: Observed, ties: list[Tie], known
     fit = change.fit
     if not (fit.before or fit.after):
         return "filtered"
-    begins = any(tie.since_seq == change.seq for tie in ties) or (fit.after and not fit.before)
+    begins = any(tie.since_seq == change.seq for tie in ties) or fit.begins
     if asked.wants == wishes.EVERYTHING or begins:
         return None
     return _why_not_wanted(asked, change, ties, known)
@@ -271,7 +285,7 @@ def _why_not_wanted(asked: Asked, change: Observed, ties: list[Tie], known: Know
     openings = asked.wants == wishes.OPENINGS
     if openings and change.opens:
         return None
-    leaves = any(tie.until_seq == change.seq for tie in ties) or (change.fit.before and not change.fit.after)
+    leaves = any(tie.until_seq == change.seq for tie in ties) or change.fit.ends
     if (openings and change.closes) or leaves:
         return None if _may_be_told(change, known) else "untold_end" if openings else "unimportant"
     return "no_opening" if openings else "unimportant"

@@ -14,8 +14,8 @@ from notifier.store.models import Change, Filter, FilterCountry, StatePlace, Sta
 def judged_filters(change_ids: Sequence[int], *, year: int) -> CTE:
     """Each Change, tie to a condition, and filter of somebody who follows it, once, however many share it.
 
-    Columns: change_id, tie_id, condition_id, filter_id, fits_before, fits_after. What is not known of a state fits; a
-    study that was not held before did not fit before.
+    Columns: change_id, tie_id, condition_id, filter_id, fits_before, fits_after, is_unsure. What is not known of a
+    state fits, and may just as well not have; a study that was not held before did not fit before.
     """
     asked = _asked(change_ids).cte("asked")
     before, after = aliased(StateTraits, name="traits_before"), aliased(StateTraits, name="traits_after")
@@ -27,6 +27,7 @@ def judged_filters(change_ids: Sequence[int], *, year: int) -> CTE:
             asked.c.filter_id,
             and_(asked.c.from_state_id.is_not(None), _fits(before, year)).label("fits_before"),
             _fits(after, year).label("fits_after"),
+            or_(before.state_id.is_(None), after.state_id.is_(None)).label("is_unsure"),
         )
         .join(Filter, Filter.id == asked.c.filter_id)
         .outerjoin(before, before.state_id == asked.c.from_state_id)

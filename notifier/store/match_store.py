@@ -39,6 +39,17 @@ def claim_changes(session: Session, change_ids: Sequence[int]) -> Sequence[int]:
     return session.scalars(waiting.with_for_update(skip_locked=True)).all()
 
 
+def newest_change(session: Session) -> int:
+    """Id of the newest Change; 0 where there is none."""
+    return session.scalar(select(func.coalesce(func.max(Change.id), 0))) or 0
+
+
+def wait_for_changes(session: Session, newest: int, *, limit: int) -> Sequence[int]:
+    """The oldest Changes up to this one that are still not matched, locked; waits for whoever is matching them."""
+    waiting = select(Change.id).where(Change.id <= newest, Change.matched_at.is_(None)).order_by(Change.id)
+    return session.scalars(waiting.limit(limit).with_for_update()).all()
+
+
 def insert_matches(session: Session, change_ids: Sequence[int], *, now: datetime) -> int:
     """Write every Match of these Changes in one INSERT … SELECT; how many were new."""
     found = union(_by_trial(change_ids, now), *_by_condition(change_ids, now)).subquery()
@@ -90,9 +101,12 @@ def _by_condition(change_ids: Sequence[int], now: datetime) -> list[Any]:
     begins, leaves = TrialCondition.since_seq == Change.seq, TrialCondition.until_seq == Change.seq
     unfiltered = _concerned(change_ids, now)
     judged = judged_filters(change_ids, year=now.year)
-    fits_before, fits_after = judged.c.fits_before, judged.c.fits_after
-    comes_to_fit, ceases_to_fit = and_(fits_after, ~fits_before), and_(fits_before, ~fits_after)
     filtered = _fitting(judged, now)
+    fits_before, fits_after, is_unsure = judged.c.fits_before, judged.c.fits_after, judged.c.is_unsure
+    comes_to_fit, ceases_to_fit = (
+        and_(fits_after, or_(is_unsure, ~fits_before)),
+        and_(fits_before, or_(is_unsure, ~fits_after)),
+    )
     return [
         *(unfiltered.where(reason) for reason in _reasons(begins, leaves)),
         *(filtered.where(reason) for reason in _reasons(or_(begins, comes_to_fit), or_(leaves, ceases_to_fit))),
