@@ -78,7 +78,7 @@ def _fill(installation: Installation, folder: Path) -> None:
     import_vocabulary(
         database=database, path=folder / "mesh_diseases.tsv", chosen=Chosen(), now=MONDAY, on_progress=_unwatched
     )
-    tie_anew(database=database, on_progress=_unwatched)
+    tie_anew(database=database, now=MONDAY)
 
 
 def _unwatched(_done: int) -> None:

@@ -67,7 +67,7 @@ def import_conditions(
     chosen = Chosen(format=format_name, name=name, trees=trees.replace(" ", "").split(",") if trees else None)
     with _opened() as database, _progress() as (read, tied):
         report = import_vocabulary(database=database, path=file, chosen=chosen, now=datetime.now(UTC), on_progress=read)
-        studies = tie_anew(database=database, on_progress=tied)
+        studies = tie_anew(database=database, now=datetime.now(UTC), on_progress=tied)
     if as_json:
         typer.echo(json.dumps(report.as_dict() | {"studies": studies}))
         return
@@ -77,16 +77,16 @@ def import_conditions(
 
 
 @contextmanager
-def _progress() -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
+def _progress() -> Iterator[tuple[Callable[[int], None], Callable[[int, int], None]]]:
     """Bars on standard error where somebody watches them: what to call with how many terms, and studies, are done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f}"))
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f}{task.fields[of]}"))
     with Progress(*columns, console=err, disable=not err.is_terminal) as bars:
-        terms, studies = bars.add_task("terms read", total=None), bars.add_task("studies tied", total=None)
+        terms, studies = (bars.add_task(said, total=None, of="") for said in ("terms read", "studies tied"))
         yield partial(_show, bars, terms), partial(_show, bars, studies)
 
 
-def _show(bars: Progress, task: TaskID, done: int) -> None:
-    bars.update(task, completed=done)
+def _show(bars: Progress, task: TaskID, done: int, total: int | None = None) -> None:
+    bars.update(task, completed=done, total=total, of="" if total is None else f" of {total:,}")
 
 
 def _answer(counts: dict[str, int], *, as_json: bool) -> None:

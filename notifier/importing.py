@@ -13,6 +13,7 @@ from notifier.domain.concepts import DISEASE_TREES, MESH, Concept, broader_by_co
 from notifier.domain.condition_naming import KnownNames, concerns_with_names
 from notifier.domain.conditions import LONGEST_NAME, condition_key
 from notifier.errors import InvalidVocabulary
+from notifier.matching import settle_changes
 from notifier.registries.states import try_state
 from notifier.registries.vocabulary_files import open_vocabulary
 from notifier.store import tie_store, trial_store, vocabulary_store
@@ -168,11 +169,11 @@ def _conditions(database: Database, name: str, concepts: Mapping[str, Concept]) 
             vocabulary_store.make_conditions(session, name, some)
     with database.reading() as session:
         held |= vocabulary_store.held_conditions(session, name, missing)
-        unadopted = vocabulary_store.unadopted(session, held.values()) if name == MESH else set()
+        unadopted = vocabulary_store.unadopted(session, name, held.values())
     adopted = {held[code]: concept for code, concept in concepts.items() if held[code] in unadopted}
     for ids in portions(sorted(adopted), PORTION):
         with database.writing() as session:
-            vocabulary_store.adopt_conditions(session, {one: adopted[one] for one in ids})
+            vocabulary_store.adopt_conditions(session, name, {one: adopted[one] for one in ids})
     return held
 
 
@@ -223,21 +224,28 @@ def _in_portions(
             write(session, name, some)
 
 
-def tie_anew(*, database: Database, on_progress: Callable[[int], None] = lambda _done: None) -> int:
+def tie_anew(
+    *, database: Database, now: datetime, on_progress: Callable[[int, int], None] = lambda _done, _total: None
+) -> int:
     """Tie all trials held to what their words name by the vocabularies of now; how many trials there were.
 
-    No Change, Match or mail comes of it: only later Changes match what is new.
+    No Change, Match or mail comes of it: Changes that wait are matched before, by what was known when they came, and
+    only later Changes match what is new.
 
     Args:
         database: where trials are held.
-        on_progress: called with how many trials were looked at so far.
+        now: the time of the import.
+        on_progress: called with how many trials were looked at so far, and how many there are.
     """
+    settle_changes(database=database, now=now)
     with database.reading() as session:
         names = vocabulary_store.current_names(session)
+        total = trial_store.count_trials(session)
     done, last = 0, 0
+    on_progress(done, total)
     while trials := _tie_some(database, after=last, names=names):
         done, last = done + len(trials), trials[-1].id
-        on_progress(done)
+        on_progress(done, total)
     return done
 
 

@@ -1,6 +1,9 @@
 """Matching: each Change meets the subscriptions it concerns, in one set-based statement a batch."""
 
+from collections.abc import Sequence
 from datetime import datetime
+
+from sqlalchemy.orm import Session
 
 from notifier.store import held_store, match_store
 from notifier.store.database import Database
@@ -24,11 +27,33 @@ def match_changes(*, database: Database, now: datetime) -> int:
         with database.writing() as session:
             claimed = match_store.claim_changes(session, waiting)
             if claimed:
-                made += match_store.insert_matches(session, claimed, now=now)
-                match_store.mark_matched(session, claimed, now=now)
-                held_store.end_matches_of_dropped(session, claimed, now=now)
-                # Whoever leaves from now on waits until these are committed, and ends them.
-                match_store.end_orphans(session, claimed, now=now)
+                made += _match(session, claimed, now=now)
         if not claimed:
             # Somebody else has them: what they leave behind, the sweep finds.
             return made
+
+
+def settle_changes(*, database: Database, now: datetime) -> int:
+    """Match every Change that there is by now, and wait for those that others are matching; how many Matches that made.
+
+    What is tied to a trial afterwards makes no Match about them.
+    """
+    with database.reading() as session:
+        newest = match_store.newest_change(session)
+    made = match_changes(database=database, now=now)
+    while True:
+        with database.writing() as session:
+            waiting = match_store.wait_for_changes(session, newest, limit=CHANGES)
+            if not waiting:
+                return made
+            made += _match(session, waiting, now=now)
+
+
+def _match(session: Session, claimed: Sequence[int], *, now: datetime) -> int:
+    """Match Changes that are claimed by this transaction; how many Matches that made."""
+    made = match_store.insert_matches(session, claimed, now=now)
+    match_store.mark_matched(session, claimed, now=now)
+    held_store.end_matches_of_dropped(session, claimed, now=now)
+    # Whoever leaves from now on waits until these are committed, and ends them.
+    match_store.end_orphans(session, claimed, now=now)
+    return made

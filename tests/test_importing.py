@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from notifier.errors import InvalidVocabulary
 from notifier.importing import Chosen, ImportReport, import_vocabulary, tie_anew
-from notifier.store import vocabulary_store
+from notifier.store import match_store, vocabulary_store
 from notifier.store.database import Database
 from notifier.store.models import Change, Condition, ConditionCode, ConditionName, Match, TrialCondition
 from tests.commands import notifier
@@ -32,7 +32,7 @@ def imported(database: Database, name: str = "mesh.tsv", folder: Path = VOCABULA
     report = import_vocabulary(
         database=database, path=path, chosen=Chosen(**chosen), now=MOMENT, on_progress=lambda _done: None
     )
-    tie_anew(database=database)
+    tie_anew(database=database, now=MOMENT)
     return report
 
 
@@ -140,6 +140,48 @@ def test_subscribers_from_before_an_import_hear_of_nothing_by_it(either_world: W
 
     assert either_world.mails("reader@example.org") == []
     assert either_world.counts()["unmatched"] == 0
+
+
+def test_changes_that_wait_while_a_vocabulary_is_imported_are_matched_by_what_was_known(either_world: World) -> None:
+    either_world.ingest(study(1, "Tumor of the lantern"), study(2, "Lantern Diseases"))
+    either_world.subscribe("before@example.org", condition="Lantern Diseases")
+    either_world.subscribe("listed@example.org", condition="Tumor of the lantern")
+    either_world.tick()
+    either_world.ingest(study(1, "Tumor of the lantern", size=200), study(3, "Tumor of the lantern"))
+
+    imported(either_world.installation.database)
+    either_world.tick()
+
+    assert either_world.mails("before@example.org") == []
+    assert len(either_world.mails("listed@example.org")) == 1
+
+
+def test_an_import_waits_for_changes_that_somebody_else_is_matching(either_world: World) -> None:
+    either_world.ingest(study(1, "Tumor of the lantern"), study(2, "Lantern Diseases"))
+    either_world.subscribe("before@example.org", condition="Lantern Diseases")
+    either_world.tick()
+    either_world.ingest(study(1, "Tumor of the lantern", size=200))
+    database = either_world.installation.database
+    with ThreadPoolExecutor(1) as other:
+        with database.writing() as session:
+            waiting = match_store.list_unmatched(session, limit=10, matches=10)
+            claimed = match_store.claim_changes(session, waiting)
+            importing = other.submit(imported, database)
+            wait([importing], timeout=0.5)
+            assert match_store.insert_matches(session, claimed, now=either_world.now) == 0
+            match_store.mark_matched(session, claimed, now=either_world.now)
+        importing.result()
+
+    assert ties(either_world)["Lantern Neoplasms"] == ("named", 1, None)
+
+
+def test_how_many_studies_are_tied_of_how_many_is_told(either_world: World) -> None:
+    either_world.ingest(study(1, "Stroke"), study(2, "Asthma"))
+    told: list[tuple[int, int]] = []
+
+    tie_anew(database=either_world.installation.database, now=MOMENT, on_progress=lambda *some: told.append(some))
+
+    assert told == [(0, 2), (2, 2)]
 
 
 def test_ties_that_a_new_edition_no_longer_makes_end_in_silence(either_world: World, tmp_path: Path) -> None:

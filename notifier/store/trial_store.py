@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import BindParameter, CursorResult, Row, Select, bindparam, delete, exists, or_, select, update
+from sqlalchemy import BindParameter, CursorResult, Row, Select, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -110,6 +110,11 @@ def list_after(session: Session, trial_id: int, *, limit: int) -> list[HeldTrial
     """What is held of the next trials by id, after this one."""
     chosen = _with_state().where(Trial.id > trial_id).order_by(Trial.id).limit(limit)
     return [_held(row) for row in session.execute(chosen)]
+
+
+def count_trials(session: Session) -> int:
+    """How many trials are held."""
+    return session.scalar(select(func.count(Trial.id))) or 0
 
 
 def read_state(session: Session, trial_id: int) -> tuple[bytes, int] | None:
