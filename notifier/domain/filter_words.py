@@ -1,5 +1,6 @@
-"""Says in words what a reader asks studies to be like: on pages, and in mails under "why you get this"."""
+"""Says in words what a reader asks studies to be like: in full on pages, in mails without what tells of the reader."""
 
+from dataclasses import replace
 from math import atan2, degrees, hypot
 
 from notifier.domain.filter_choices import distance_of
@@ -30,6 +31,13 @@ def filter_in_words(wanted: ReaderFilter, language: str = DEFAULT_LANGUAGE) -> l
     if wanted.born_year:
         phrases.append(speech.sentence("filter_born", year=str(wanted.born_year)))
     return phrases
+
+
+def filter_in_a_mail(wanted: ReaderFilter, language: str = DEFAULT_LANGUAGE) -> list[str]:
+    """What a filter asks for, as it may be read over a shoulder: that age, sex or area matter, never which."""
+    harmless = replace(wanted, near=None, sex=None, born_year=None)
+    phrases = filter_in_words(harmless, language)
+    return phrases if harmless == wanted else [*phrases, language_of(language).sentence("filter_choices")]
 
 
 def cell_in_words(cell: Cell, language: str = DEFAULT_LANGUAGE) -> str:

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from babel.dates import format_time, get_day_names
 
-from notifier.domain.filter_words import filter_in_words
+from notifier.domain.filter_words import filter_in_a_mail
 from notifier.domain.reader_filters import NO_FILTER, ReaderFilter
 from notifier.domain.schedules import Cadence
 from notifier.domain.vocabulary import DEFAULT_LANGUAGE, language_of
@@ -47,7 +47,7 @@ def reason_for(
 
 @lru_cache(maxsize=KEPT_FILTERS)
 def _filter_words(wanted: ReaderFilter, language: str) -> str:
-    phrases = filter_in_words(wanted, language)
+    phrases = filter_in_a_mail(wanted, language)
     return language_of(language).sentence("reason_of_these", filter="; ".join(phrases)) if phrases else ""
 
 

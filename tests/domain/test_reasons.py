@@ -1,0 +1,25 @@
+"""Why a mail comes is said without what would tell strangers about its reader."""
+
+from dataclasses import replace
+
+import pytest
+
+from notifier.domain.globe import coarse_cell_of, square_of
+from notifier.domain.reader_filters import Near, ReaderFilter
+from notifier.domain.reasons import reason_for
+
+LEIPZIG = Near(cell=coarse_cell_of(51.34, 12.37), within=square_of(50))
+PRIVATE = ReaderFilter(near=LEIPZIG, sex="FEMALE", born_year=1959)
+
+
+@pytest.mark.parametrize(("language", "telling"), [("en", "wom|born|1959|Leipzig"), ("de", "Frau|gebor|1959|Leipzig")])
+def test_a_mail_says_nothing_of_age_sex_or_area(language: str, telling: str) -> None:
+    reason = reason_for("Stroke", number=None, wants="openings", only=PRIVATE, language=language)
+
+    assert not [word for word in telling.split("|") if word in reason]
+
+
+def test_that_there_are_such_choices_is_said_once() -> None:
+    reason = reason_for("Stroke", number=None, wants="openings", only=replace(PRIVATE, only_recruiting=True))
+
+    assert reason.endswith(" Of these: only studies that people can join now; only those that fit your choices.")
