@@ -162,11 +162,12 @@ class _UsualWay:
         ]
         return environment.get_template(f"digest/body.{form}").render(words, sections=sections)
 
-    def _told(self, environment: Environment, cards: Sequence[Card], shape: str, form: str) -> list[str]:
+    def _told(self, environment: Environment, cards: Sequence[Card], shape: str, form: str) -> list[dict[str, object]]:
         template = environment.get_template(f"_base/{shape}.{form}")
         first, last = self._shapes[shape]
-        rendered = [template.render(card=card, language="en") for card in cards[first:last]]
-        return [Markup(text) for text in rendered] if form == "html" else rendered
+        rendered = (template.render(card=card, language="en") for card in cards[first:last])
+        texts = (Markup(f"{text}\n") if form == "html" else text for text in rendered)
+        return [{"fragment": {"text": text}, "end_url": None} for text in texts]
 
 
 def _shapes_of(html: str) -> dict[str, tuple[int, int]]:

@@ -8,7 +8,14 @@ from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import Claimed, NothingToSay, Span
 from notifier.domain.digests import Digest, Section
-from notifier.domain.reasons import cadence_in_words, heading_for, reason_for
+from notifier.domain.reasons import (
+    cadence_in_words,
+    heading_for,
+    heading_for_studies,
+    of_studies,
+    reason_for,
+    reason_for_studies,
+)
 from notifier.domain.schedules import Cadence
 from notifier.domain.tiers import ROOM, Room
 from notifier.domain.wishes import EVERYTHING
@@ -132,10 +139,11 @@ class Composer:
         return _Fitted(told, digest, render_digest(digest, room=self._room))
 
     def _digest(self, reader: Reader, told: Sequence[Entry]) -> Digest:
-        sections: dict[int, list[Entry]] = {}
+        sections: dict[int | str, list[Entry]] = {}
         for entry in told:
-            sections.setdefault(entry.asked_by.subscription_id, []).append(entry)
-        about = (entries[0].asked_by for entries in sections.values() if reader.detailed_subjects)
+            sections.setdefault(_section_key(entry.asked_by), []).append(entry)
+        asked_by = {entry.asked_by.subscription_id: entry.asked_by for entry in told}
+        about = asked_by.values() if reader.detailed_subjects else ()
         cards = [entry.telling.card for entry in told]
         days = [entry.telling.as_of for entry in told if entry.telling.as_of]
         return Digest(
@@ -155,6 +163,8 @@ class Composer:
 
     def _section(self, entries: list[Entry], *, language: str) -> Section:
         asked = entries[0].asked_by
+        if asked.condition is None and len(entries) > 1:
+            return self._studies(entries, wants=asked.wants, language=language)
         return Section(
             heading=heading_for(asked.condition, number=asked.number, is_text=asked.is_text, language=language),
             reason=reason_for(
@@ -168,6 +178,21 @@ class Composer:
             end_url=self._links.end_one(asked.subscription_id),
             cards=tuple(entry.telling.card for entry in entries),
         )
+
+    def _studies(self, entries: list[Entry], *, wants: str, language: str) -> Section:
+        """Studies that are followed one by one, each with the link that ends the mails about it."""
+        return Section(
+            heading=heading_for_studies(wants, language=language),
+            reason=reason_for_studies(wants, language=language),
+            end_url=None,
+            cards=tuple(entry.telling.card for entry in entries),
+            ends=tuple(self._links.end_one(entry.asked_by.subscription_id) for entry in entries),
+        )
+
+
+def _section_key(asked: News) -> int | str:
+    """What shares a section: the studies of one condition, and those followed one by one for the same news."""
+    return of_studies(asked.wants) if asked.condition is None else asked.subscription_id
 
 
 def _rank(entry: Entry) -> tuple[int, int, str]:

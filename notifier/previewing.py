@@ -10,7 +10,7 @@ from notifier.domain.vocabulary import DEFAULT_LANGUAGE
 from notifier.emails import gallery
 from notifier.emails.gallery import Broken, Scheme
 from notifier.emails.sample_mails import SAMPLES
-from notifier.emails.templates import RenderedMail, render_digest, sent_size
+from notifier.emails.templates import RenderedMail, render_digest
 from notifier.errors import InvalidRequest, UnknownTrial
 from notifier.installation import Installation
 from notifier.matching import match_changes
@@ -48,7 +48,7 @@ def write_gallery(folder: Path, *, language: str | None = None) -> Path:
             (folder / f"{slug}.{scheme}.html").write_text(gallery.in_scheme(mail.html, scheme), encoding="utf-8")
         (folder / f"{slug}.txt").write_text(mail.text, encoding="utf-8")
         ways = " ".join(f'<a href="{slug}.{end}">{end}</a>' for end in ("light.html", "dark.html", "txt"))
-        lines.append(f"<li>{escape(name)}: {escape(mail.subject)} ({sent_size(mail.html):,} bytes) {ways}</li>")
+        lines.append(f"<li>{escape(name)}: {escape(mail.subject)} ({mail.size:,} bytes) {ways}</li>")
     index = folder / "index.html"
     page = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Mails</title><h1>Mails</h1><ul>{}</ul></html>'
     index.write_text(page.format("\n".join(lines)), encoding="utf-8")

@@ -8,7 +8,7 @@ from sqlalchemy import update
 from notifier.domain.digests import Reading
 from notifier.domain.reader_filters import ReaderFilter
 from notifier.domain.schedules import Cadence
-from notifier.domain.wishes import EVERYTHING
+from notifier.domain.wishes import EVERYTHING, IMPORTANT
 from notifier.emails.templates import render_digest
 from notifier.rounds import make_composer
 from notifier.store.models import Subscriber
@@ -63,6 +63,40 @@ def test_sections_stand_in_the_order_of_their_heaviest_study(world: World) -> No
     text = world.text_to("a@example.org")
 
     assert text.index("NCT90000003") < text.index("NCT90000001")
+
+
+def test_studies_followed_one_by_one_share_a_section_by_what_is_wanted_of_them(world: World) -> None:
+    world.ingest(*(make_study(number) for number in range(1, 6)))
+    reader = world.subscribe("a@example.org", trial=STUDY)
+    choose(world, reader, detailed_subjects=True)
+    for number in (2, 3, 4):
+        world.subscribe("a@example.org", trial=f"NCT9000000{number}", wants=IMPORTANT if number > 2 else EVERYTHING)
+    world.subscribe("a@example.org", condition="Stroke", wants=EVERYTHING)
+    world.ingest(*(make_study(number, status="RECRUITING") for number in range(1, 6)))
+    world.tick()
+
+    (mail,) = world.mails("a@example.org")
+    text = " ".join(world.text_to("a@example.org").split())
+
+    assert text.count("You asked to hear when these studies change.") == 1
+    assert text.count("You asked to hear when something important changes in these studies.") == 1
+    assert [text.count(f"Stop mails about NCT9000000{number}:") for number in range(1, 6)] == [1, 1, 1, 1, 0]
+    assert "Stop mails about: Studies on Stroke" in text
+    assert all(f"NCT9000000{number}" in mail["Subject"] for number in range(1, 5))
+
+
+def test_the_only_study_that_is_followed_has_a_section_of_its_own(world: World) -> None:
+    world.ingest(make_study(1), make_study(2))
+    world.subscribe("a@example.org", trial=STUDY)
+    world.subscribe("a@example.org", trial="NCT90000002", wants=IMPORTANT)
+    world.ingest(make_study(1, enrollment=120), make_study(2, status="RECRUITING"))
+    world.tick()
+
+    text = " ".join(world.text_to("a@example.org").split())
+
+    assert "You asked to hear when the study NCT90000001 changes." in text
+    assert "You asked to hear when something important changes in the study NCT90000002." in text
+    assert "these studies" not in text
 
 
 @pytest.mark.parametrize(

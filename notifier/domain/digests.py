@@ -97,18 +97,25 @@ class Card:
     reading: Reading | None = None
     verified: str | None = None
 
+    def __hash__(self) -> int:
+        """Of a few short texts: what is kept for each card is looked up several times a mail."""
+        return hash((self.nct_id, self.kind, self.headline, self.closing, self.where))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """The cards of one thing the reader asked for.
+    """The cards of one thing the reader asked for, or of the studies they follow one by one.
 
-    ``reason`` is why they get it ("You asked to hear about studies on stroke."), ``end_url`` ends just this.
+    ``reason`` is why they get it ("You asked to hear about studies on stroke."). ``end_url`` ends just this; where it
+    is None, ``ends`` are as many links as cards, and each ends the mails about one study. They stand here and not on a
+    card, because they are the reader's own and cards are shared.
     """
 
     heading: str
     reason: str
-    end_url: str
+    end_url: str | None
     cards: tuple[Card, ...]
+    ends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

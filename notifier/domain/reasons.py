@@ -39,10 +39,24 @@ def reason_for(
     """Why these cards are in the mail: which news of a study or condition somebody ``wants``, and ``only`` of some."""
     speech = language_of(language)
     if condition is None:
-        of_study = IMPORTANT if wants == IMPORTANT else EVERYTHING
-        return speech.sentence(f"reason_study_{of_study}", number=number or "")
+        return speech.sentence(f"reason_study_{of_studies(wants)}", number=number or "")
     reason = speech.sentence(f"reason_{'text' if is_text else 'condition'}_{wants}", condition=condition)
     return f"{reason} {_filter_words(only, language)}".rstrip()
+
+
+def heading_for_studies(wants: str, *, language: str = DEFAULT_LANGUAGE) -> str:
+    """Over all studies that are followed one by one, for the same news of them."""
+    return language_of(language).sentence(f"heading_studies_{of_studies(wants)}")
+
+
+def reason_for_studies(wants: str, *, language: str = DEFAULT_LANGUAGE) -> str:
+    """Why these studies are in the mail, said once for all of them."""
+    return language_of(language).sentence(f"reason_studies_{of_studies(wants)}")
+
+
+def of_studies(wants: str) -> str:
+    """What is wanted of a study that is followed by itself: what is important, else everything."""
+    return IMPORTANT if wants == IMPORTANT else EVERYTHING
 
 
 @lru_cache(maxsize=KEPT_FILTERS)

@@ -77,7 +77,7 @@ def show(name: str, *, language: str | None = None) -> Shown | Broken:
     except Exception as error:  # noqa: BLE001 - somebody is editing these templates: any mistake is shown to them
         place = _place_of(error)
         return Broken(slug=slug, name=name, kind=kind, place=place, reason=f"{type(error).__name__}: {error}")
-    return Shown(slug=slug, name=name, kind=kind, mail=mail, size=templates.sent_size(mail.html))
+    return Shown(slug=slug, name=name, kind=kind, mail=mail, size=mail.size)
 
 
 def reload_templates() -> None:

@@ -5,7 +5,6 @@ The parts are joined by hand: EmailMessage takes a hundred times longer and fold
 
 import re
 from base64 import b32encode
-from binascii import b2a_qp
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime, formataddr, getaddresses
@@ -13,10 +12,10 @@ from hashlib import sha256
 from hmac import digest
 from urllib.parse import urlsplit
 
+from notifier.emails.quoting import quoted
 from notifier.emails.templates import RenderedMail
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _NOT_IN_A_DOMAIN = re.compile(r"[^a-z0-9.-]")
 _LONGEST_LINE = 76
 
@@ -56,7 +55,10 @@ def build_message(  # noqa: PLR0913 - each is one header
     }
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("ascii")
     delimiter = f"\r\n--{boundary}".encode("ascii")
-    parts = (_part("plain", mail.text), _part("html", mail.html))
+    parts = (
+        _part("plain", mail.quoted_text or quoted(mail.text)),
+        _part("html", mail.quoted_html or quoted(mail.html)),
+    )
     return head + b"".join(delimiter + b"\r\n" + part for part in parts) + delimiter + b"--\r\n"
 
 
@@ -83,10 +85,9 @@ def _list_headers(list_unsubscribe: str | None) -> dict[str, str]:
     }
 
 
-def _part(subtype: str, text: str) -> bytes:
-    lines = _LINE_END.sub("\r\n", text).encode()
+def _part(subtype: str, body: bytes) -> bytes:
     kind = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-    return kind.encode("ascii") + b2a_qp(lines, istext=True)
+    return kind.encode("ascii") + body
 
 
 def _plain(name: str, value: str) -> str:

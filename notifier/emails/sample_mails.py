@@ -58,10 +58,27 @@ def _with_cards(*cards: Card) -> Digest:
     return replace(_DIGEST, sections=(replace(_STROKE, cards=cards),), changed=len(cards) - new, new=new)
 
 
+def followed_studies(*cards: Card) -> Digest:
+    """A digest of studies that are followed one by one."""
+    section = Section(
+        heading="Studies you follow",
+        reason="You asked to hear when these studies change.",
+        end_url=None,
+        cards=cards,
+        ends=tuple(f"{SITE}/unsubscribe/sample-{card.nct_id.lower()}" for card in cards),
+    )
+    return replace(_with_cards(*cards), sections=(section,))
+
+
 def many_studies(number: int) -> Digest:
     """A digest of so many studies, of all kinds."""
     kinds = (CHANGED, NEW, RESULTS, STOPPED, LONG)
     return _with_cards(*(numbered(kinds[index % len(kinds)], 100 + index) for index in range(number)))
+
+
+def many_followed(number: int) -> Digest:
+    """A digest of so many studies that are followed one by one."""
+    return followed_studies(*(card for section in many_studies(number).sections for card in section.cards))
 
 
 SAMPLES: dict[str, Digest | Confirmation | PreferencesLink | QuietNote | Goodbye] = {
@@ -72,6 +89,8 @@ SAMPLES: dict[str, Digest | Confirmation | PreferencesLink | QuietNote | Goodbye
         changed=3,
         new=1,
     ),
+    "studies followed": followed_studies(STOPPED, CHANGED, RESULTS),
+    "sixty followed": many_followed(60),
     "stopped": replace(_DIGEST, sections=(_STUDY,)),
     "results": _with_cards(RESULTS),
     "new study": _with_cards(NEW),

@@ -1,11 +1,10 @@
 """Renders what a mailbox reads: subject, plain text and HTML of a digest, a confirmation, a link to the preferences."""
 
 import re
-from binascii import b2a_qp
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count
+from itertools import count, repeat
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -20,6 +19,7 @@ from notifier.emails import filters
 from notifier.emails.catalogs import translate_templates
 from notifier.emails.columns import aligned, underlined, wrapped
 from notifier.emails.keeping import kept
+from notifier.emails.quoting import Fragment, fragment, quoted, quoted_around
 from notifier.emails.scripts import foreign, isolated
 from notifier.errors import TemplatesMissing
 
@@ -27,21 +27,42 @@ Mail: TypeAlias = Digest | Confirmation | PreferencesLink | QuietNote | Goodbye
 Format: TypeAlias = Literal["html", "txt"]
 
 KEPT_CARDS = 4_096
-FEW_SECTIONS = 8
-"""With so few sections, what stands around the cards is no matter of size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedMail:
     """One mail as people read it; ``text`` and ``html`` say the same.
 
-    ``size`` is what the HTML takes as it is sent, where that was measured; 0 where it is no matter.
+    ``quoted_text`` and ``quoted_html`` are how they are sent; empty where they are still to be encoded.
     """
 
     subject: str
     text: str
     html: str
-    size: int = 0
+    quoted_text: bytes = b""
+    quoted_html: bytes = b""
+
+    @property
+    def size(self) -> int:
+        """How many bytes the HTML takes as it is sent."""
+        return len(self.quoted_html or quoted(self.html))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where a study stands in a digest: its card, and the reader's own link that ends just this, if there is one."""
+
+    card: Card
+    end_url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """A study in one shape: the ``fragment`` that all its readers share, and beside it a reader's own link."""
+
+    fragment: Fragment
+    number: str
+    end_url: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +71,18 @@ class _Section:
 
     heading: str
     reason: str
-    end_url: str
-    cards: tuple[str, ...]
-    rows: tuple[str, ...]
-    links: tuple[str, ...]
+    end_url: str | None
+    cards: tuple[_Told, ...] = ()
+    rows: tuple[_Told, ...] = ()
+    links: tuple[_Told, ...] = ()
+
+    @property
+    def fragments(self) -> Iterator[Fragment]:
+        """Those of its studies, as they stand in the mail."""
+        return (told.fragment for told in (*self.cards, *self.rows, *self.links))
+
+
+_NO_FRAGMENT = Fragment("", b"")
 
 
 class _WithoutIndentation(Extension):
@@ -86,18 +115,15 @@ def render_digest(digest: Digest, *, room: Room = ROOM) -> RenderedMail:
         TemplatesMissing: the package was installed without its templates.
     """
     language = spoken(digest.language)
-    cards = _ranked(digest)
-    sizes = partial(_size_of_one, cards, language)
-    if len(digest.sections) <= FEW_SECTIONS and sum(sizes(one, "card") for one in cards) <= room.cards:
-        return _render_shapes(digest, dict.fromkeys(cards, "card"))
-    taken = _frame_size(digest) + sum(_shell_size(section, language) for section in digest.sections)
+    places = _ranked(digest)
+    sizes = partial(_size_of_one, places, language)
+    taken = _size_without_studies(digest)
     while True:
-        shapes = choose_shapes(list(cards), sizes, taken=taken, room=room)
+        shapes = choose_shapes(list(places), sizes, taken=taken, room=room)
         mail = _render_shapes(digest, shapes)
-        size = sent_size(mail.html)
-        if size <= room.mail or set(shapes.values()) == {"link"}:
-            return replace(mail, size=size)
-        taken += size - room.mail
+        if mail.size <= room.mail or set(shapes.values()) == {"link"}:
+            return mail
+        taken += mail.size - room.mail
 
 
 def count_told(digest: Digest, numbers: Sequence[str], *, room: Room = ROOM) -> int:
@@ -109,22 +135,20 @@ def count_told(digest: Digest, numbers: Sequence[str], *, room: Room = ROOM) -> 
         room: what there is for the HTML.
     """
     language = spoken(digest.language)
-    found = {card.nct_id: (card, section) for section in digest.sections for card in section.cards}
-    begun: set[str] = set()
+    found = {place.card.nct_id: (place, section) for section in digest.sections for place in _places(section)}
+    begun: set[int] = set()
     sizes = [_frame_size(digest)]
     for number in numbers:
-        card, section = found[number]
-        shell = 0 if section.end_url in begun else _shell_size(section, language)
-        begun.add(section.end_url)
-        sizes.append(_card_size(card, language, "link") + shell)
+        place, section = found[number]
+        shell = 0 if id(section) in begun else _shell_size(section, language)
+        begun.add(id(section))
+        sizes.append(_size_of(place, language, "link") + shell)
     return count_fitting([sizes[0] + sizes[1], *sizes[2:]], room=room.mail)
 
 
 def sent_size(html: str) -> int:
     """How many bytes an HTML part takes in the message, in quoted-printable and with line ends of two bytes."""
-    # The first line end decides which ones `b2a_qp` writes.
-    lines = "\r\n" + html.replace("\r\n", "\n").replace("\n", "\r\n")
-    return len(b2a_qp(lines.encode(), istext=True)) - len("\r\n")
+    return len(quoted(html))
 
 
 def render_confirmation(confirmation: Confirmation) -> RenderedMail:
@@ -171,22 +195,36 @@ def _render(
     subject = " ".join(plain.get_template(f"{name}/subject.txt").render(words).split())
     text = plain.get_template(f"{name}/body.txt")
     html = _environment("html", language).get_template(f"{name}/body.html")
+    said = filters.tidied(text.render(words, subject=subject, sections=text_sections))
+    shown = html.render(words, subject=subject, sections=html_sections)
     return RenderedMail(
         subject=subject,
-        text=filters.tidied(text.render(words, subject=subject, sections=text_sections)),
-        html=html.render(words, subject=subject, sections=html_sections),
+        text=said,
+        html=shown,
+        quoted_text=_quoted(said, text_sections),
+        quoted_html=_quoted(shown, html_sections),
     )
 
 
-def _ranked(digest: Digest) -> dict[int, Card]:
-    """The studies by their place in the digest, those that matter most first."""
-    cards = dict(enumerate(card for section in digest.sections for card in section.cards))
+def _quoted(text: str, sections: Sequence[_Section]) -> bytes:
+    return quoted_around(text, (one for section in sections for one in section.fragments))
+
+
+def _places(section: Section) -> Iterator[_Place]:
+    ends = section.ends or repeat(None)
+    return (_Place(card=card, end_url=end) for card, end in zip(section.cards, ends, strict=False))
+
+
+def _ranked(digest: Digest) -> dict[int, _Place]:
+    """The studies by where they stand in the digest, those that matter most first."""
+    places = dict(enumerate(place for section in digest.sections for place in _places(section)))
     tones = {tone: rank for rank, tone in enumerate(filters.TONES)}
 
-    def rank(place: int) -> tuple[int, int, int]:
-        return -cards[place].weight, tones[filters.known_tone(cards[place].tone)], place
+    def rank(at: int) -> tuple[int, int, int]:
+        card = places[at].card
+        return -card.weight, tones[filters.known_tone(card.tone)], at
 
-    return {place: cards[place] for place in sorted(cards, key=rank)}
+    return {at: places[at] for at in sorted(places, key=rank)}
 
 
 def _render_shapes(digest: Digest, shapes: Mapping[int, Shape]) -> RenderedMail:
@@ -195,17 +233,18 @@ def _render_shapes(digest: Digest, shapes: Mapping[int, Shape]) -> RenderedMail:
 
 
 def _sections(digest: Digest, shapes: Mapping[int, Shape], form: Format) -> tuple[_Section, ...]:
-    language, places = spoken(digest.language), count()
+    language, numbers = spoken(digest.language), count()
     found = []
     for section in digest.sections:
-        told: dict[Shape, list[str]] = {"card": [], "row": [], "link": []}
-        for card, place in zip(section.cards, places):  # noqa: B905 - places go on in the next section
-            told[shapes[place]].append(_fragment(card, language, form, shapes[place]))
-        found.append(_with_fragments(section, told))
+        told: dict[Shape, list[_Told]] = {"card": [], "row": [], "link": []}
+        for place, at in zip(_places(section), numbers):  # noqa: B905 - numbers go on in the next section
+            shared = _fragment(place.card, language, form, shapes[at])
+            told[shapes[at]].append(_Told(fragment=shared, number=place.card.nct_id, end_url=place.end_url))
+        found.append(_with_studies(section, told))
     return tuple(found)
 
 
-def _with_fragments(section: Section, told: Mapping[Shape, Sequence[str]]) -> _Section:
+def _with_studies(section: Section, told: Mapping[Shape, Sequence[_Told]]) -> _Section:
     return _Section(
         heading=section.heading,
         reason=section.reason,
@@ -217,42 +256,69 @@ def _with_fragments(section: Section, told: Mapping[Shape, Sequence[str]]) -> _S
 
 
 @kept(KEPT_CARDS)
-def _fragment(card: Card, language: str, form: Format, shape: Shape) -> str:
+def _fragment(card: Card, language: str, form: Format, shape: Shape) -> Fragment:
     text = _environment(form, language).get_template(f"_base/{shape}.{form}").render(card=card, language=language)
-    return filters.tidied(text) if form == "txt" else Markup(text)  # noqa: S704 - rendered with autoescape
+    lines = filters.tidied(text) if form == "txt" else Markup(f"{text}\n")  # noqa: S704 - rendered with autoescape
+    return fragment(lines)
 
 
-def _size_of_one(cards: Mapping[int, Card], language: str, place: int, shape: Shape) -> int:
-    return _card_size(cards[place], language, shape)
+def _size_of_one(places: Mapping[int, _Place], language: str, at: int, shape: Shape) -> int:
+    return _size_of(places[at], language, shape)
+
+
+def _size_of(place: _Place, language: str, shape: Shape) -> int:
+    """What a study takes in a shape, with what stands around it."""
+    # Links that end a subscription are all as long, and so what stands around one study is as much as around the next.
+    length = len(place.end_url or "")
+    return len(_fragment(place.card, language, "html", shape).quoted) + _kept_size_around(language, shape, length)
 
 
 @kept(KEPT_CARDS)
-def _card_size(card: Card, language: str, shape: Shape) -> int:
-    return sent_size(_fragment(card, language, "html", shape))
+def _kept_size_around(language: str, shape: Shape, url_length: int) -> int:
+    sizes = [_size_with(_hollow_section({shape: number}, url_length), language) for number in (1, 2)]
+    return sizes[1] - sizes[0]
+
+
+def _size_without_studies(digest: Digest) -> int:
+    language = spoken(digest.language)
+    return _frame_size(digest) + sum(_shell_size(section, language) for section in digest.sections)
 
 
 def _frame_size(digest: Digest) -> int:
     """What a digest takes without its sections."""
-    return sent_size(_render("digest", digest).html)
+    return _render("digest", digest).size
 
 
 def _shell_size(section: Section, language: str) -> int:
     """What a section takes beside its studies, with the lines that lead to rows and links where it has several."""
-    # Links that end a subscription are all as long, and so one section's size is that of the next reader's.
     shapes: tuple[Shape, ...] = ("link",) if len(section.cards) == 1 else ("card", "row", "link")
-    return _kept_shell_size(section.heading, section.reason, len(section.end_url), language, shapes)
+    return _kept_shell_size(section.heading, section.reason, len(section.end_url or ""), language, shapes)
 
 
 @kept(KEPT_CARDS)
 def _kept_shell_size(heading: str, reason: str, url_length: int, language: str, shapes: tuple[Shape, ...]) -> int:
-    section = Section(heading=heading, reason=reason, end_url="x" * url_length, cards=())
-    shell = _with_fragments(section, {shape: ("",) if shape in shapes else () for shape in ("card", "row", "link")})
-    empty = Digest(
+    hollow = _hollow_section(dict.fromkeys(shapes, 1), 0)
+    section = replace(hollow, heading=heading, reason=reason, end_url="x" * url_length or None)
+    around = sum(_kept_size_around(language, shape, 0) for shape in shapes)
+    return _size_with(section, language) - _frame_size(_hollow_digest(language)) - around
+
+
+def _hollow_section(numbers: Mapping[Shape, int], url_length: int) -> _Section:
+    """A section with so many studies in each shape, of which nothing is told."""
+    told = _Told(fragment=_NO_FRAGMENT, number="NCT00000000", end_url="x" * url_length or None)
+    studies: dict[Shape, list[_Told]] = {shape: [told] * numbers.get(shape, 0) for shape in ("card", "row", "link")}
+    return _with_studies(Section(heading="", reason="", end_url=None, cards=()), studies)
+
+
+def _hollow_digest(language: str) -> Digest:
+    return Digest(
         language=language, sections=(), changed=1, new=0, as_of=None, cadence="", preferences_url="",
         unsubscribe_url="", one_click_url="", postal_address="", site_name="",
     )  # fmt: skip
-    filled = _render("digest", empty, html_sections=(shell,)).html
-    return sent_size(filled) - _frame_size(empty)
+
+
+def _size_with(section: _Section, language: str) -> int:
+    return _render("digest", _hollow_digest(language), html_sections=(section,)).size
 
 
 @kept(None)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from notifier.domain.digests import Confirmation, Digest
 from notifier.emails.messages import build_message, list_id_for, message_id_for
+from notifier.emails.quoting import fragment, quoted, quoted_around
 from notifier.emails.sample_mails import SAMPLES, many_studies
 from notifier.emails.templates import RenderedMail, render_confirmation, render_digest
 
@@ -70,6 +71,18 @@ def test_any_text_comes_through(text: str) -> None:
 
     expected = text.replace("\r\n", "\n").replace("\r", "\n")
     assert part(parsed(raw), "plain").replace("\r\n", "\n") == expected
+
+
+lines = st.lists(st.text(st.characters(codec="utf-8"), max_size=90).map(lambda text: f"{text}\n"), max_size=9)
+
+
+@given(texts=lines, chosen=st.lists(st.booleans(), min_size=9, max_size=9), rest=st.text(max_size=90))
+def test_parts_encoded_before_give_the_same_bytes(texts: list[str], chosen: list[bool], rest: str) -> None:
+    known = [fragment(text) for text, kept in zip(texts, chosen, strict=False) if kept]
+    text = "".join(texts) + rest.encode("utf-8", "ignore").decode()
+
+    assert quoted_around(text, known) == quoted(text)
+    assert quoted_around(text, reversed(known)) == quoted(text)
 
 
 def test_headers_say_who_what_and_when() -> None:

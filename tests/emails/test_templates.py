@@ -11,6 +11,7 @@ from jinja2 import UndefinedError
 
 from notifier.domain.digests import Digest, Piece
 from notifier.emails import filters, templates
+from notifier.emails.quoting import quoted
 from notifier.emails.sample_mails import SAMPLES, many_studies
 from notifier.emails.templates import (
     Mail,
@@ -70,7 +71,7 @@ def test_a_digest_can_always_be_ended(digest: Digest) -> None:
     found = links(render_digest(digest).html)
 
     assert {digest.preferences_url, digest.unsubscribe_url} <= found
-    assert {section.end_url for section in digest.sections} <= found
+    assert {end for section in digest.sections for end in (section.end_url, *section.ends) if end} <= found
     assert digest.one_click_url not in found
 
 
@@ -221,7 +222,7 @@ def test_what_closes_a_card_stands_in_both_parts_and_in_short_ones() -> None:
 
     assert closing in mail.html
     assert closing in " ".join(mail.text.split())
-    assert closing in templates._fragment(many_studies(9).sections[0].cards[3], "en", "html", "row")
+    assert closing in templates._fragment(many_studies(9).sections[0].cards[3], "en", "html", "row").text
 
 
 def test_the_disclaimer_the_source_and_the_sender_stand_in_both_parts() -> None:
@@ -259,6 +260,51 @@ def test_a_card_is_rendered_once_for_all_who_get_it() -> None:
     render_digest(replace(digest, unsubscribe_url="https://updates.example.org/unsubscribe/another"))
 
     assert templates._fragment.cache_info().misses == before
+
+
+@each_sample
+def test_what_was_encoded_once_gives_the_same_bytes(sample: Mail) -> None:
+    mail = rendered(sample)
+
+    assert mail.quoted_html == quoted(mail.html)
+    assert mail.quoted_text == quoted(mail.text)
+
+
+@each_digest
+def test_a_fragment_stands_in_a_mail_as_whole_lines(digest: Digest) -> None:
+    mail = render_digest(digest)
+    shapes = dict.fromkeys(templates._ranked(digest), "card")
+    full = templates._render_shapes(digest, shapes)  # type: ignore[arg-type]
+
+    for form, text in (("html", full.html), ("txt", full.text)):
+        sections = templates._sections(digest, shapes, form)  # type: ignore[arg-type]
+        assert all(f"\n{one.text}" in text for section in sections for one in section.fragments)
+    assert mail.size <= full.size
+
+
+@pytest.mark.parametrize("name", ["studies followed", "sixty followed", "sixty studies", "several", "in German"])
+def test_the_size_of_a_digest_is_the_sum_of_its_parts(name: str) -> None:
+    digest = DIGESTS[name]
+    places = templates._ranked(digest)
+    frame = templates._frame_size(digest) + sum(
+        templates._kept_shell_size(one.heading, one.reason, len(one.end_url or ""), digest.language, ("card",))
+        for one in digest.sections
+    )
+    studies = sum(templates._size_of(place, digest.language, "card") for place in places.values())
+
+    assert templates._render_shapes(digest, dict.fromkeys(places, "card")).size == frame + studies
+
+
+def test_studies_followed_one_by_one_share_a_section_and_each_can_be_ended() -> None:
+    mail = render_digest(DIGESTS["sixty followed"])
+    page = BeautifulSoup(mail.html, "html.parser")
+    ends = {str(link["href"]): link.get_text() for link in page.find_all("a") if "/unsubscribe/sample-nct" in str(link)}
+
+    assert [heading.get_text() for heading in page.find_all("h2")] == ["Studies you follow"]
+    assert len(ends) == 60
+    assert all(words == f"Stop mails about {end[-11:].upper()}" for end, words in ends.items())
+    assert mail.text.count("You asked to hear when these studies change.") == 1
+    assert mail.size <= 80_000
 
 
 @pytest.mark.parametrize("size", [1, 50])
