@@ -8,6 +8,7 @@ NotifierError
 │   ├── UnknownLanguage     a language that we have no words for
 │   ├── UnknownTrial        no study with this number is held
 │   ├── UnknownCondition    no condition is known by this name; carries suggestions
+│   │   └── UnfitWords      nor can the words be followed as text; says why
 │   ├── UnknownTown         no town is known by this name, or several are; carries them
 │   ├── WrongChoice         one of several choices cannot be read; names which
 │   └── WrongSuccessor      a study cannot go on under the number named
@@ -73,6 +74,10 @@ class UnknownCondition(InvalidRequest):
     def __init__(self, message: str, suggestions: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.suggestions = suggestions
+
+
+class UnfitWords(UnknownCondition):
+    """No condition is known by this name, nor can its words be followed as text."""
 
 
 class UnknownTown(InvalidRequest):

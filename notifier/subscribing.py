@@ -7,7 +7,6 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from notifier.domain.languages import gettext_noop
-from notifier.domain.masking import mask_text
 from notifier.domain.reader_filters import ReaderFilter
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import Consent, Wish, check_wish
@@ -251,13 +250,11 @@ def _with_condition(session: Session, wish: Wish, target: Target) -> Target:
     condition = condition_store.find_condition(session, name)
     if condition is not None and not text_conditions.is_text(session, condition):
         return replace(target, condition_id=condition.id)
-    masked = mask_text(name)
-    if not (condition_store.is_plausible_name(name) and condition_store.is_plausible_name(masked)):
-        raise UnknownCondition("This does not look like the name of a condition. Use letters, at most 200 of them.")
+    words = text_conditions.read_words(session, name)
     if not wish.accept_unknown:
         near = tuple(one.name for one in suggestion_store.suggest_conditions(session, name))
         raise UnknownCondition("No condition of this name is known.", near)
-    return replace(target, condition_text=masked)
+    return replace(target, condition_text=words)
 
 
 def _same_request(session: Session, *, index: bytes, target: Target, now: datetime) -> PendingRequest | None:

@@ -1,12 +1,33 @@
 """Words that readers follow as text: what of a study is searched for them, and which of them it says."""
 
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 
 from notifier.domain.conditions import condition_key, folded
+from notifier.domain.masking import mask_text
 from notifier.domain.trials import TrialFacts
 
 BETWEEN = " | "
 """Stands between what a study says in different places, so that no words are found across it."""
+_SIGNS = frozenset(" '\u2019,+/().:-")
+_LINK = re.compile(r"://|\bwww\.|[\w-]{2,}\.[a-z]{2,}\b", re.IGNORECASE)
+"""Also a bare domain, which mail programs make a link of: words stand in mails to whoever they were typed for."""
+
+
+def as_shown(text: str) -> str:
+    """Words as they are shown to all who follow them: letters, digits, and the few signs that names have."""
+    kept = (sign if _is_of_a_word(sign) else " " for sign in text)
+    return " ".join("".join(kept).split())
+
+
+def has_contacts(text: str) -> bool:
+    """Whether a text says how to reach somebody, or where to go."""
+    return mask_text(text) != text or _LINK.search(text) is not None
+
+
+def _is_of_a_word(sign: str) -> bool:
+    return sign in _SIGNS or unicodedata.category(sign)[0] in "LNM"
 
 
 def said_by(facts: TrialFacts) -> str:

@@ -29,7 +29,8 @@ def is_plausible_name(name: str) -> bool:
 def ensure_conditions(session: Session, concerns: Iterable[Concern]) -> tuple[dict[str, int], dict[int, Concern]]:
     """Make the conditions that are not there yet; the id of each key, and by id the names that some may take on.
 
-    Those were first known from a registrant's listing, and now the vocabulary gives their name and MeSH id.
+    Those were first known from a registrant's listing, and now the vocabulary gives their name and MeSH id; or from a
+    reader who follows the words as text, and now a record names them: others are not shown how that reader wrote them.
     """
     wanted: dict[str, Concern] = {}
     for concern in concerns:
@@ -41,7 +42,10 @@ def ensure_conditions(session: Session, concerns: Iterable[Concern]) -> tuple[di
     insert_once(session, Condition, [{"key": one.key, "name": one.name, "mesh_id": one.mesh_id} for one in fresh])
     held |= _held(session, [one.key for one in fresh])
     unnamed = {number: wanted[key] for key, (number, known) in held.items() if known is None and wanted[key].mesh_id}
-    return {key: condition_id for key, (condition_id, _) in held.items()}, unnamed
+    ids = {key: condition_id for key, (condition_id, _) in held.items()}
+    names = {condition_id: wanted[key] for key, condition_id in ids.items()}
+    written = {one: names[one] for one, name in _typed(session, names) if name != names[one].name}
+    return ids, written | unnamed
 
 
 def broader_by_name(session: Session, listed: Iterable[Concern]) -> list[Concern]:
@@ -52,6 +56,14 @@ def broader_by_name(session: Session, listed: Iterable[Concern]) -> list[Concern
         known = session.scalars(select(Condition).where(Condition.key.in_(some), Condition.mesh_id.is_not(None)))
         found += [Concern(key=one.key, name=one.name, how="broader", mesh_id=one.mesh_id) for one in known]
     return found
+
+
+def _typed(session: Session, ids: Iterable[int]) -> list[tuple[int, str]]:
+    """Those of these conditions that are named as a reader wrote them, with that name."""
+    chosen = select(Condition.id, Condition.name).where(Condition.kind == "text", Condition.mesh_id.is_(None))
+    return [
+        (row.id, row.name) for some in portions(ids) for row in session.execute(chosen.where(Condition.id.in_(some)))
+    ]
 
 
 def _held_by_mesh_id(session: Session, concerns: Iterable[Concern]) -> dict[str, tuple[int, str | None]]:

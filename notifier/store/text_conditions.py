@@ -10,15 +10,24 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import Pool
 
 from notifier.domain.conditions import condition_key
-from notifier.domain.followed_words import FollowedWords
+from notifier.domain.followed_words import FollowedWords, as_shown, has_contacts
+from notifier.domain.languages import gettext_noop
+from notifier.errors import UnfitWords
+from notifier.store.condition_store import is_plausible_name
 from notifier.store.condition_ties import Tally, begin_ties
 from notifier.store.inserting import insert_for, insert_once, offered
 from notifier.store.models import Condition, ConditionCode, Trial, TrialCondition, TrialText
 
 TEXT = "text"
 EXAMPLES = 5
+MANY, MANY_OF = 1_000, 10
+"""Words in more than so many studies, and more than every tenth, are not followed: "patients", "treatment"."""
 TRIALS_AT_ONCE = 10_000
 TIES_AT_ONCE = 1_000
+
+_NO_NAME = gettext_noop("This does not look like the name of a condition. Use letters, at most 200 of them.")
+_CONTACTS = gettext_noop("Write only the words to look for, without addresses, links or telephone numbers.")
+_TOO_COMMON = gettext_noop("These words are in very many studies. Add a word that says which ones you mean.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +52,7 @@ _followed: WeakKeyDictionary[Pool, tuple[tuple[int, int], FollowedWords]] = Weak
 
 def preview_text(session: Session, text: str) -> TextPreview:
     """What following these words would match today, whole words wherever they stand in titles, conditions, keywords."""
-    key = condition_key(text)
+    key = condition_key(as_shown(text))
     if not key:
         return TextPreview(studies=0, examples=())
     shown = (_says(key), Trial.merged_into_id.is_(None))
@@ -52,6 +61,29 @@ def preview_text(session: Session, text: str) -> TextPreview:
     newest = saying.order_by(Trial.last_change_at.desc(), Trial.id.desc()).limit(EXAMPLES)
     found = session.scalars(newest) if count else ()
     return TextPreview(studies=count, examples=tuple(Example(number=one.number, title=one.title) for one in found))
+
+
+def read_words(session: Session, text: str) -> str:
+    """The words of a text as they are followed, and shown to all who follow them: without signs that say nothing.
+
+    Raises:
+        UnfitWords: it is no name, says how to reach somebody, or is said by so many studies that it tells them little.
+    """
+    words = as_shown(text)
+    if not (is_plausible_name(text) and is_plausible_name(words)):
+        raise UnfitWords(_NO_NAME)
+    if has_contacts(text):
+        raise UnfitWords(_CONTACTS)
+    if _are_said_by_many(session, condition_key(words)):
+        raise UnfitWords(_TOO_COMMON)
+    return words
+
+
+def _are_said_by_many(session: Session, key: str) -> bool:
+    held = session.scalar(select(func.count()).select_from(TrialText)) or 0
+    many = max(MANY, held // MANY_OF)
+    saying = select(TrialText.trial_id).where(_says(key)).limit(many + 1).subquery()
+    return held > many and (session.scalar(select(func.count()).select_from(saying)) or 0) > many
 
 
 def get_or_make_text(session: Session, text: str) -> Condition:

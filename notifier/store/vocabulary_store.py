@@ -84,20 +84,23 @@ def make_conditions(session: Session, vocabulary: str, concepts: Iterable[Concep
     insert_once(session, Condition, rows)
 
 
-def adopt_conditions(session: Session, adopted: Mapping[int, Concept]) -> None:
-    """Give MeSH's code and name to conditions that were known from listings only."""
+def adopt_conditions(session: Session, vocabulary: str, adopted: Mapping[int, Concept]) -> None:
+    """Give a vocabulary's name, and its code if that is MeSH, to conditions known from listings or readers only."""
     for condition_id, concept in sorted(adopted.items()):
         unknown = update(Condition).where(Condition.id == condition_id, Condition.mesh_id.is_(None))
-        session.execute(unknown.values(mesh_id=concept.code, name=concept.name))
+        code = concept.code if vocabulary == MESH else None
+        session.execute(unknown.values(mesh_id=code, name=concept.name))
 
 
-def unadopted(session: Session, condition_ids: Iterable[int]) -> set[int]:
-    """Those of these conditions that have no MeSH code yet."""
-    return {
-        one
-        for some in portions(condition_ids)
-        for one in session.scalars(select(Condition.id).where(Condition.id.in_(some), Condition.mesh_id.is_(None)))
-    }
+def unadopted(session: Session, vocabulary: str, condition_ids: Iterable[int]) -> set[int]:
+    """Those of these conditions that MeSH gives its code and name, or any vocabulary how words of a reader are written.
+
+    That is, those without a MeSH code; and of these, for other vocabularies, those named as a reader wrote them.
+    """
+    chosen = select(Condition.id).where(Condition.mesh_id.is_(None))
+    if vocabulary != MESH:
+        chosen = chosen.where(Condition.kind == "text")
+    return {one for some in portions(condition_ids) for one in session.scalars(chosen.where(Condition.id.in_(some)))}
 
 
 def read_codes(session: Session, vocabulary: str) -> dict[str, int]:

@@ -7,8 +7,8 @@ from fastapi.responses import HTMLResponse
 
 from notifier.domain.languages import gettext_noop
 from notifier.domain.wishes import Wish
-from notifier.errors import InvalidRequest, UnknownCondition
-from notifier.store import condition_store, text_conditions
+from notifier.errors import InvalidRequest, UnfitWords, UnknownCondition
+from notifier.store import text_conditions
 from notifier.store.suggestion_store import Suggestion, suggest_conditions
 from notifier.store.text_conditions import TextPreview
 from notifier.subscribing import find_target
@@ -48,10 +48,10 @@ def look_up(here: Surroundings, wish: Wish, errors: Errors) -> Offer:
         try:
             target = find_target(session, wish)
         except UnknownCondition as error:
-            may_follow = condition_store.is_plausible_name(wish.condition or "")
-            errors["condition"] = _NOT_KNOWN if may_follow else str(error)
-            if not may_follow:
+            if isinstance(error, UnfitWords):
+                errors["condition"] = str(error)
                 return NO_OFFER
+            errors["condition"] = _NOT_KNOWN
             near = tuple(suggest_conditions(session, wish.condition or ""))
             return Offer(near=near, preview=text_conditions.preview_text(session, wish.condition or ""))
         except InvalidRequest as error:
