@@ -15,7 +15,7 @@ from notifier.errors import InvalidRequest
 from notifier.holding import drop, forget_signatures, list_held, release
 from notifier.store.delivery_store import fail_uncomposed
 from notifier.store.lease_store import claim
-from notifier.store.models import Delivery, Match
+from notifier.store.models import Delivery, Match, Subscription
 from tests.studies import make_study
 from tests.world import World
 
@@ -227,6 +227,7 @@ def test_a_mail_that_is_given_up_unmade_leaves_what_is_held(either_world: World,
 
     with world.installation.database.writing() as session:
         session.execute(update(Delivery).values(attempts=100, kind=kind))
+        session.execute(update(Subscription).values(urgent=True))
         session.execute(update(Match).values(urgent=True))
         [one] = claim(session, now=world.now, limit=9, token="made-up", until=world.now + world.day)
         broken = CannotCompose(delivery_id=one.id, reason="made up")

@@ -7,9 +7,11 @@ import pytest
 from sqlalchemy import event, select, update
 
 from notifier.domain.deliveries import Composed
+from notifier.domain.reader_filters import NO_FILTER
 from notifier.domain.schedules import Cadence, start_of_day
-from notifier.domain.wishes import Wish
+from notifier.domain.wishes import EVERYTHING, Wish
 from notifier.explaining import explain
+from notifier.preferring import change_subscription
 from notifier.store import delivery_store, lease_store, urgent_store
 from notifier.store.addresses import read_address
 from notifier.store.models import Delivery, Match, Trial
@@ -23,7 +25,8 @@ HOUR = timedelta(hours=1)
 
 def follow(world: World, *numbers: int, email: str = "a@example.org", cadence: Cadence = DAILY) -> int:
     world.ingest(*(make_study(number, enrollment=100) for number in numbers))
-    return [world.subscribe(email, trial=f"NCT9000{number:04}", cadence=cadence) for number in numbers][-1]
+    readers = [world.subscribe(email, trial=f"NCT9000{number:04}", cadence=cadence, urgent=True) for number in numbers]
+    return readers[-1]
 
 
 def change(world: World, number: int, enrollment: int, *, urgent: bool = True) -> None:
@@ -190,6 +193,21 @@ def test_the_fifth_urgent_mail_of_a_day_waits(world: World) -> None:
     world.tick(after=timedelta(days=1))
 
     assert (today, len(world.mails("a@example.org"))) == (urgent_store.A_DAY, urgent_store.A_DAY + 1)
+
+
+def test_who_wants_nothing_at_once_any_more_hears_of_the_rest_at_their_usual_time(either_world: World) -> None:
+    weekly = Cadence(cadence="weekly", hour=7, weekday=4)
+    follow(either_world, 1, cadence=weekly)
+    for enrollment in range(110, 160, 10):
+        change(either_world, 1, enrollment)
+        either_world.tick()
+    with either_world.installation.database.writing() as session:
+        change_subscription(session, 1, wants=EVERYTHING, wanted=NO_FILTER, urgent=False)
+
+    either_world.tick(after=timedelta(days=1))
+    either_world.tick(after=timedelta(days=6))
+
+    assert kinds(either_world) == [("urgent", "sent")] * urgent_store.A_DAY + [("digest", "sent")]
 
 
 def test_a_study_that_cannot_be_told_costs_no_other_study_its_news(world: World) -> None:

@@ -110,7 +110,8 @@ def end_urgent_matches(session: Session, subscriber_ids: Sequence[int], *, ended
     """End what waits freely for these readers of studies of which something is urgent."""
     for subscriber_id in subscriber_ids:
         free = and_(Match.subscriber_id == subscriber_id, _is_free())
-        urgent = select(Match.trial_id).where(free, Match.urgent).scalar_subquery()
+        wanted = select(Match.trial_id).join(Subscription, Subscription.id == Match.subscription_id)
+        urgent = wanted.where(free, Match.urgent, Subscription.urgent).scalar_subquery()
         ended = update(Match).where(free, Match.trial_id.in_(urgent)).values(ended_at=now, ended_as=ended_as)
         session.execute(ended, execution_options={"synchronize_session": False})
 

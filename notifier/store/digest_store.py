@@ -111,7 +111,7 @@ def list_news(
     filters = load_filters(session, {row[2].filter_id for row in rows if row[2].filter_id})
     found: dict[int, list[News]] = {}
     for match, number, subscription, condition in rows:
-        news = _news(match, number, subscription.wants, condition)
+        news = _news(match, number, subscription, condition)
         filtered = replace(news, filter=filters.get(subscription.filter_id or 0, NO_FILTER)) if filters else news
         found.setdefault(match.subscriber_id, []).append(filtered)
     return found
@@ -228,7 +228,7 @@ def _reader(subscriber: Subscriber, schedule: Schedule) -> Reader:
     )
 
 
-def _news(match: Match, number: str, wants: str, condition: Condition | None) -> News:
+def _news(match: Match, number: str, subscription: Subscription, condition: Condition | None) -> News:
     return News(
         match_id=match.id,
         subscriber_id=match.subscriber_id,
@@ -239,8 +239,8 @@ def _news(match: Match, number: str, wants: str, condition: Condition | None) ->
         subscription_id=match.subscription_id,
         condition_id=condition.id if condition else None,
         condition=condition.name if condition else None,
-        wants=wants,
+        wants=subscription.wants,
         waiting_since=match.created_at,
-        urgent=match.urgent,
+        urgent=match.urgent and subscription.urgent,
         is_text=condition is not None and condition.kind == "text",
     )

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, String, Subquery, and_, exists, fu
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session, aliased
 
-from notifier.store.models import Delivery, Match, Schedule, Subscriber
+from notifier.store.models import Delivery, Match, Schedule, Subscriber, Subscription
 from notifier.store.plan_store import DIGEST, insert_new, is_on_its_way, moment_key, new_delivery, waiting_news
 
 URGENT = "urgent"
@@ -16,7 +16,9 @@ A_DAY = 4
 """Urgent mails one reader gets on one local day at most; what comes after them waits for the digest or the next day."""
 
 # Written out, so that SQLite too sees that the partial index applies.
-_IS_URGENT: ColumnElement[bool] = and_(text("matches.urgent"), Match.ended_at.is_(None))
+_MAY_BE_URGENT: ColumnElement[bool] = and_(text("matches.urgent"), Match.ended_at.is_(None))
+# Who no longer wants to hear at once, does not, whatever waits for them from before.
+_IS_URGENT = and_(_MAY_BE_URGENT, Subscription.urgent)
 
 
 def list_zones(session: Session) -> Sequence[str]:
@@ -25,7 +27,7 @@ def list_zones(session: Session) -> Sequence[str]:
         select(Schedule.time_zone)
         .join(Subscriber, Subscriber.schedule_id == Schedule.id)
         .join(Match, Match.subscriber_id == Subscriber.id)
-        .where(_IS_URGENT, Match.delivery_id.is_(None), Schedule.cadence != "instant")
+        .where(_MAY_BE_URGENT, Match.delivery_id.is_(None), Schedule.cadence != "instant")
     )
     return session.scalars(waiting.distinct()).all()
 
