@@ -46,6 +46,8 @@ def change_mails(
 ) -> None:
     """Change whose places stand first in a reader's mails, what their subjects tell, and whether silence is told."""
     subscriber = session.get_one(Subscriber, subscriber_id)
+    # A mail that is about to go out is made anew: its subject may name what it no longer shall.
+    subscriber.revision += 1
     subscriber.country = country
     subscriber.detailed_subjects, subscriber.quiet_notes = detailed_subjects, quiet_notes
 

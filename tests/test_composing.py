@@ -2,6 +2,10 @@
 
 from sqlalchemy import select
 
+from notifier.domain.deliveries import Composed
+from notifier.preferring import change_mails
+from notifier.store.delivery_store import enter_data
+from notifier.store.lease_store import claim
 from notifier.store.models import Told
 from tests.studies import make_study, with_contact
 from tests.world import World
@@ -104,6 +108,30 @@ def test_subject_and_headers_say_nothing_of_the_disease(world: World) -> None:
 
     assert "stroke" not in headers.lower()
     assert "NCT" not in headers
+
+
+def test_a_subject_made_before_the_reader_chose_another_does_not_go_out(either_world: World) -> None:
+    either_world.ingest(make_study(1))
+    reader = either_world.subscribe("a@example.org", condition="Stroke")
+    choose_subjects(either_world, reader, detailed=True)
+    either_world.ingest(make_study(2))
+    either_world.plan()
+    database, now = either_world.installation.database, either_world.now
+    with database.writing() as session:
+        claimed = claim(session, now=now, limit=1, token="made-up", until=now + either_world.day)
+    with database.reading() as session:
+        made = [one for one in either_world.service.composer(session, claimed, now) if isinstance(one, Composed)]
+
+    choose_subjects(either_world, reader, detailed=False)
+
+    with database.writing() as session:
+        admission = enter_data(session, token="made-up", mails=made, now=now)
+    assert admission.changed == {claimed[0].id}
+
+
+def choose_subjects(world: World, reader: int, *, detailed: bool) -> None:
+    with world.installation.database.writing() as session:
+        change_mails(session, reader, country=None, detailed_subjects=detailed, quiet_notes=False)
 
 
 def test_contacts_are_shown_as_marks_of_constant_shape(world: World) -> None:
