@@ -160,7 +160,9 @@ def closing_words(net: Net, asked: Iterable[Asked], *, language: str) -> str | N
     if net.ending == _MERGED:
         return speech.sentence(_MERGED)
     if leaves and net.ending != _GONE:
-        return speech.sentence("closing_unfit", why=speech.listing([speech.sentence(f"unfit_{one}") for one in missed]))
+        # What hides the reader's sex and age says the same of both.
+        why = dict.fromkeys(speech.sentence(f"unfit_{one}") for one in missed)
+        return speech.sentence("closing_unfit", why=speech.listing(list(why)))
     if net.ending is None or (net.was_over and any(one.was_told for one in asked)):
         return None
     if is_followed:

@@ -7,6 +7,7 @@ import pytest
 from notifier.domain.globe import coarse_cell_of, square_of
 from notifier.domain.reader_filters import Near, ReaderFilter
 from notifier.domain.reasons import reason_for
+from notifier.domain.vocabulary import language_of
 
 LEIPZIG = Near(cell=coarse_cell_of(51.34, 12.37), within=square_of(50))
 PRIVATE = ReaderFilter(near=LEIPZIG, sex="FEMALE", born_year=1959)
@@ -17,6 +18,12 @@ def test_a_mail_says_nothing_of_age_sex_or_area(language: str, telling: str) -> 
     reason = reason_for("Stroke", number=None, wants="openings", only=PRIVATE, language=language)
 
     assert not [word for word in telling.split("|") if word in reason]
+
+
+def test_a_study_that_no_longer_fits_tells_neither_age_nor_sex() -> None:
+    reasons = {language_of("en").sentence(f"unfit_{one}") for one in ("age", "sex")}
+
+    assert len(reasons) == 1
 
 
 def test_that_there_are_such_choices_is_said_once() -> None:
