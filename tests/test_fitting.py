@@ -192,7 +192,7 @@ def test_leaving_one_of_two_conditions_is_no_end(world: World) -> None:
 
     assert world.tick().sent == 1
     assert LEFT not in world.text_to(READER)
-    assert "studies with the words “Stroke”" in world.text_to(READER)
+    assert "studies that say “Stroke”" in world.text_to(READER)
 
 
 def test_what_came_and_left_before_the_mail_is_silence(world: World) -> None:

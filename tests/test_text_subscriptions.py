@@ -121,4 +121,4 @@ def test_the_mail_says_that_it_is_about_words(world: World) -> None:
 
     world.tick()
 
-    assert "the words “Moon sickness”" in " ".join(world.text_to("a@example.org").split())
+    assert "that say “Moon sickness”" in " ".join(world.text_to("a@example.org").split())
