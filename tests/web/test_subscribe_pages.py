@@ -136,7 +136,7 @@ def test_words_that_nobody_listed_are_shown_with_what_they_match(client: TestCli
 
     shown = BeautifulSoup(answer.text, "html.parser").select_one(".preview")
     assert shown is not None
-    assert "Today they are in 1 study" in shown.text
+    assert "1 study says it today" in shown.text
     assert shown.select_one(f"a[href='/studies/{NUMBER}']")
 
 
