@@ -16,7 +16,8 @@ _WITHOUT_WIDTH = frozenset({"Mn", "Me", "Cf"})
 # Chinese and Japanese break between any two characters, but no line begins with what closes or ends with what opens.
 _CLOSING, _OPENING = "、。，．！？：；）」』】》〉…ー々", "（「『【《〈"
 _ALONE = f"[{_OPENING}]*[\u2e80-\u2fdf\u3005-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff60][{_CLOSING}]*"
-_UNIT = re.compile(f"{_ALONE}|(?:(?!{_ALONE})\\S)+")
+# A dot between two things stays with the first.
+_UNIT = re.compile(f"{_ALONE}|(?:(?!{_ALONE})\\S)+(?: ·(?= ))?")
 
 
 def width_of(text: str) -> int:

@@ -84,7 +84,7 @@ STOPPED = replace(
     where=(),
     more_sites=0,
     contacts=(),
-    closing="This study is over. We write once more if its results are posted.",
+    closing="This study is over. We will write about it again only if its results are posted or people can join again.",
     weight=Weight.SAFETY_STOP,
 )
 
@@ -103,6 +103,8 @@ RESULTS = replace(
         ChangeLine(tone="plan", badge="Dates", label="Study completion", before="June 2026", after="30 November 2025"),
     ),
     more=0,
+    facts=(Fact(label="Status", value="Completed: the study is over"), *CHANGED.facts[1:]),
+    where=("Lakeside Hospital, Exampletown, Germany", "City Clinic, Samplebridge, United Kingdom"),
     contacts=(),
     weight=Weight.RESULTS,
 )
@@ -265,5 +267,4 @@ GERMAN = replace(
         "Von uns zuerst gesehen am 3. Januar 2026 · 2 Änderungen seitdem gesehen · "
         "Letzte Änderung im Register: 28. Februar 2026"
     ),
-    closing="Die Studie ist vorbei. Wir schreiben noch einmal, wenn Ergebnisse veröffentlicht werden.",
 )

@@ -56,3 +56,9 @@ def test_a_long_label_does_not_push_the_others_away() -> None:
 
 def test_a_heading_is_underlined_as_wide_as_it_is() -> None:
     assert underlined("研究 A", "=") == "研究 A\n======"
+
+
+def test_no_line_begins_with_a_dot_between() -> None:
+    text = wrapped("Von uns zuerst gesehen am 3. Januar 2026 · 2 Änderungen seitdem gesehen · Letzte Änderung")
+
+    assert text.splitlines()[1] == "Letzte Änderung" or not text.splitlines()[1].startswith("·")
