@@ -34,7 +34,8 @@ def choose_shapes(
         taken: how many bytes everything else in the mail takes.
         room: what there is; where not even links fit, all are links.
     """
-    spare = room.mail - taken - sum(size_of(one, "link") for one in ranked)
+    links = {one: size_of(one, "link") for one in ranked}
+    spare = room.mail - taken - sum(links.values())
     shapes: dict[int, Shape] = {}
     tiers: list[tuple[Shape, int]] = [("card", room.cards), ("row", room.rows)]
     used = 0
@@ -42,7 +43,7 @@ def choose_shapes(
         while tiers:
             shape, most = tiers[0]
             size = size_of(one, shape)
-            extra = size - size_of(one, "link")
+            extra = size - links[one]
             if extra <= spare and (used + size <= most or not used):
                 shapes[one], used, spare = shape, used + size, spare - extra
                 break

@@ -285,7 +285,19 @@ def _size_without_studies(digest: Digest) -> int:
 
 
 def _frame_size(digest: Digest) -> int:
-    """What a digest takes without its sections."""
+    """What a digest takes without its sections; as much as that of the next reader who gets as many studies."""
+    like = replace(
+        digest,
+        sections=(),
+        preferences_url="x" * len(digest.preferences_url),
+        unsubscribe_url="x" * len(digest.unsubscribe_url),
+        one_click_url="",
+    )
+    return _kept_frame_size(like)
+
+
+@kept(KEPT_CARDS)
+def _kept_frame_size(digest: Digest) -> int:
     return _render("digest", digest).size
 
 

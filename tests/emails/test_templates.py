@@ -305,6 +305,7 @@ def test_studies_followed_one_by_one_share_a_section_and_each_can_be_ended() -> 
     assert all(words == f"Stop mails about {end[-11:].upper()}" for end, words in ends.items())
     assert mail.text.count("You asked to hear when these studies change.") == 1
     assert mail.size <= 80_000
+    assert links(mail.html) == set(URL.findall(mail.text))
 
 
 @pytest.mark.parametrize("size", [1, 50])
