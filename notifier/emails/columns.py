@@ -17,7 +17,8 @@ _WITHOUT_WIDTH = frozenset({"Mn", "Me", "Cf"})
 _CLOSING, _OPENING = "、。，．！？：；）」』】》〉…ー々", "（「『【《〈"
 _ALONE = f"[{_OPENING}]*[\u2e80-\u2fdf\u3005-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff60][{_CLOSING}]*"
 # A dot between two things stays with the first.
-_UNIT = re.compile(f"{_ALONE}|(?:(?!{_ALONE})\\S)+(?: ·(?= ))?")
+_UNIT = re.compile(f"(?:{_ALONE}|(?:(?!{_ALONE})\\S)+)(?: ·)?")
+_WORD = re.compile(r"\S+(?: ·(?!\S))?")
 
 
 def width_of(text: str) -> int:
@@ -75,6 +76,6 @@ def _filled(paragraph: str, first: str, rest: str) -> list[str]:
 
 def _units(paragraph: str) -> Iterator[tuple[str, str]]:
     """What must stay together, each with the space before it."""
-    for word in paragraph.split():
+    for word in _WORD.findall(paragraph):
         for place, unit in enumerate(_UNIT.findall(word)):
             yield (" " if place == 0 else ""), unit
