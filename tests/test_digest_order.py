@@ -94,7 +94,7 @@ def test_the_only_study_that_is_followed_has_a_section_of_its_own(world: World) 
 
     text = " ".join(world.text_to("a@example.org").split())
 
-    assert "You asked to hear when the study NCT90000001 changes." in text
+    assert "You asked to hear when this study changes." in text
     assert "You asked to hear when something important changes in the study NCT90000002." in text
     assert "these studies" not in text
 

@@ -30,7 +30,6 @@ def heading_for(
 def reason_for(
     condition: str | None,
     *,
-    number: str | None,
     wants: str,
     is_text: bool = False,
     only: ReaderFilter = NO_FILTER,
@@ -39,7 +38,7 @@ def reason_for(
     """Why these cards are in the mail: which news of a study or condition somebody ``wants``, and ``only`` of some."""
     speech = language_of(language)
     if condition is None:
-        return speech.sentence(f"reason_study_{of_studies(wants)}", number=number or "")
+        return speech.sentence(f"reason_study_{of_studies(wants)}")
     reason = speech.sentence(f"reason_{'text' if is_text else 'condition'}_{wants}", condition=condition)
     return f"{reason} {_filter_words(only, language)}".rstrip()
 

@@ -34,7 +34,7 @@ def card_of(changes: tuple[FieldChange, ...] | None, after: TrialFacts) -> Card:
 def digest_of(card: Card) -> Digest:
     section = Section(
         heading=heading_for(None, number=card.nct_id),
-        reason=reason_for(None, number=card.nct_id, wants=EVERYTHING),
+        reason=reason_for(None, wants=EVERYTHING),
         end_url="https://x.example/end",
         cards=(card,),
     )

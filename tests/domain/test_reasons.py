@@ -15,7 +15,7 @@ PRIVATE = ReaderFilter(near=LEIPZIG, sex="FEMALE", born_year=1959)
 
 @pytest.mark.parametrize(("language", "telling"), [("en", "wom|born|1959|Leipzig"), ("de", "Frau|gebor|1959|Leipzig")])
 def test_a_mail_says_nothing_of_age_sex_or_area(language: str, telling: str) -> None:
-    reason = reason_for("Stroke", number=None, wants="openings", only=PRIVATE, language=language)
+    reason = reason_for("Stroke", wants="openings", only=PRIVATE, language=language)
 
     assert not [word for word in telling.split("|") if word in reason]
 
@@ -27,6 +27,6 @@ def test_a_study_that_no_longer_fits_tells_neither_age_nor_sex() -> None:
 
 
 def test_that_there_are_such_choices_is_said_once() -> None:
-    reason = reason_for("Stroke", number=None, wants="openings", only=replace(PRIVATE, only_recruiting=True))
+    reason = reason_for("Stroke", wants="openings", only=replace(PRIVATE, only_recruiting=True))
 
     assert reason.endswith(" Of these: only studies that people can join now; only those that fit your choices.")

@@ -409,3 +409,13 @@ def test_missing_templates_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
     with pytest.raises(TemplatesMissing, match="install the package again"):
         template_root()
+
+
+def test_what_has_just_changed_is_not_said_again_below() -> None:
+    status = "Terminated: the study has stopped early and will not start again"
+    card = replace(STOPPED, facts=(Fact(label="Status", value=status), Fact(label="Sponsor", value="A hospital")))
+    mail = render_digest(with_cards(card))
+
+    for text in (mail.html, " ".join(mail.text.split())):
+        assert text.count("will not start again") == 1
+        assert "A hospital" in text
