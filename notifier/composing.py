@@ -169,7 +169,6 @@ class Composer:
             heading=heading_for(asked.condition, number=asked.number, is_text=asked.is_text, language=language),
             reason=reason_for(
                 asked.condition,
-                number=asked.number,
                 wants=asked.wants,
                 is_text=asked.is_text,
                 only=asked.filter,

@@ -9,9 +9,10 @@ import pytest
 from bs4 import BeautifulSoup
 from jinja2 import UndefinedError
 
-from notifier.domain.digests import Digest, Piece
+from notifier.domain.digests import Digest, Fact, Piece
 from notifier.emails import filters, templates
 from notifier.emails.quoting import quoted
+from notifier.emails.sample_cards import STOPPED
 from notifier.emails.sample_mails import SAMPLES, many_studies
 from notifier.emails.templates import (
     Mail,
@@ -414,7 +415,8 @@ def test_missing_templates_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_what_has_just_changed_is_not_said_again_below() -> None:
     status = "Terminated: the study has stopped early and will not start again"
     card = replace(STOPPED, facts=(Fact(label="Status", value=status), Fact(label="Sponsor", value="A hospital")))
-    mail = render_digest(with_cards(card))
+    digest = DIGESTS["stopped"]
+    mail = render_digest(replace(digest, sections=(replace(digest.sections[0], cards=(card,)),)))
 
     for text in (mail.html, " ".join(mail.text.split())):
         assert text.count("will not start again") == 1
