@@ -159,6 +159,7 @@ class _Desk:
         self._outlook = outlook
         urgent = receipt_store.find_next_mail(session, subscriber_id, kind="urgent")
         self._urgent = _mail(urgent) if urgent else None
+        self._at_once = {one.id for one, *_ in asked if one.urgent}
 
     def receipts(self) -> list[Receipt]:
         """One for each Change and subscription, newest first."""
@@ -203,7 +204,7 @@ class _Desk:
 
     def _outlook_on(self, one: Covered) -> Outlook:
         outlook = replace(self._outlook, in_doubt=one.change.trial_id in self._in_doubt)
-        is_urgent = one.match is not None and one.match.urgent
+        is_urgent = one.match is not None and one.match.urgent and one.subscription_id in self._at_once
         return replace(outlook, mail=self._urgent or outlook.mail) if is_urgent else outlook
 
 

@@ -274,10 +274,16 @@ def test_who_asked_for_it_hears_at_once_of_what_is_important(either_world: World
     assert "120 people" in either_world.text_to("a@example.org")
 
 
-def test_the_account_of_a_reader_names_the_urgent_mail_on_its_way(world: World) -> None:
-    follow(world, 1)
+@pytest.mark.parametrize(("wanted", "fate"), [(True, ("on its way", 1)), (False, ("waiting", None))])
+def test_the_account_of_a_reader_names_the_urgent_mail_that_takes_news_along(
+    world: World, wanted: bool, fate: tuple[str, int | None]
+) -> None:
+    follow(world, 1, 2)
     change(world, 1, 120)
+    change(world, 2, 130)
     world.plan()
+    with world.installation.database.writing() as session:
+        change_subscription(session, 2, wants=EVERYTHING, wanted=NO_FILTER, urgent=wanted)
     with world.installation.database.reading() as session:
         account = explain(
             session,
@@ -287,4 +293,5 @@ def test_the_account_of_a_reader_names_the_urgent_mail_on_its_way(world: World) 
             since=world.now - timedelta(days=1),
         )
 
-    assert ("on its way", 1) in [(one.fate.outcome, one.fate.mail) for one in account.receipts]
+    told = {one.subscription: (one.fate.outcome, one.fate.mail) for one in account.receipts if one.seq > 1}
+    assert told == {1: ("on its way", 1), 2: fate}
