@@ -95,7 +95,7 @@ def test_the_only_study_that_is_followed_has_a_section_of_its_own(world: World) 
     text = " ".join(world.text_to("a@example.org").split())
 
     assert "You asked to hear when this study changes." in text
-    assert "You asked to hear when something important changes in the study NCT90000002." in text
+    assert "You asked to hear when something important changes in this study." in text
     assert "these studies" not in text
 
 
