@@ -1,5 +1,7 @@
 """Words that a reader follows as text are shown to others too: cleaned, and without a way to reach anybody."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from notifier.store import text_conditions
 from notifier.store.models import Condition
 from notifier.viewing import view_study
 from tests.studies import make_study
-from tests.test_importing import imported
+from tests.test_importing import VOCABULARIES, imported
 from tests.world import World
 
 
@@ -70,3 +72,14 @@ def test_words_that_very_many_studies_say_are_not_followed(
     with pytest.raises(UnfitWords, match="very many"):
         either_world.subscribe("a@example.org", condition="study", accept_unknown=True)
     either_world.subscribe("a@example.org", condition="moon", accept_unknown=True)
+
+
+def test_a_concept_named_otherwise_later_keeps_the_name_it_is_found_by(world: World, tmp_path: Path) -> None:
+    world.subscribe("a@example.org", condition="LANTERN disorder", accept_unknown=True)
+    imported(world.installation.database, "lantern.obo")
+    renamed = (VOCABULARIES / "lantern.obo").read_text().replace("name: lantern disorder", "name: lamp disorder")
+    (tmp_path / "lantern.obo").write_text(renamed)
+
+    imported(world.installation.database, "lantern.obo", tmp_path)
+
+    assert names(world) == {"lantern disorder"}

@@ -87,7 +87,9 @@ def make_conditions(session: Session, vocabulary: str, concepts: Iterable[Concep
 def adopt_conditions(session: Session, vocabulary: str, adopted: Mapping[int, Concept]) -> None:
     """Give a vocabulary's name, and its code if that is MeSH, to conditions known from listings or readers only."""
     for condition_id, concept in sorted(adopted.items()):
-        unknown = update(Condition).where(Condition.id == condition_id, Condition.mesh_id.is_(None))
+        # What is shown is looked up by its key again: a heading under another name keeps the one it is found by.
+        same = Condition.key == condition_key(concept.name)
+        unknown = update(Condition).where(Condition.id == condition_id, Condition.mesh_id.is_(None), same)
         code = concept.code if vocabulary == MESH else None
         session.execute(unknown.values(mesh_id=code, name=concept.name))
 
