@@ -421,3 +421,12 @@ def test_what_has_just_changed_is_not_said_again_below() -> None:
     for text in (mail.html, " ".join(mail.text.split())):
         assert text.count("will not start again") == 1
         assert "A hospital" in text
+
+
+def test_a_mail_out_of_turn_does_not_say_that_it_came_at_its_time() -> None:
+    urgent = replace(DIGESTS["one study"], urgent=True, cadence="once a week")
+    mail = render_digest(urgent)
+
+    for text in (" ".join(mail.html.split()), " ".join(mail.text.split())):
+        assert "You get this mail once a week" not in text
+        assert "Your other mails come once a week." in text
