@@ -170,6 +170,8 @@ class Reading:
     def __post_init__(self) -> None:
         self.address = f"reader{self.example}@example.org"
         self.condition = f"Made-up illness {self.example}"
+        # The world is weeks older in a later example, and a study registered long before is no news by itself.
+        self.began = self.world.now.date().isoformat()
         self.world.ingest(self.study(0, size=1))
         self.reader = self.world.subscribe(
             self.address, condition=self.condition, wants="everything", cadence=self.cadence
@@ -184,6 +186,8 @@ class Reading:
             conditions=(self.condition,),
             meshes=(),
             ancestors=(),
+            posted=self.began,
+            updated=self.began,
         )
 
     def change(self, numbers: set[int], *, size: int) -> None:
