@@ -22,6 +22,7 @@ TONES = ("stop", "open", "closed", "results", "site", "join", "plan", "info")
 """The tones a card or line may have, heaviest first."""
 
 # The English of the world outside the United States writes 2 March 2026, as everything else we write does.
+_DATE = re.compile(r"\b\d{1,2}\.? [^\W\d_]+ \d{4}\b| ·")
 _ENGLISH = Locale.parse("en_001")
 
 
@@ -37,6 +38,11 @@ def locale_of(language: str) -> Locale:
 def day(value: date, language: str) -> str:
     """A date in words, such as 2 March 2026."""
     return format_date(value, "long", locale=locale_of(language))
+
+
+def unbroken(text: str) -> str:
+    """The text, its days and the dots between its parts bound so that no line of HTML breaks in or before them."""
+    return _DATE.sub(lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), text)
 
 
 def moment(value: datetime, language: str) -> str:

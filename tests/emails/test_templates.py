@@ -430,3 +430,10 @@ def test_a_mail_out_of_turn_does_not_say_that_it_came_at_its_time() -> None:
     for text in (" ".join(mail.html.split()), " ".join(mail.text.split())):
         assert "You get this mail once a week" not in text
         assert "Your other mails come once a week." in text
+
+
+@pytest.mark.parametrize("day", ["7 August 2026", "7. August 2026"])
+def test_no_line_breaks_inside_a_date(day: str) -> None:
+    assert filters.unbroken(f"Seen on {day} · 1 change") == f"Seen on {day} · 1 change".replace(
+        f"{day} ", f"{day} ".replace(" ", "\N{NO-BREAK SPACE}")
+    )
