@@ -22,8 +22,8 @@ TONES = ("stop", "open", "closed", "results", "site", "join", "plan", "info")
 """The tones a card or line may have, heaviest first."""
 
 # The English of the world outside the United States writes 2 March 2026, as everything else we write does.
-_DATE = re.compile(r"\b\d{1,2}\.? [^\W\d_]+ \d{4}\b| ·")
 _ENGLISH = Locale.parse("en_001")
+_DATE = re.compile(r"\b\d{1,2}\.? [^\W\d_]+ \d{4}\b| ·")
 
 
 def locale_of(language: str) -> Locale:

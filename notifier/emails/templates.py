@@ -346,8 +346,8 @@ def _environment(form: Format, language: str) -> Environment:
         extensions=[_WithoutIndentation] if form == "html" else [],
     )
     translate_templates(environment, language, form=Markup if form == "html" else str)
-    names = ("clipped", "day", "itemised", "line_breaks", "marked", "marks", "moment", "scoped", "tone_class", "unbroken")
-    environment.filters |= {name: getattr(filters, name) for name in names}
+    own = ("clipped", "day", "itemised", "line_breaks", "marked", "marks", "moment", "scoped", "tone_class", "unbroken")
+    environment.filters |= {name: getattr(filters, name) for name in own}
     environment.filters |= {
         "aligned": aligned,
         "foreign": foreign,
