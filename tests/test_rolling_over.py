@@ -200,10 +200,10 @@ class Reading:
         box = self.world.mailbox
         box.drop_at = "message" if misbehaves == "doubt" else None
         box.on_rcpt = {self.address: "450 4.2.0 later"} if misbehaves == "later" else {}
-        before = len(box.accepted)
+        before = len(self.world.mails(self.address))
         calm = misbehaves == "none" and not self.is_anything_under_way()
         self.world.tick(after=self.world.day)
-        mails = self.world.mails(self.address)[len(self.world.mails(self.address)) - (len(box.accepted) - before) :]
+        mails = self.world.mails(self.address)[before:]
         told = {number for mail in mails for number in studies_in(mail)}
         if calm and mails and not told <= self.passed_over:
             assert self.passed_over <= told
