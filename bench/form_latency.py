@@ -163,10 +163,11 @@ def _browsers(port: int, waits: Waits) -> Iterator[None]:
 def _fill_in(port: int, waits: Waits, ended: threading.Event, numbers: Iterator[int]) -> None:
     while not ended.is_set():
         number = next(numbers)
+        condition = CONDITIONS[number % len(CONDITIONS)]
         form = {
             "email": f"{time.time_ns()}@forms.example.org",
-            "condition": CONDITIONS[number % len(CONDITIONS)],
-            "accept_unknown": "1",
+            "condition": condition,
+            "accept_unknown": condition,
             "cadence": "daily",
             "consent": "1",
         }

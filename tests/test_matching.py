@@ -70,7 +70,7 @@ def test_a_study_and_its_condition_are_one_card(world: World) -> None:
     world.ingest(make_study(1, updated=LATER, enrollment=120))
 
     assert (world.match(), world.tick().sent) == (2, 1)
-    assert world.text_to("a@example.org").count("120 people") == 2  # once as a change, once at a glance
+    assert world.text_to("a@example.org").count("120 people") == 1
     assert world.endings() == ["delivered", "delivered"]
 
 

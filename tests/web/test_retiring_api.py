@@ -58,7 +58,7 @@ def test_the_page_and_the_api_say_that_a_study_is_gone(client: TestClient) -> No
     page, study = client.get(f"/studies/{NUMBER}").text, client.get(f"/api/v1/studies/{NUMBER}").json()
 
     assert "The registry no longer shows this study" in page
-    assert "people can join now" not in page
+    assert "Recruiting: people can join now" not in page
     assert "Not shown by the registry" in client.get("/").text
     assert (study["listing"], study["facts"]["listing"]) == ("gone", "GONE")
 
