@@ -121,11 +121,13 @@ class Composer:
         told = sorted(told, key=_rank)
         rolled_over = self._teller.count_waiting(one, inputs) if one.frozen else 0
         fitted = self._render(one, reader, told, rolled_over=rolled_over)
-        if one.frozen or fitted.mail.size <= self._room.mail:
+        if one.frozen or fitted.mail.size <= self._room.mail // 2:
             return fitted
         claims = _by_claim(session, reader, told)
         numbers = [entry.telling.card.nct_id for entry in claims]
         number = count_told(replace(fitted.digest, rolled_over=len(told)), numbers, room=self._room)
+        if number == len(told) and fitted.mail.size <= self._room.mail:
+            return fitted
         while True:
             chosen = {entry.span.trial_id for entry in claims[:number]}
             some = [entry for entry in told if entry.span.trial_id in chosen]

@@ -71,6 +71,21 @@ def test_sixty_studies_are_told_in_one_mail_below_the_limit(world: World) -> Non
     assert mail["Subject"] == "60 new studies for you"
 
 
+def test_what_matters_most_is_told_in_full_however_much_there_is(world: World) -> None:
+    numbers = range(1, 301)
+    world.ingest(make_study(9999))
+    world.subscribe("a@example.org", condition="Stroke")
+    world.ingest(*(make_study(number) for number in numbers))
+    world.ingest(make_study(9999, status="TERMINATED", why_stopped="Too few people joined", updated="2026-02-28"))
+
+    world.tick()
+
+    mail = world.mails("a@example.org")[0]
+    assert "Too few people joined" in html_of(mail)
+    assert "come with your next mail" in html_of(mail)
+    assert sent_size(html_of(mail)) <= 80_000
+
+
 def test_what_does_not_fit_is_counted_and_comes_next(either_world: World) -> None:
     world = either_world
     furnish(world, room_for(4))

@@ -129,6 +129,8 @@ def render_digest(digest: Digest, *, room: Room = ROOM) -> RenderedMail:
 def count_told(digest: Digest, numbers: Sequence[str], *, room: Room = ROOM) -> int:
     """How many of a digest's studies one mail can tell, at least as links, if they are taken in this order.
 
+    Half of the room for cards is kept for cards: a mail of nothing but links would not say what matters most.
+
     Args:
         digest: with all of them.
         numbers: the registry numbers of its studies, those first that must come first.
@@ -137,13 +139,15 @@ def count_told(digest: Digest, numbers: Sequence[str], *, room: Room = ROOM) -> 
     language = spoken(digest.language)
     found = {place.card.nct_id: (place, section) for section in digest.sections for place in _places(section)}
     begun: set[int] = set()
-    sizes = [_frame_size(digest)]
+    sizes, more_as_cards = [_frame_size(digest)], 0
     for number in numbers:
         place, section = found[number]
         shell = 0 if id(section) in begun else _shell_size(section, language)
         begun.add(id(section))
         sizes.append(_size_of(place, language, "link") + shell)
-    return count_fitting([sizes[0] + sizes[1], *sizes[2:]], room=room.mail)
+        more_as_cards += _size_of(place, language, "card") - _size_of(place, language, "link")
+    kept = min(room.cards // 2, more_as_cards)
+    return count_fitting([sizes[0] + sizes[1], *sizes[2:]], room=room.mail - kept)
 
 
 def sent_size(html: str) -> int:
