@@ -24,7 +24,7 @@ LEAST_SHARE = 0.4
 """How much of what was typed a name must say, where no name says all of it; rare words count for more."""
 LONGEST_INITIALS = 6
 FEW = 3
-"""Fewer conditions found by words as they are spelled: other spellings are looked for too."""
+"""Fewer conditions found, and none that has all words as they are spelled: other spellings are looked for too."""
 
 _SMALL_WORDS = frozenset(
     ("a", "an", "and", "at", "by", "for", "from", "in", "my", "of", "on", "or", "the", "to", "with")
@@ -109,7 +109,8 @@ class NameIndex:
             return []
         found = _nearest([*self._weighed(key, [self._spelled(word) for word in typed]), *self._abbreviated(key)])
         whole = {hit.condition_id for hit in found if hit.nearness <= Nearness.PARTS}
-        if len(whole) < FEW:
+        is_known = any(hit.nearness <= Nearness.ALL_WORDS for hit in found)
+        if len(whole) < FEW and not is_known:
             fits = [self._spelled(word) | self._misspelled(word) for word in typed]
             found = _nearest([*found, *self._weighed(key, fits)])
         return found[:MOST_HITS]
