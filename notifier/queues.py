@@ -63,6 +63,8 @@ def configure(settings: Settings) -> Celery:
     """Give the Celery app these settings rather than those of the environment."""
     _Quiet.until = 0.0
     app.config_from_object(celery_options(settings), force=True)
+    # Connections kept from earlier settings would go on leading to their broker.
+    app._after_fork()
     return app
 
 
