@@ -13,6 +13,7 @@ from typing import Literal
 from bench.digest_stories import Story
 from bench.installations import kept_mails, open_bench_service
 from bench.records import Record
+from notifier.domain.conditions import Concern, condition_key
 from notifier.domain.digests import Digest, QuietNote
 from notifier.emails.messages import build_message
 from notifier.emails.sample_mails import SAMPLES
@@ -23,6 +24,7 @@ from notifier.registries.record_files import FoundRecord
 from notifier.retiring import retire_study
 from notifier.rounds import Service, deliver, make_news
 from notifier.store.addresses import read_address
+from notifier.store.condition_store import ensure_conditions
 from notifier.store.models import TrialReading
 from notifier.store.trial_lookup import find_trial
 from notifier.subscribing import subscribe_directly
@@ -108,6 +110,9 @@ def _ingest(service: Service, records: Iterable[Record], *, now: datetime) -> No
 def _subscribe(service: Service, story: Story, *, address: str) -> None:
     with service.installation.database.writing() as session:
         for wish in story.wishes:
+            if wish.condition:
+                # Known as after an import: what nobody knows is followed as words.
+                ensure_conditions(session, [_concept(wish.condition)])
             subscribe_directly(
                 session,
                 keys=service.installation.keys,
@@ -116,6 +121,10 @@ def _subscribe(service: Service, story: Story, *, address: str) -> None:
                 how="operator",
                 now=BEFORE + timedelta(minutes=1),
             )
+
+
+def _concept(name: str) -> Concern:
+    return Concern(key=condition_key(name), name=name, how="derived")
 
 
 def _speak_of(service: Service, story: Story) -> None:

@@ -122,7 +122,10 @@ def _about(name: str, change: Change, condition: str, **wish: Any) -> Story:
 
 def _with_reading(shelf: Shelf) -> Story:
     story = _about(
-        "new study with a reading", (None, _registered(shelf.newest["NCT07337447"])), "Carcinoma, Neuroendocrine"
+        "new study with a reading",
+        (None, _registered(shelf.newest["NCT07337447"])),
+        "Carcinoma, Neuroendocrine",
+        wants=OPENINGS,
     )
     summary = (
         "Some tumours grow from cells that make hormones. This study asks whether two medicines that wake up the "
