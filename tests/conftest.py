@@ -107,6 +107,14 @@ def pytest_configure() -> None:
         os.environ["PYTHONPYCACHEPREFIX"] = str(COMPILED)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave what shows a rule, which is the same on both engines, to SQLite in the plain run."""
+    for item in items:
+        if item.get_closest_marker("rules") and item.get_closest_marker("postgres"):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharingOut:
     """Share the tests out among parallel workers in our own way."""
     return SharingOut(config, log)

@@ -181,6 +181,7 @@ def test_a_partial_record_takes_nothing_away() -> None:
     assert not step.faults
 
 
+@pytest.mark.slow
 def test_every_difference_in_the_folder_is_told_or_explained(registry_folder: Path, tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=140)
 

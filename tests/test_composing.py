@@ -1,5 +1,6 @@
 """What a mail says: the net change since the reader was last told, and never what is nobody's business."""
 
+import pytest
 from sqlalchemy import select
 
 from notifier.domain.deliveries import Composed
@@ -9,6 +10,8 @@ from notifier.store.lease_store import claim
 from notifier.store.models import Told
 from tests.studies import make_study, with_contact
 from tests.world import World
+
+pytestmark = pytest.mark.rules
 
 
 def told(world: World) -> list[int]:

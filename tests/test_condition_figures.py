@@ -18,6 +18,7 @@ def names(registry_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Kn
     return import_names(tmp_path_factory.mktemp("names"), registry_folder / VOCABULARY)
 
 
+@pytest.mark.slow
 def test_what_names_find_is_what_the_registry_derived(studies: list[Study], names: KnownNames) -> None:
     found = score(studies, names)
 

@@ -70,6 +70,7 @@ def test_it_stops_within_moments(tmp_path: Path) -> None:
     assert "Traceback" not in (tmp_path / "up.log").read_text()
 
 
+@pytest.mark.slow
 def test_it_stops_although_the_mail_server_hangs(tmp_path: Path, mailbox: Mailbox) -> None:
     mailbox.hang_at = "message"
     _have_a_mail_due(tmp_path)

@@ -13,6 +13,8 @@ from notifier.store.models import Match, StatePlace, StateTraits, Subscription
 from tests.studies import make_study
 from tests.world import World
 
+pytestmark = pytest.mark.rules
+
 READER = "a@example.org"
 OPEN_IN_GERMANY = ReaderFilter(only_recruiting=True, countries=frozenset({"DE"}))
 IN_GERMANY = ReaderFilter(countries=frozenset({"DE"}))

@@ -12,6 +12,8 @@ from notifier.retiring import retire_study
 from tests.studies import STROKE, make_study
 from tests.world import World
 
+pytestmark = pytest.mark.rules
+
 READER = "a@example.org"
 EVENING = Cadence(cadence="daily", hour=18)
 HALF_A_DAY = timedelta(hours=12)

@@ -1,8 +1,12 @@
 """The last mail: to who ended everything on a page, once, and not to who came back."""
 
+import pytest
+
 from notifier.subscribing import end_everything, end_subscription
 from tests.studies import make_study
 from tests.world import World
+
+pytestmark = pytest.mark.rules
 
 READER = "a@example.org"
 

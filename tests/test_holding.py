@@ -19,6 +19,8 @@ from notifier.store.models import Delivery, Match, Subscription
 from tests.studies import make_study
 from tests.world import World
 
+pytestmark = pytest.mark.rules
+
 STUDIES = 30
 DAILY = Cadence(cadence="daily", hour=8)
 OLD, NEW = "United Kingdom", "Kingdom of Leeds"

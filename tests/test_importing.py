@@ -23,6 +23,8 @@ from tests.commands import notifier
 from tests.studies import make_study
 from tests.world import World
 
+pytestmark = pytest.mark.rules
+
 VOCABULARIES = Path(__file__).parent / "fixtures" / "vocabularies"
 MOMENT = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -248,6 +250,7 @@ def test_an_import_in_one_process_is_noticed_where_records_come_in_meanwhile(eit
         assert len(set(session.scalars(tied))) == 11
 
 
+@pytest.mark.slow
 def test_an_import_keeps_no_writer_waiting(database: Database, registry_folder: Path, monkeypatch: Any) -> None:
     locked: list[float] = []
     writing = Database.writing

@@ -3,10 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from notifier.importing import Chosen, import_vocabulary
 from tests.studies import make_study
 from tests.test_importing import MOMENT, VOCABULARIES, imported, table, ties
 from tests.world import World
+
+pytestmark = pytest.mark.rules
 
 READER = "reader@example.org"
 

@@ -319,6 +319,7 @@ def test_new_secrets_make_no_change_and_no_second_subscriber(tmp_path: Path, wor
     later.close()
 
 
+@pytest.mark.slow
 def test_real_records_all_come_in_and_again_make_nothing(world: World, registry_folder: Path) -> None:
     records = [deepcopy(found.record) for found in iter_records(registry_folder / "studies.zip")]  # type: ignore[union-attr]
 

@@ -19,7 +19,9 @@ READER = "journey.reader@example.org"
 LINK = re.compile(r"https?://\S+")
 
 
-@pytest.fixture(params=["all in one", pytest.param("on servers", marks=[pytest.mark.postgres, pytest.mark.redis])])
+@pytest.fixture(
+    params=["all in one", pytest.param("on servers", marks=[pytest.mark.postgres, pytest.mark.redis, pytest.mark.slow])]
+)
 def running(request: pytest.FixtureRequest, tmp_path: Path, mailbox: Mailbox) -> Iterator[Running]:
     if request.param == "all in one":
         with all_in_one(tmp_path, mailbox) as service:

@@ -12,6 +12,8 @@ from notifier.store.models import Delivery, Subscriber, Told
 from tests.studies import make_study
 from tests.world import INSTANT, World
 
+pytestmark = pytest.mark.rules
+
 DAILY = Cadence(cadence="daily", hour=18, time_zone="Europe/Berlin")
 WEEKLY = Cadence(cadence="weekly", hour=7, weekday=4)
 DAY = timedelta(days=1)

@@ -18,6 +18,8 @@ from notifier.viewing import StudyView, view_study
 from tests.studies import make_study
 from tests.world import World
 
+pytestmark = pytest.mark.rules
+
 OLD, NEW = "NCT90000001", "NCT90000002"
 READER = "reader@example.org"
 

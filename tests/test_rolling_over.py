@@ -23,6 +23,8 @@ from notifier.store.models import Delivery, DeliverySpan, Match, Told, Trial
 from tests.studies import make_study
 from tests.world import INSTANT, World
 
+pytestmark = pytest.mark.rules
+
 NUMBER = re.compile(r"NCT9\d{7}")
 STUDIES = 9
 DAILY = Cadence(cadence="daily", hour=8)

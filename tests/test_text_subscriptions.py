@@ -10,6 +10,8 @@ from notifier.store.trial_lookup import list_trial_conditions
 from tests.studies import make_study
 from tests.world import World
 
+pytestmark = pytest.mark.rules
+
 WORDS = "Moon sickness"
 
 

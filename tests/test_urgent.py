@@ -19,6 +19,8 @@ from notifier.subscribing import subscribe_directly
 from tests.studies import make_study
 from tests.world import World
 
+pytestmark = pytest.mark.rules
+
 DAILY = Cadence(cadence="daily", hour=18)
 HOUR = timedelta(hours=1)
 

@@ -27,7 +27,8 @@ def has_contacts(text: str) -> bool:
 
 
 def _is_of_a_word(sign: str) -> bool:
-    return sign in _SIGNS or unicodedata.category(sign)[0] in "LNM"
+    # A letter in a circle is a sign by itself, and a letter once it is folded.
+    return sign in _SIGNS or any(unicodedata.category(part)[0] in "LNM" for part in unicodedata.normalize("NFKD", sign))
 
 
 def said_by(facts: TrialFacts) -> str:

@@ -8,7 +8,7 @@ from bench.digest_makers import MadeMail, make_digests, make_samples
 from bench.digest_stories import open_shelf, twenty_stories
 
 
-@pytest.fixture(scope="session", params=["samples", "real records"])
+@pytest.fixture(scope="session", params=["samples", pytest.param("real records", marks=pytest.mark.slow)])
 def mails(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[MadeMail]:
     """All mails of one kind."""
     if request.param == "samples":

@@ -12,6 +12,8 @@ from notifier.registries.vocabulary_files import open_vocabulary
 from notifier.store.database import Database
 from tests.test_importing import MOMENT
 
+pytestmark = pytest.mark.rules
+
 XML = b'<?xml version="1.0" encoding="%s"?><DescriptorRecordSet></DescriptorRecordSet>'
 
 
