@@ -51,7 +51,7 @@ test-browser: setup ## run the tests that need a Chromium
 test-slow: setup ## run the tests that install, clone and kill
 	@$(BIN)/python -m pytest -m "(slow or faults) and not browser"
 
-# Real records from REGISTRY if they are there, otherwise made-up ones. BENCH=leaks or masking measures these instead.
+# Real records from REGISTRY if they are there, otherwise made-up ones. BENCH=leaks measures that instead.
 BENCH :=
 REGISTRY := ../shared/registry
 
