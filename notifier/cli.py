@@ -3,10 +3,9 @@
 import json
 import sys
 from collections.abc import Callable
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 import uvicorn
@@ -120,7 +119,7 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Take ClinicalTrials.gov API v2 records in: JSON, NDJSON, a folder, a zip, a .gz of those."""
-    with _opened() as installation, show_progress(err, paths) as progress:
+    with embedded.opened(now=_now()) as installation, show_progress(err, paths) as progress:
         report = ingest_records(
             database=installation.database,
             keys=installation.keys,
@@ -145,7 +144,7 @@ def tick(
 ) -> None:
     """Do all work that is due, here and now, and print what was done."""
     clock = _clock(now)
-    with _opened() as installation:
+    with embedded.opened(now=_now()) as installation:
         matched, planned = make_news(installation, now=clock())
         done = {"matched": matched, "planned": planned, "sent": 0, "deferred": 0, "failed": 0}
         if send:
@@ -161,7 +160,7 @@ def tick(
 @app.command()
 def status(as_json: AsJson = False) -> None:
     """How many of everything, and what waits."""
-    with _opened() as installation, installation.database.reading() as session:
+    with embedded.opened(now=_now()) as installation, installation.database.reading() as session:
         _answer(status_store.count_all(session, now=_now()), as_json=as_json)
 
 
@@ -186,7 +185,7 @@ def why(
     as_json: AsJson = False,
 ) -> None:
     """What was seen, matched, held back and mailed for one reader, and why; exit code 1 if nothing is known of them."""
-    with _opened() as installation:
+    with embedded.opened(now=_now()) as installation:
         account = why_command.account_of(installation, email, trial=trial, since=since, now=_now())
     if as_json:
         typer.echo(why_command.as_json(account))
@@ -210,15 +209,6 @@ def _shared_settings() -> Settings:
 
 def _installation(settings: Settings | None = None) -> Installation:
     return open_installation(settings or _settings(), now=_now())
-
-
-@contextmanager
-def _opened() -> "Any":
-    installation = _installation(embedded.with_remembered_ports(_settings()))
-    try:
-        yield installation
-    finally:
-        installation.close()
 
 
 def _run_celery(*arguments: str) -> None:

@@ -14,12 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from notifier import embedded
-from notifier.config import load_settings
 from notifier.importing import Chosen, import_vocabulary, tie_anew
-from notifier.installation import open_installation
 from notifier.registries.vocabulary_files import FORMATS
 from notifier.store import suggestion_store, text_conditions
-from notifier.store.database import Database
 
 conditions = typer.Typer(no_args_is_help=True, help="The conditions that studies held here are about.")
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -30,7 +27,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 @conditions.command("search")
 def search_conditions(text: str, as_json: AsJson = False) -> None:
     """Conditions that may be meant, the likeliest first, and in which studies the words themselves stand."""
-    with _opened() as database, database.reading() as session:
+    with embedded.opened(now=datetime.now(UTC)) as here, here.database.reading() as session:
         found = suggestion_store.suggest_conditions(session, text)
         said = text_conditions.preview_text(session, text)
     if as_json:
@@ -65,7 +62,8 @@ def import_conditions(
 ) -> None:
     """Learn names of conditions and which are broader; what the same vocabulary said before goes. Mails nobody."""
     chosen = Chosen(format=format_name, name=name, trees=trees.replace(" ", "").split(",") if trees else None)
-    with _opened() as database, _progress() as (read, tied):
+    with embedded.opened(now=datetime.now(UTC)) as here, _progress() as (read, tied):
+        database = here.database
         report = import_vocabulary(database=database, path=file, chosen=chosen, now=datetime.now(UTC), on_progress=read)
         studies = tie_anew(database=database, now=datetime.now(UTC), on_progress=tied)
     if as_json:
@@ -95,12 +93,3 @@ def _answer(counts: dict[str, int], *, as_json: bool) -> None:
         return
     for name, count in counts.items():
         typer.echo(f"{count:>10,}  {name}")
-
-
-@contextmanager
-def _opened() -> Iterator[Database]:
-    installation = open_installation(embedded.with_remembered_ports(load_settings()), now=datetime.now(UTC))
-    try:
-        yield installation.database
-    finally:
-        installation.close()

@@ -3,6 +3,7 @@
 import errno
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,13 +17,14 @@ from celery.beat import EmbeddedService
 from celery.worker import WorkController, state
 
 from notifier import queues, worker
-from notifier.config import Settings
+from notifier.config import Settings, load_settings
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import EVERYTHING, Wish
 from notifier.emails.mailbox import Mailbox, serve_mailbox
 from notifier.errors import ConfigurationError
 from notifier.ingesting import ingest_records
 from notifier.installation import Installation, open_installation, remembered, with_embedded_keys
+from notifier.logs import set_up_logs
 from notifier.registries.record_files import FoundRecord
 from notifier.store import trial_store
 from notifier.store.addresses import read_address
@@ -94,6 +96,23 @@ def with_remembered_ports(settings: Settings) -> Settings:
     if not settings.smtp_url:
         update["smtp_url"] = _own_mailbox(ports)
     return settings.model_copy(update=update)
+
+
+@contextmanager
+def opened(*, now: datetime) -> Iterator[Installation]:
+    """The installation that the settings here name, for one command, which logs to standard error; closed after it.
+
+    Raises:
+        ConfigurationError: a setting is missing or wrong.
+        StoreUnavailable: the database cannot be reached.
+    """
+    settings = load_settings()
+    set_up_logs(level=settings.log_level, as_json=not sys.stderr.isatty())
+    installation = open_installation(with_remembered_ports(settings), now=now)
+    try:
+        yield installation
+    finally:
+        installation.close()
 
 
 def load_samples(installation: Installation) -> bool:

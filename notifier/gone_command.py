@@ -7,8 +7,6 @@ from typing import Annotated
 import typer
 
 from notifier import embedded
-from notifier.config import load_settings
-from notifier.installation import open_installation
 from notifier.retiring import Retired, retire_study
 
 
@@ -19,11 +17,8 @@ def gone(
 ) -> None:
     """Say that the registry shows a study no longer; its readers are told once. A later record brings it back."""
     now = datetime.now(UTC)
-    installation = open_installation(embedded.with_remembered_ports(load_settings()), now=now)
-    try:
+    with embedded.opened(now=now) as installation:
         retired = retire_study(database=installation.database, number=number, merged_into=merged_into, now=now)
-    finally:
-        installation.close()
     if as_json:
         answer = {"nct_id": retired.number, "listing": retired.listing, "merged_into": retired.merged_into}
         typer.echo(json.dumps({**answer, "changed": retired.changed}))

@@ -1,20 +1,15 @@
 """``notifier held``: what the breaker keeps back, and the operator's decision on it."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from notifier import embedded
-from notifier.config import load_settings
 from notifier.domain.breaking import HELD, Parts
 from notifier.domain.vocabulary import DEFAULT_LANGUAGE, language_of
 from notifier.holding import drop, list_held, release
-from notifier.installation import open_installation
-from notifier.store.database import Database
 from notifier.store.held_store import HeldNews
 
 held = typer.Typer(no_args_is_help=True, help="One same change in many studies, kept back until you decide.")
@@ -29,8 +24,8 @@ def list_all(
     as_json: AsJson = False,
 ) -> None:
     """What is kept back, in how many studies it came, and how many readers wait for it."""
-    with _opened() as database:
-        found = [one for one in list_held(database) if decided or one.breaker.state == HELD]
+    with embedded.opened(now=datetime.now(UTC)) as here:
+        found = [one for one in list_held(here.database) if decided or one.breaker.state == HELD]
     if as_json:
         typer.echo(json.dumps({"held": [_as_dict(one) for one in found]}))
         return
@@ -43,8 +38,8 @@ def list_all(
 @held.command("release")
 def release_some(ids: Ids, as_json: AsJson = False) -> None:
     """Let changes through: who waits for them is told with their next digest."""
-    with _opened() as database:
-        release(database, ids, now=datetime.now(UTC))
+    with embedded.opened(now=datetime.now(UTC)) as here:
+        release(here.database, ids, now=datetime.now(UTC))
     if as_json:
         typer.echo(json.dumps({"released": sorted(set(ids))}))
     else:
@@ -54,8 +49,8 @@ def release_some(ids: Ids, as_json: AsJson = False) -> None:
 @held.command("drop")
 def drop_some(ids: Ids, as_json: AsJson = False) -> None:
     """Tell nobody of changes, now or later."""
-    with _opened() as database:
-        ended = drop(database, ids, now=datetime.now(UTC))
+    with embedded.opened(now=datetime.now(UTC)) as here:
+        ended = drop(here.database, ids, now=datetime.now(UTC))
     if as_json:
         typer.echo(json.dumps({"dropped": sorted(set(ids)), "matches": ended}))
     else:
@@ -93,12 +88,3 @@ def _text(parts: Parts) -> str:
 
 def _listed(ids: list[int]) -> str:
     return ", ".join(map(str, sorted(set(ids))))
-
-
-@contextmanager
-def _opened() -> Iterator[Database]:
-    installation = open_installation(embedded.with_remembered_ports(load_settings()), now=datetime.now(UTC))
-    try:
-        yield installation.database
-    finally:
-        installation.close()

@@ -11,13 +11,10 @@ import typer
 from rich.console import Console
 
 from notifier import embedded
-from notifier.config import load_settings
 from notifier.domain.languages import read_language
 from notifier.domain.vocabulary import DEFAULT_LANGUAGE
 from notifier.emails.templates import RenderedMail
 from notifier.errors import ConfigurationError
-from notifier.installation import open_installation
-from notifier.logs import set_up_logs
 from notifier.previewing import preview_reader, preview_sample, preview_trial, write_gallery
 from notifier.store.addresses import read_address
 
@@ -56,16 +53,11 @@ def _own_folder() -> Path:
 def _real(email: str | None, *, trial: str | None, language: str | None) -> RenderedMail:
     if not trial and not email:
         raise ConfigurationError("Say whose mail: notifier preview EMAIL, or --trial NCT01234567, or --sample.")
-    settings = load_settings()
-    set_up_logs(level=settings.log_level, as_json=not sys.stderr.isatty())
     now = datetime.now(UTC)
-    installation = open_installation(embedded.with_remembered_ports(settings), now=now)
-    try:
+    with embedded.opened(now=now) as installation:
         if trial:
             return preview_trial(installation, trial, language=language or DEFAULT_LANGUAGE)
         return preview_reader(installation, read_address(email or ""), now=now, language=language)
-    finally:
-        installation.close()
 
 
 def _write(mail: RenderedMail, file: Path) -> None:

@@ -6,13 +6,11 @@ from typing import Annotated
 import typer
 
 from notifier import embedded
-from notifier.config import load_settings
 from notifier.domain.filter_choices import USUAL_DISTANCE, FilterChoice, read_filter
 from notifier.domain.languages import read_language
 from notifier.domain.schedules import read_cadence
 from notifier.domain.vocabulary import DEFAULT_LANGUAGE
 from notifier.domain.wishes import EVERYTHING, Wish
-from notifier.installation import open_installation
 from notifier.preferring import choose_mails
 from notifier.store.addresses import Address, read_address
 from notifier.subscribing import subscribe_directly
@@ -65,12 +63,6 @@ def subscribe(
 def _subscribe(
     address: Address, wish: Wish, *, detailed_subjects: bool | None, quiet_notes: bool | None, now: datetime
 ) -> None:
-    installation = open_installation(embedded.with_remembered_ports(load_settings()), now=now)
-    try:
-        with installation.database.writing() as session:
-            reader = subscribe_directly(
-                session, keys=installation.keys, address=address, wish=wish, how="operator", now=now
-            )
-            choose_mails(session, reader, detailed_subjects=detailed_subjects, quiet_notes=quiet_notes)
-    finally:
-        installation.close()
+    with embedded.opened(now=now) as here, here.database.writing() as session:
+        reader = subscribe_directly(session, keys=here.keys, address=address, wish=wish, how="operator", now=now)
+        choose_mails(session, reader, detailed_subjects=detailed_subjects, quiet_notes=quiet_notes)

@@ -182,7 +182,6 @@ class Reading:
     example: int
     cadence: Cadence
     passed_over: set[str] = field(default_factory=set)
-    news: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.address = f"reader{self.example}@example.org"
@@ -210,7 +209,6 @@ class Reading:
     def change(self, numbers: set[int], *, size: int) -> None:
         if numbers:
             self.world.ingest(*(self.study(number, size=size) for number in sorted(numbers)))
-        self.news |= {number_of(self.example * 20 + number) for number in numbers}
 
     def go_on(self, *, misbehaves: str) -> None:
         """A day passes; what was passed over must come before anything else, where nothing is in doubt."""
@@ -224,9 +222,14 @@ class Reading:
         told = {number for mail in mails for number in studies_in(mail)}
         if calm and mails and not told <= self.passed_over:
             assert self.passed_over <= told
-        self.news -= told
-        if mails:
-            self.passed_over = set(self.news)
+        # A mail sent again tells what it first told, and passes over nothing that came since.
+        waiting = self.waiting()
+        self.passed_over = waiting if mails and calm else self.passed_over & waiting
+
+    def waiting(self) -> set[str]:
+        with self.world.installation.database.reading() as session:
+            open_ones = select(Trial.number).join(Match, Match.trial_id == Trial.id).where(Match.ended_at.is_(None))
+            return set(session.scalars(open_ones.where(Match.subscriber_id == self.reader)))
 
     def is_anything_under_way(self) -> bool:
         with self.world.installation.database.reading() as session:
