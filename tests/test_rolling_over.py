@@ -16,8 +16,9 @@ from sqlalchemy import func, select
 from notifier.domain.deliveries import AMBIGUOUS_RETRIES
 from notifier.domain.schedules import Cadence
 from notifier.domain.tiers import Room
+from notifier.emails.quoting import quoted
 from notifier.emails.sample_mails import many_studies
-from notifier.emails.templates import render_digest, sent_size
+from notifier.emails.templates import render_digest
 from notifier.rounds import open_service
 from notifier.store.models import Delivery, DeliverySpan, Match, Told, Trial
 from tests.studies import make_study
@@ -46,6 +47,11 @@ def html_of(mail: EmailMessage) -> str:
     body = mail.get_body(("html",))
     assert body is not None
     return str(body.get_content())
+
+
+def sent_size(html: str) -> int:
+    """How many bytes an HTML part takes in the message, in quoted-printable and with line ends of two bytes."""
+    return len(quoted(html))
 
 
 def studies_in(mail: EmailMessage) -> set[str]:

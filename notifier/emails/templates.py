@@ -150,11 +150,6 @@ def count_told(digest: Digest, numbers: Sequence[str], *, room: Room = ROOM) -> 
     return count_fitting([sizes[0] + sizes[1], *sizes[2:]], room=room.mail - kept)
 
 
-def sent_size(html: str) -> int:
-    """How many bytes an HTML part takes in the message, in quoted-printable and with line ends of two bytes."""
-    return len(quoted(html))
-
-
 def render_confirmation(confirmation: Confirmation) -> RenderedMail:
     """The mail that asks a mailbox's owner to confirm; raises as `render_digest` does."""
     return _render("confirmation", confirmation)
