@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from notifier.domain.consents import Agreement
 from notifier.domain.reader_filters import NO_FILTER, ReaderFilter
 from notifier.domain.schedules import Cadence
 from notifier.errors import InvalidRequest
@@ -21,7 +22,8 @@ class Wish:
     (of a condition: new studies, and studies in which people can join now), what is important, or everything.
     ``trial_wants`` is for the study where that differs.
     ``accept_unknown``: follow the words even if nothing held bears this name yet. ``filter`` is for studies of the
-    condition. ``urgent``: what is important comes at once. ``country``: whose places stand first.
+    condition. ``urgent``: what is important comes at once. ``country``: whose places stand first. ``narrower``: studies
+    of narrower conditions count as well. ``agreed``: the words they agreed to, where these are known.
     """
 
     trial: str | None = None
@@ -35,6 +37,8 @@ class Wish:
     filter: ReaderFilter = NO_FILTER
     urgent: bool = False
     country: str | None = None
+    narrower: bool = True
+    agreed: Agreement | None = None
 
     @property
     def of_condition(self) -> str:
@@ -49,12 +53,18 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """Where, how and when somebody agreed; ``news_since`` is the day before which a registration is not new to them."""
+    """Where, how and when somebody agreed; ``news_since`` is the day before which a registration is not new to them.
+
+    ``asked_at`` is when they filled in the form, before they confirmed; ``text_id`` leads to the words they agreed to.
+    """
 
     site: str
     how: str
     at: datetime
     news_since: str
+    text_id: int | None = None
+    health: bool = False
+    asked_at: datetime | None = None
 
 
 def check_wish(wish: Wish) -> None:

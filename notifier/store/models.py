@@ -1,5 +1,6 @@
 """All tables under one roof, as the words of the design: what the questions asked of them import."""
 
+from notifier.store.access_tables import ApiKey, AuditEntry, IdempotentAnswer
 from notifier.store.condition_tables import (
     BroaderCondition,
     Condition,
@@ -11,6 +12,7 @@ from notifier.store.condition_tables import (
 )
 from notifier.store.mail_tables import Delivery, DeliverySpan, Match, Suppression, Told
 from notifier.store.reader_tables import (
+    ConsentText,
     Filter,
     FilterCountry,
     PendingRequest,
@@ -33,6 +35,8 @@ from notifier.store.trial_tables import (
 )
 
 __all__ = [
+    "ApiKey",
+    "AuditEntry",
     "Base",
     "BroaderCondition",
     "Change",
@@ -40,12 +44,14 @@ __all__ = [
     "Condition",
     "ConditionCode",
     "ConditionName",
+    "ConsentText",
     "Delivery",
     "DeliverySpan",
     "Filter",
     "FilterCountry",
     "HeldChange",
     "Id",
+    "IdempotentAnswer",
     "Installation",
     "Match",
     "PendingRequest",

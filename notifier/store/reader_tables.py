@@ -2,7 +2,18 @@
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, false, text
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    false,
+    text,
+    true,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notifier.store.table_base import NEVER_AGAIN, Base, Id, only
@@ -72,6 +83,8 @@ class Subscriber(Base):
     """They chose subjects that name the disease."""
     quiet_notes: Mapped[bool] = mapped_column(Boolean, server_default=false())
     """They chose to hear once a month that there is nothing new."""
+    paused_until: Mapped[datetime | None]
+    """Until then nothing is mailed but what they ask for; what waits comes in one mail after it."""
     created_at: Mapped[datetime]
 
 
@@ -101,6 +114,11 @@ class Subscription(Base):
             "ix_subscriptions_condition_filter", "condition_id", "filter_id", "wants",
             **only("ended_at IS NULL AND filter_id IS NOT NULL"),
         ),
+        Index(
+            "ix_subscriptions_ended_at", "ended_at",
+            **only("ended_at IS NOT NULL"),
+        ),
+        Index("ix_subscriptions_subscriber_id", "subscriber_id"),
         NEVER_AGAIN,
     )  # fmt: skip
 
@@ -113,22 +131,60 @@ class Subscription(Base):
     """None: any study of the condition."""
     urgent: Mapped[bool] = mapped_column(Boolean, server_default=false())
     """What is important comes in a mail of its own, at once."""
+    narrower: Mapped[bool] = mapped_column(Boolean, server_default=true())
+    """Studies of narrower conditions count as well."""
     news_since: Mapped[str] = mapped_column(String(10))
     """A study registered before this day is not new to them merely because it reaches us later."""
     consent_site: Mapped[str] = mapped_column(String(64))
     consent_how: Mapped[str] = mapped_column(String(16))
+    consent_text_id: Mapped[int | None] = mapped_column(Id)
+    """The words they agreed to; None where nobody recorded them."""
+    consent_health: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    """They agreed separately that what they follow may tell something about their health."""
+    consent_asked_at: Mapped[datetime | None]
+    """When they agreed at the form, before the mailbox's owner confirmed."""
     confirmed_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     ended_reason: Mapped[str | None] = mapped_column(String(32))
 
 
-class PendingRequest(Base):
-    """What somebody asked for at the form, until the mailbox's owner confirms or it expires; changes nobody."""
+class ConsentText(Base):
+    """Words that somebody agreed to, kept as they were shown; one row for each wording in each language."""
 
-    __tablename__ = "pending_requests"
-    __table_args__ = (Index(None, "address_index"), Index(None, "expires_at"), NEVER_AGAIN)
+    __tablename__ = "consent_texts"
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    """A hash of version, language and words."""
+    version: Mapped[str] = mapped_column(String(32))
+    language: Mapped[str] = mapped_column(String(16))
+    terms: Mapped[str]
+    health: Mapped[str | None]
+    """The separate sentence on health data; None where there was none."""
+    first_used_at: Mapped[datetime]
+
+
+class PendingRequest(Base):
+    """What somebody asked for, until the mailbox's owner confirms or it expires; changes nobody.
+
+    ``kind`` is ``subscription`` (asked at the form), or ``move`` and ``hand_over``: the reader ``from_subscriber_id``
+    asked that this mailbox, their own new one or somebody else's, gets what they follow.
+    """
+
+    __tablename__ = "pending_requests"
+    __table_args__ = (
+        Index(None, "address_index"),
+        Index(None, "expires_at"),
+        Index(
+            "ix_pending_requests_from_subscriber_id", "from_subscriber_id",
+            **only("from_subscriber_id IS NOT NULL"),
+        ),
+        NEVER_AGAIN,
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(Id, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(12), server_default=text("'subscription'"))
+    from_subscriber_id: Mapped[int | None] = mapped_column(Id)
     address_index: Mapped[bytes]
     address_sealed: Mapped[bytes]
     language: Mapped[str] = mapped_column(String(16))
@@ -142,6 +198,7 @@ class PendingRequest(Base):
     """Of the study."""
     filter_id: Mapped[int | None] = mapped_column(Id)
     urgent: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    narrower: Mapped[bool] = mapped_column(Boolean, server_default=true())
     country: Mapped[str | None] = mapped_column(String(2))
     cadence: Mapped[str] = mapped_column(String(8))
     hour: Mapped[int]
@@ -149,6 +206,8 @@ class PendingRequest(Base):
     time_zone: Mapped[str] = mapped_column(String(64))
     site: Mapped[str] = mapped_column(String(64))
     how: Mapped[str] = mapped_column(String(16))
+    consent_text_id: Mapped[int | None] = mapped_column(Id)
+    consent_health: Mapped[bool] = mapped_column(Boolean, server_default=false())
     mails: Mapped[int]
     """How many confirmation mails this request has caused."""
     created_at: Mapped[datetime]

@@ -12,7 +12,8 @@ from notifier.store import text_conditions
 from notifier.store.suggestion_store import Suggestion, suggest_conditions
 from notifier.store.text_conditions import TextPreview
 from notifier.subscribing import find_target
-from notifier.web.forms import Errors, Form
+from notifier.web.form_fields import Form
+from notifier.web.forms import Errors
 from notifier.web.page_rendering import page
 from notifier.web.surroundings import Here, Surroundings
 

@@ -12,7 +12,7 @@ from notifier.emails.links import CONFIRM, END_ALL, END_ONE, TokenContent
 from notifier.store import condition_store, filter_store, retire_store, text_conditions, trial_lookup
 from notifier.store.models import Subscriber, Subscription
 from notifier.subscribing import confirm_request, end_everything, end_subscription, view_request
-from notifier.web.forms import Fields, Form, is_one_click
+from notifier.web.form_fields import Fields, Form, is_one_click
 from notifier.web.page_language import language_for
 from notifier.web.page_rendering import page
 from notifier.web.surroundings import Here, Surroundings

@@ -4,7 +4,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from notifier.emails.mailbox import KeptMail, Mailbox
-from notifier.web.forms import Form
+from notifier.web.form_fields import Form
 from notifier.web.page_language import chosen_language, with_language
 from notifier.web.page_rendering import page
 from notifier.web.surroundings import Here, Surroundings

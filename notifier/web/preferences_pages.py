@@ -18,7 +18,8 @@ from notifier.store import plan_store, subscriber_store
 from notifier.store.models import Schedule, Subscriber
 from notifier.subscribing import end_everything, end_subscription, request_preferences
 from notifier.web.filter_form import FilterForm, check_filter_form, form_of, read_filter_form
-from notifier.web.forms import Errors, Fields, Form, cadence_of
+from notifier.web.form_fields import Fields, Form
+from notifier.web.forms import Errors, cadence_of
 from notifier.web.link_pages import describe_followed
 from notifier.web.page_language import language_for
 from notifier.web.page_rendering import page

@@ -11,9 +11,9 @@ from notifier.subscribing import request_subscription
 from notifier.viewing import view_study
 from notifier.web.condition_field import NO_OFFER, Offer, look_up
 from notifier.web.filter_form import FILTER_FIELDS
+from notifier.web.form_fields import Form
 from notifier.web.forms import (
     Errors,
-    Form,
     SubscribeForm,
     check_form,
     masked,
