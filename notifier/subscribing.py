@@ -14,6 +14,7 @@ from notifier.errors import InvalidRequest, InvalidToken, UnknownCondition, Unkn
 from notifier.store import (
     condition_store,
     filter_store,
+    letter_store,
     retire_store,
     subscriber_store,
     suggestion_store,
@@ -21,8 +22,7 @@ from notifier.store import (
     trial_lookup,
 )
 from notifier.store.addresses import Address, AddressKeys
-from notifier.store.inserting import insert_once
-from notifier.store.models import Delivery, PendingRequest, Subscriber, Subscription
+from notifier.store.models import PendingRequest, Subscriber, Subscription
 
 BY_BUTTON = "reader"
 """The reason of who ended something on a page of ours; a mail program's one click is another: no mail answers it."""
@@ -241,8 +241,8 @@ def request_preferences(session: Session, subscriber_id: int, *, now: datetime) 
     if not subscriber_store.count_open(session, subscriber_id):
         return
     window = now.strftime("%Y-%m-%dT%H:%M")[:-1]
-    row = _delivery(kind="preferences", key=f"preferences:{subscriber_id}:{window}", now=now)
-    insert_once(session, Delivery, [{**row, "subscriber_id": subscriber_id}])
+    key = f"preferences:{subscriber_id}:{window}"
+    letter_store.add_letter(session, kind="preferences", key=key, now=now, subscriber_id=subscriber_id)
 
 
 def _with_condition(session: Session, wish: Wish, target: Target) -> Target:
@@ -309,8 +309,8 @@ def _send_confirmation(session: Session, request: PendingRequest, *, now: dateti
     if request.mails >= MAILS_PER_REQUEST:
         return
     request.mails += 1
-    row = _delivery(kind="confirmation", key=f"confirmation:{request.id}:{request.mails}", now=now)
-    insert_once(session, Delivery, [{**row, "request_id": request.id}])
+    key = f"confirmation:{request.id}:{request.mails}"
+    letter_store.add_letter(session, kind="confirmation", key=key, now=now, request_id=request.id)
 
 
 def _say_goodbye(session: Session, subscriber_id: int, *, now: datetime) -> None:
@@ -319,13 +319,7 @@ def _say_goodbye(session: Session, subscriber_id: int, *, now: datetime) -> None
         return
     reader = session.get_one(Subscriber, subscriber_id, populate_existing=True)
     key = f"{subscriber_store.GOODBYE}:{subscriber_id}:{reader.revision}"
-    row = _delivery(kind=subscriber_store.GOODBYE, key=key, now=now)
-    insert_once(session, Delivery, [{**row, "subscriber_id": subscriber_id}])
-
-
-def _delivery(*, kind: str, key: str, now: datetime) -> dict[str, object]:
-    waiting = {"lane": 0, "state": "waiting", "not_before": now, "created_at": now, "attempts": 0, "ambiguous": 0}
-    return {"kind": kind, "dedupe_key": key, **waiting}
+    letter_store.add_letter(session, kind=subscriber_store.GOODBYE, key=key, now=now, subscriber_id=subscriber_id)
 
 
 def _get_request(session: Session, request_id: int, *, now: datetime) -> PendingRequest:
