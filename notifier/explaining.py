@@ -276,6 +276,7 @@ def _asked(subscription: Subscription, condition: str | None) -> Asked:
         wants=subscription.wants,
         news_since=subscription.news_since,
         confirmed_at=subscription.confirmed_at,
+        narrower=subscription.narrower,
     )
 
 

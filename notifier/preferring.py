@@ -24,9 +24,17 @@ def change_language(session: Session, subscriber_id: int, *, language: str) -> N
 
 
 def change_subscription(
-    session: Session, subscription_id: int, *, wants: str, wanted: ReaderFilter, urgent: bool
+    session: Session,
+    subscription_id: int,
+    *,
+    wants: str,
+    wanted: ReaderFilter,
+    urgent: bool,
+    narrower: bool | None = None,
 ) -> None:
     """Change which news one subscription brings; a study that somebody follows by itself is never filtered.
+
+    ``narrower``: whether studies of narrower conditions count as well; None for as before.
 
     Raises:
         InvalidRequest: there is no such news of what it follows.
@@ -39,6 +47,7 @@ def change_subscription(
     subscription.wants, subscription.urgent = wants, urgent
     if subscription.condition_id is not None:
         subscription.filter_id = filter_store.get_or_make_filter(session, wanted)
+        subscription.narrower = subscription.narrower if narrower is None else narrower
 
 
 def change_mails(

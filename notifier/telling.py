@@ -21,7 +21,7 @@ from notifier.registries import ctgov
 from notifier.registries.learned import changes_between
 from notifier.registries.states import facts_of_state, unpack_state
 from notifier.store import breaker_store, digest_store, reading_store
-from notifier.store.digest_store import News, PackedState, Reader, TrialNow
+from notifier.store.digest_store import Held, News, PackedState, Reader, TrialNow
 from notifier.store.models import Trial
 
 KEPT_CARDS = 5_000
@@ -39,7 +39,7 @@ class Inputs:
     told: dict[tuple[int, int], int]
     lost: dict[tuple[int, int], int]
     blocked: dict[int, set[tuple[int, int]]]
-    concerns: dict[tuple[int, int], list[tuple[int, int | None]]]
+    concerns: dict[tuple[int, int], list[Held]]
     spans: dict[int, dict[int, tuple[int, int]]]
     trials: dict[int, TrialNow]
     breakers: tuple[Breaker, ...]
@@ -298,7 +298,8 @@ def _stretch(one: Claimed, span: Span, items: Sequence[News], inputs: Inputs) ->
 
 def _asked(item: News, span: Span, inputs: Inputs) -> Asked:
     """A subscription as seen from a study, at both ends of a span."""
-    held = inputs.concerns.get((item.trial_id, item.condition_id or 0), [])
+    ties = inputs.concerns.get((item.trial_id, item.condition_id or 0), [])
+    held = [tie for tie in ties if item.narrower or tie.direct]
     return Asked(
         wants=item.wants,
         condition=item.condition,
@@ -308,8 +309,8 @@ def _asked(item: News, span: Span, inputs: Inputs) -> Asked:
     )
 
 
-def _holds(held: Sequence[tuple[int, int | None]], seq: int) -> bool:
-    return any(since <= seq and (until is None or seq < until) for since, until in held)
+def _holds(held: Sequence[Held], seq: int) -> bool:
+    return any(tie.since <= seq and (tie.until is None or seq < tie.until) for tie in held)
 
 
 def _by_trial(one: Claimed, inputs: Inputs) -> dict[int, list[News]]:

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 
-from notifier.domain.conditions import Concern, concerns_of, condition_key
+from notifier.domain.conditions import BROADER, Concern, concerns_of, condition_key
 from notifier.domain.trials import TrialFacts
 
 _TABLE = tomllib.loads((files("notifier.domain") / "data" / "condition_words.toml").read_text(encoding="utf-8"))
@@ -113,10 +113,13 @@ def concerns_with_names(facts: TrialFacts, names: KnownNames) -> tuple[Concern, 
     found = {concern.key: concern for concern in concerns_of(facts)}
     named = named_concepts(facts, names)
     broader = {above for one in named for above in names.above(one)} - named
-    for concepts, how in ((named, "named"), (broader, "broader")):
+    for concepts, how in ((named, "named"), (broader, BROADER)):
         for one in sorted(concepts - names.shelves):
             concern = names.concepts[one]
-            found.setdefault(concern.key, replace(concern, how=how))
+            held = found.get(concern.key)
+            # What a study says in its own words it is about itself, whatever the registry found only above it.
+            if held is None or (held.how == BROADER and how != BROADER):
+                found[concern.key] = replace(concern, how=how)
     return tuple(found.values())
 
 

@@ -45,6 +45,10 @@ def folded(text: str) -> str:
     return words
 
 
+BROADER = "broader"
+"""How a study concerns a condition that is broader than its own: who wants no narrower ones does not mean it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concern:
     """That a study concerns a condition, and how we know: listed, derived or broader."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from notifier.domain import wishes
 from notifier.domain.changes import IMPORTANT, Weight
+from notifier.domain.conditions import BROADER
 from notifier.domain.reader_filters import AGE, OPEN_PLACE, PHASE, PLACE, RECRUITING, SEX
 from notifier.errors import InvalidRequest
 
@@ -39,6 +40,7 @@ BECAUSE = {
     "no_opening": "They asked for openings only, and nobody can join because of it who could not before.",
     "untold_end": "They asked for openings only, and were never told of this study.",
     "registered": "The study was registered on {first_posted}, before {news_since}: it is not new to them.",
+    "narrower": "It is on a narrower condition only, and they asked for this one alone.",
     "filtered": "It is not what they asked for: {misfits}.",
     "told": "They had been told of this study up to here already.",
     "unknown": "By what they ask for today it would be news. They may have asked for less then.",
@@ -75,13 +77,14 @@ class Tie:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One subscription; ``condition`` is None where it is to a study."""
+    """One subscription; ``condition`` is None where it is to a study. ``narrower``: so are studies of kinds of it."""
 
     id: int
     condition: str | None
     wants: str
     news_since: str
     confirmed_at: datetime
+    narrower: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +229,11 @@ def why_unmatched(asked: Asked, change: Observed, ties: Iterable[Tie], known: Kn
         return "unmatched"
     if asked.condition is None:
         return _why_not_by_trial(asked, change, known)
-    return _why_not_by_condition(asked, change, [tie for tie in ties if tie.covers(change.seq)], known)
+    covering = [tie for tie in ties if tie.covers(change.seq)]
+    meant = [tie for tie in covering if asked.narrower or tie.how != BROADER]
+    if covering and not meant:
+        return "narrower"
+    return _why_not_by_condition(asked, change, meant, known)
 
 
 def fate_of(asked: Asked, change: Observed, match: Matched | None, *, why_not: str | None, outlook: Outlook) -> Fate:

@@ -1,17 +1,17 @@
 """Ties trials to the conditions they concern, as of a Change; the conditions' own rows are written last, in order."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
-from notifier.domain.conditions import Concern
+from notifier.domain.conditions import BROADER, Concern
 from notifier.store.condition_store import broader_by_name, ensure_conditions
 from notifier.store.inserting import insert_for, offered
-from notifier.store.models import Change, Condition, TrialCondition
+from notifier.store.models import Change, Condition, Subscription, TrialCondition
 from notifier.store.portions import portions
 from notifier.store.vocabulary_store import names_revision
 
@@ -69,40 +69,59 @@ def conditions_of(session: Session, groups: Sequence[Sequence[Concern]], tally: 
     for concerns in complete:
         by_id: dict[int, str] = {}
         for concern in concerns:
-            by_id.setdefault(ids[concern.key], concern.how)
+            one = ids[concern.key]
+            by_id[one] = concern.how if by_id.get(one) in (None, BROADER) else by_id[one]
         tied.append(by_id)
     return tied
 
 
 def set_trial_conditions(
-    session: Session, *, trial_id: int, span: Span, concerns: dict[int, str], before: Collection[int], tally: Tally
+    session: Session, *, trial_id: int, span: Span, concerns: dict[int, str], before: Mapping[int, str], tally: Tally
 ) -> None:
     """Tie a trial to its conditions as of a Change: what is new begins, what is gone ends, the rest stays.
 
     What the trial concerned before by the rules and names of now, and was not tied to, counts from its first Change;
     a tie that these would not have made ends where the trial stood. So neither is news: only our knowledge changed.
+    Where a trial comes to be about a condition itself and not only about a kind of it, or the other way round, one tie
+    ends and another begins.
 
     Args:
         session: a writing transaction.
         trial_id: the trial, locked by having been written.
         span: the Changes with which ties begin and end.
         concerns: condition id to how it concerns the trial.
-        before: ids of the conditions that it concerned before, by the rules and names of now.
+        before: condition id to how it concerned the trial before, by the rules and names of now.
         tally: takes up how many more, or fewer, trials each condition has.
     """
     open_rows = select(TrialCondition).where(TrialCondition.trial_id == trial_id, TrialCondition.until_seq.is_(None))
     held = {row.condition_id: row for row in session.scalars(open_rows)}
     # Words that readers follow as text are looked for apart from these.
     gone = {one for one in held.keys() - concerns.keys() if held[one].how != "text"}
-    begun = sorted(concerns.keys() - held.keys())
+    turned = {one for one in held.keys() & concerns.keys() if is_turned(held[one].how, concerns[one])}
+    for condition_id in sorted(one for one in turned if not is_turned(before.get(one, ""), concerns[one])):
+        held[condition_id].how = concerns[condition_id]
+        turned.remove(condition_id)
+    gone |= turned
+    begun = sorted((concerns.keys() - held.keys()) | turned)
     for condition_id in gone:
         told = max(span.ends, held[condition_id].since_seq + 1)
         held[condition_id].until_seq = told if condition_id in before else span.stood_at
-    since = {one: FIRST if one in before else span.since for one in begun}
+    session.flush()
+    since = {one: FIRST if one in before and one not in turned else span.since for one in begun}
     rows = [{"trial_id": trial_id, "condition_id": one, "how": concerns[one], "since_seq": since[one]} for one in begun]
     begin_ties(session, rows)
     tally.counts.update(begun)
     tally.counts.subtract(gone)
+
+
+def is_meant() -> ColumnElement[bool]:
+    """That a subscription means studies tied this way: those of narrower conditions only where it says so."""
+    return or_(Subscription.narrower, TrialCondition.how != BROADER)
+
+
+def is_turned(held: str, wanted: str) -> bool:
+    """Whether a trial tied one way is now to be tied the other: to a condition itself, or as one of its kinds."""
+    return held != "text" and (held == BROADER) != (wanted == BROADER)
 
 
 def put_off_ends(session: Session, *, trial_id: int, seq: int) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from notifier.domain.conditions import BROADER
 from notifier.domain.reader_filters import NO_FILTER, ReaderFilter
 from notifier.domain.schedules import Cadence
 from notifier.store.breaker_store import held_changes
@@ -61,6 +62,17 @@ class News:
     is_text: bool = False
     """The condition is words that are looked for in what studies say of themselves."""
     filter: ReaderFilter = NO_FILTER
+    narrower: bool = True
+    """Studies of narrower conditions count as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """From which Change on a study was about a condition, and until which; ``direct``: about itself, not a kind."""
+
+    since: int
+    until: int | None
+    direct: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +190,7 @@ def list_trials(session: Session, subscriber_ids: Collection[int]) -> dict[int, 
     return {row.id: TrialNow(seq=row.seq, first_seen_at=row.first_seen_at) for row in session.execute(chosen)}
 
 
-def list_concerns(
-    session: Session, subscriber_ids: Collection[int]
-) -> dict[tuple[int, int], list[tuple[int, int | None]]]:
+def list_concerns(session: Session, subscriber_ids: Collection[int]) -> dict[tuple[int, int], list[Held]]:
     """By (trial, condition) of what waits for these subscribers: from which Change on it held, and until which."""
     asked = (
         select(Match.trial_id, Subscription.condition_id)
@@ -191,10 +201,10 @@ def list_concerns(
         .subquery()
     )
     held = and_(TrialCondition.trial_id == asked.c.trial_id, TrialCondition.condition_id == asked.c.condition_id)
-    columns = (TrialCondition.trial_id, TrialCondition.condition_id, TrialCondition.since_seq, TrialCondition.until_seq)
-    found: dict[tuple[int, int], list[tuple[int, int | None]]] = {}
-    for trial_id, condition_id, since, until in session.execute(select(*columns).join(asked, held)):
-        found.setdefault((trial_id, condition_id), []).append((since, until))
+    found: dict[tuple[int, int], list[Held]] = {}
+    for tie in session.scalars(select(TrialCondition).join(asked, held)):
+        one = Held(since=tie.since_seq, until=tie.until_seq, direct=tie.how != BROADER)
+        found.setdefault((tie.trial_id, tie.condition_id), []).append(one)
     return found
 
 
@@ -240,6 +250,7 @@ def _news(match: Match, number: str, subscription: Subscription, condition: Cond
         condition_id=condition.id if condition else None,
         condition=condition.name if condition else None,
         wants=subscription.wants,
+        narrower=subscription.narrower,
         waiting_since=match.created_at,
         urgent=match.urgent and subscription.urgent,
         is_text=condition is not None and condition.kind == "text",

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from notifier.domain import wishes
 from notifier.domain.changes import IMPORTANT, Weight
-from notifier.store.condition_ties import concerns_at_change
+from notifier.store.condition_ties import concerns_at_change, is_meant
 from notifier.store.filter_judging import judged_filters
 from notifier.store.inserting import insert_for
 from notifier.store.interest_store import count_interested
@@ -134,7 +134,7 @@ def _concerned(change_ids: Sequence[int], now: datetime) -> Any:
         .join(TrialCondition, concerns_at_change())
         .join(Subscription, Subscription.condition_id == TrialCondition.condition_id)
     )
-    return joined.where(Change.id.in_(change_ids), Subscription.filter_id.is_(None), _is_open())
+    return joined.where(Change.id.in_(change_ids), Subscription.filter_id.is_(None), is_meant(), _is_open())
 
 
 def _fitting(judged: CTE, now: datetime) -> Any:
@@ -146,7 +146,7 @@ def _fitting(judged: CTE, now: datetime) -> Any:
         .join(TrialCondition, TrialCondition.id == judged.c.tie_id)
         .join(Subscription, asked)
     )
-    return joined.where(or_(judged.c.fits_before, judged.c.fits_after), _is_open())
+    return joined.where(or_(judged.c.fits_before, judged.c.fits_after), is_meant(), _is_open())
 
 
 def _is_open() -> ColumnElement[bool]:

@@ -62,6 +62,7 @@ def add_subscription(  # noqa: PLR0913  # what a subscription says, by name
     wants: str,
     filter_id: int | None = None,
     urgent: bool = False,
+    narrower: bool = True,
     consent: Consent,
 ) -> None:
     """Open a subscription, or change what an open one to the same thing wants.
@@ -72,6 +73,8 @@ def add_subscription(  # noqa: PLR0913  # what a subscription says, by name
     open_one = session.scalar(select(Subscription).filter_by(**target, ended_at=None))
     if open_one is not None:
         open_one.wants, open_one.filter_id, open_one.urgent = wants, filter_id, urgent
+        open_one.narrower = narrower
+        _add_evidence(open_one, consent)
         return
     session.add(
         Subscription(
@@ -79,15 +82,26 @@ def add_subscription(  # noqa: PLR0913  # what a subscription says, by name
             wants=wants,
             filter_id=filter_id,
             urgent=urgent,
+            narrower=narrower,
             news_since=consent.news_since,
             consent_site=consent.site,
             consent_how=consent.how,
+            consent_text_id=consent.text_id,
+            consent_health=consent.health,
+            consent_asked_at=consent.asked_at,
             confirmed_at=consent.at,
         )
     )
     session.flush()
     if trial_id is not None:
         told_store.begin_now(session, subscriber_id=subscriber_id, trial_id=trial_id)
+
+
+def _add_evidence(subscription: Subscription, consent: Consent) -> None:
+    """Take down the words where none were recorded before; what somebody agreed to first is never replaced."""
+    if subscription.consent_text_id is None and consent.text_id is not None:
+        subscription.consent_text_id, subscription.consent_health = consent.text_id, consent.health
+        subscription.consent_asked_at = consent.asked_at
 
 
 def end_subscriptions(
@@ -160,7 +174,7 @@ def take_turn(session: Session, address_index: bytes) -> None:
 
 
 def count_recent_mails(session: Session, *, address_index: bytes, since: datetime) -> int:
-    """How many confirmation mails were meant for this mailbox since a moment."""
+    """How many confirmation mails went or will go to this mailbox since a moment; not those that were refused."""
     counted = (
         select(func.count())
         .select_from(Delivery)
@@ -168,6 +182,7 @@ def count_recent_mails(session: Session, *, address_index: bytes, since: datetim
         .where(
             PendingRequest.address_index == address_index,
             Delivery.kind == "confirmation",
+            Delivery.state != "cancelled",
             Delivery.created_at >= since,
         )
     )

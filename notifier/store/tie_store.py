@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from notifier.domain.conditions import Concern
 from notifier.store import trial_store
-from notifier.store.condition_ties import FIRST, Tally, begin_ties, conditions_of, write_tally
+from notifier.store.condition_ties import FIRST, Tally, begin_ties, conditions_of, is_turned, write_tally
 from notifier.store.models import Trial, TrialCondition
 from notifier.store.trial_store import HeldTrial
 
@@ -35,6 +35,9 @@ def tie_silently(session: Session, trials: Sequence[HeldTrial], concerns: Mappin
         ties = held[trial.id]
         new = sorted(wanted.keys() - ties.keys())
         begun += [{"trial_id": trial.id, "condition_id": one, "how": wanted[one], "since_seq": FIRST} for one in new]
+        for one in wanted.keys() & ties.keys():
+            if is_turned(ties[one].how, wanted[one]):
+                ties[one].how = wanted[one]
         gone = [tie for one, tie in ties.items() if one not in wanted and tie.how in _BY_NAMES]
         for tie in gone:
             tie.until_seq = max(trial.seq, tie.since_seq)

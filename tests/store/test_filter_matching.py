@@ -37,6 +37,7 @@ class Reader:
     filter: ReaderFilter
     wants: str
     urgent: bool
+    narrower: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +117,13 @@ def _traits(random: Random) -> Traits | None:
 
 
 def _reader(random: Random) -> Reader:
-    return Reader(random.randrange(1, 3), _filter(random), random.choice(wishes.CHOICES), random.random() < 0.5)
+    urgent, narrower = random.random() < 0.5, random.random() < 0.7
+    return Reader(random.randrange(1, 3), _filter(random), random.choice(wishes.CHOICES), urgent, narrower)
 
 
 def _tie(random: Random) -> Tie:
     since, until = random.choice(((1, None), (1, None), (2, None), (1, 2), (1, 3), (2, 4)))
-    return Tie(how="listed", since_seq=since, until_seq=until)
+    return Tie(how=random.choice(("listed", "broader")), since_seq=since, until_seq=until)
 
 
 def _step(random: Random) -> Step:
@@ -151,7 +153,14 @@ def _is_matched(reader: Reader, step: Step, *, was_told: bool) -> bool:
         matched_at=NOW,
         fit=_fit(reader, step),
     )
-    asked = Asked(id=1, condition="Stroke", wants=reader.wants, news_since=NEWS_SINCE, confirmed_at=EARLIER)
+    asked = Asked(
+        id=1,
+        condition="Stroke",
+        wants=reader.wants,
+        news_since=NEWS_SINCE,
+        confirmed_at=EARLIER,
+        narrower=reader.narrower,
+    )
     known = Known(first_match_at=EARLIER if was_told else None)
     return tie.covers(step.seq) and why_unmatched(asked, change, [tie], known) is None
 
@@ -191,6 +200,7 @@ def _write_reader(session: Session, number: int, reader: Reader) -> None:
             wants=reader.wants,
             filter_id=filter_store.get_or_make_filter(session, reader.filter),
             urgent=reader.urgent,
+            narrower=reader.narrower,
             news_since=NEWS_SINCE,
             consent_site="",
             consent_how="test",
@@ -216,7 +226,7 @@ def _write_step(session: Session, number: int, step: Step, *, readers: int) -> N
     session.execute(
         insert(TrialCondition),
         [
-            {"trial_id": trial_id, "condition_id": one, "how": "listed", "since_seq": tie.since_seq,
+            {"trial_id": trial_id, "condition_id": one, "how": tie.how, "since_seq": tie.since_seq,
              "until_seq": tie.until_seq}
             for one, tie in enumerate(step.ties, 1)
         ],
