@@ -12,6 +12,7 @@ NotifierError
 │   ├── UnknownTown         no town is known by this name, or several are; carries them
 │   ├── WrongChoice         one of several choices cannot be read; names which
 │   └── WrongSuccessor      a study cannot go on under the number named
+├── InvalidList             a list of readers that cannot be used at all; says why and what to do
 ├── InvalidVocabulary       a vocabulary of conditions that cannot be read; says where and why
 ├── InvalidToken            a link that was altered, has expired or serves another purpose
 ├── StoreUnavailable        the database cannot be reached or written just now
@@ -102,6 +103,10 @@ class WrongSuccessor(InvalidRequest):
     """A study cannot go on under the number named."""
 
     field = "merged_into"
+
+
+class InvalidList(NotifierError):
+    """A list of readers that cannot be used at all; the message says why and what to do."""
 
 
 class InvalidVocabulary(NotifierError):
