@@ -9,9 +9,11 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from notifier.domain.breaking import Threshold
+from notifier.domain.sites import Site, read_sites
 from notifier.errors import ConfigurationError
 
 SHORTEST_SECRET = 32
+TRIED_OUT = tuple(Site(label="this-machine", origin=f"http://{host}:*") for host in ("127.0.0.1", "localhost"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,8 @@ class Settings(BaseSettings):
     mail_from: str = Field("Study updates <updates@localhost>", description="Sender of every mail.")
     postal_address: str = Field("", description="Postal address of the sender, at the foot of every mail.")
     site_name: str = Field("Study updates", description="What the service calls itself in pages and mails.")
+    sites: str = Field("", description="Sites that may embed the form: label=https://host[:port], comma-separated.")
+    limits_url: str = Field("", description="Redis that counts for limits; the broker's if it is one, else memory://.")
     max_body_bytes: int = Field(20_000_000, ge=1_000, description="Largest request body taken; larger ones get 413.")
     lease_seconds: float = Field(90, ge=1, description="After how long another worker takes over what a lost one held.")
     breaker_studies: int = Field(20, ge=2, description="One same change in so many studies is held, not mailed.")
@@ -64,6 +68,19 @@ class Settings(BaseSettings):
     def envelope_from(self) -> str:
         """The bare address of ``mail_from``, for SMTP's MAIL FROM."""
         return parseaddr(self.mail_from)[1]
+
+    @property
+    def known_sites(self) -> tuple[Site, ...]:
+        """The sites of ``sites``; in the embedded default, pages of this machine may try the form out."""
+        return read_sites(self.sites) if self.sites or not self.is_embedded else TRIED_OUT
+
+    @property
+    def counts_in(self) -> str:
+        """Where requests are counted for limits."""
+        if self.limits_url:
+            return self.limits_url
+        shared = self.broker_url.startswith(("redis://", "rediss://", "unix://"))
+        return self.broker_url.replace("unix://", "redis+unix://", 1) if shared else "memory://"
 
     @property
     def breaker(self) -> Threshold:
@@ -146,12 +163,23 @@ def _check(settings: Settings) -> None:
         raise ConfigurationError("NOTIFIER_BASE_URL must be an address that begins with http:// or https://.")
     if settings.smtp_url:
         parse_smtp_url(settings.smtp_url)
+    _check_sites(settings)
     if not settings.broker_url.startswith(("memory://", "redis://", "rediss://", "amqp://", "amqps://", "unix://")):
         raise ConfigurationError("NOTIFIER_BROKER_URL must be a broker's address, such as redis://localhost:6379/0.")
     if settings.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise ConfigurationError("NOTIFIER_LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR.")
     if not settings.is_embedded:
         _check_production(settings)
+
+
+def _check_sites(settings: Settings) -> None:
+    try:
+        read_sites(settings.sites)
+    except ValueError as error:
+        hint = "It looks like our-studies=https://www.example.org, with commas between sites."
+        raise ConfigurationError(f"NOTIFIER_SITES cannot be used: {error} {hint}") from None
+    if not settings.counts_in.startswith(("memory://", "redis://", "rediss://", "redis+unix://")):
+        raise ConfigurationError("NOTIFIER_LIMITS_URL must be memory:// or a Redis, such as redis://localhost:6379/1.")
 
 
 def _is_web_address(url: str) -> bool:
