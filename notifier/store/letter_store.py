@@ -16,8 +16,13 @@ def add_letter(
     now: datetime,
     subscriber_id: int | None = None,
     request_id: int | None = None,
+    refused: str | None = None,
 ) -> None:
-    """Have one mail that tells no studies sent to a reader or to who made a request; the same key once only."""
-    waiting = {"lane": 0, "state": "waiting", "not_before": now, "created_at": now, "attempts": 0, "ambiguous": 0}
+    """Have one mail that tells no studies sent to a reader or to who made a request; the same key once only.
+
+    ``refused`` says why it must not be sent: then it is written all the same, as cancelled, so that the work is equal.
+    """
+    waiting = {"lane": 0, "not_before": now, "created_at": now, "attempts": 0, "ambiguous": 0}
+    waiting |= {"state": "cancelled" if refused else "waiting", "reason": refused}
     whose = {"subscriber_id": subscriber_id, "request_id": request_id}
     insert_once(session, Delivery, [{"kind": kind, "dedupe_key": key, **waiting, **whose}])

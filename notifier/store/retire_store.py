@@ -15,7 +15,8 @@ from notifier.store.trial_lookup import LONGEST_CHAIN
 
 MERGED = "merged"
 """Why a subscription to the old number ended."""
-_COPIED = ("wants", "urgent", "news_since", "consent_site", "consent_how", "confirmed_at")
+_CONSENT = ("consent_site", "consent_how", "consent_text_id", "consent_health", "consent_asked_at")
+_COPIED = ("wants", "urgent", "news_since", *_CONSENT, "confirmed_at")
 
 
 def list_listed(session: Session, numbers: Sequence[str]) -> dict[str, int]:
