@@ -72,8 +72,8 @@ class Letters:
         return self._confirmation(session, one, now)
 
     def _confirmation(self, session: Session, one: Claimed, now: datetime) -> Made:
-        request = session.get_one(PendingRequest, one.request_id)
-        if request.confirmed_at is not None or request.expires_at <= now:
+        request = session.get(PendingRequest, one.request_id or 0)
+        if request is None or request.confirmed_at is not None or request.expires_at <= now:
             return NothingToSay(delivery_id=one.id, reason="confirmed or expired already")
         mail = Confirmation(
             language=request.language,
@@ -127,12 +127,16 @@ class Letters:
         envelope = Envelope(sealed=reader.sealed, language=reader.language, reader=reader)
         return self.composed(one, render_goodbye(mail), envelope, now)
 
-    def composed(self, one: Claimed, mail: RenderedMail, envelope: Envelope, now: datetime) -> Composed:
+    def composed(self, one: Claimed, mail: RenderedMail, envelope: Envelope, now: datetime) -> Made:
         """A rendered mail as the message to be sent; a frozen Delivery keeps its Date and Message-ID.
+
+        Nothing is said to who was forgotten since the Delivery was claimed.
 
         Raises:
             ConfigurationError: a secret is missing, so that the address cannot be opened.
         """
+        if not envelope.sealed:
+            return NothingToSay(delivery_id=one.id, reason="erased")
         recipient = self._keys.unseal(envelope.sealed)
         message_id = one.message_id or message_id_for(one.id, domain=self._sender.host, seed=self._sender.seed)
         dated_at = one.dated_at or now

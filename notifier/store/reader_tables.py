@@ -87,6 +87,11 @@ class Subscriber(Base):
     """Until then nothing is mailed but what they ask for; what waits comes in one mail after it."""
     created_at: Mapped[datetime]
 
+    @property
+    def is_erased(self) -> bool:
+        """Whether they were forgotten: the row stays because mails under way refer to it, and says nothing."""
+        return not self.address_sealed
+
 
 class Subscription(Base):
     """A subscriber wants one trial or one condition; ``wants`` is everything, important or openings."""
