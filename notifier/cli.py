@@ -21,6 +21,7 @@ from notifier.gone_command import gone
 from notifier.held_commands import held
 from notifier.ingesting import ingest_records
 from notifier.installation import Installation, open_installation
+from notifier.keys_command import keys
 from notifier.loading import records_of, show_progress
 from notifier.logs import set_up_logs
 from notifier.preview_command import preview
@@ -28,12 +29,15 @@ from notifier.rounds import deliver, make_news, open_service
 from notifier.store import migrating, status_store
 from notifier.store.database import open_database
 from notifier.subscribe_command import subscribe
+from notifier.subscribers_command import subscribers
 from notifier.web.app import create_app
 from notifier.web.serving import run_server, web_config
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(conditions, name="conditions")
 app.add_typer(held, name="held")
+app.add_typer(subscribers, name="subscribers")
+app.add_typer(keys, name="keys")
 app.command("gone")(gone)
 app.command("subscribe")(subscribe)
 app.command("preview")(preview)

@@ -14,6 +14,7 @@ NotifierError
 │   └── WrongSuccessor      a study cannot go on under the number named
 ├── InvalidList             a list of readers that cannot be used at all; says why and what to do
 ├── InvalidVocabulary       a vocabulary of conditions that cannot be read; says where and why
+├── InvalidKey              a program's key that is not known, has expired or was revoked
 ├── InvalidToken            a link that was altered, has expired or serves another purpose
 ├── StoreUnavailable        the database cannot be reached or written just now
 └── TemplatesMissing        the templates are not where the package expects them
@@ -125,6 +126,10 @@ class InvalidVocabulary(NotifierError):
 
 class NoReading(NotifierError):
     """A study has no plain-language reading in the language asked for."""
+
+
+class InvalidKey(NotifierError):
+    """A program's key that is not known, has expired or was revoked."""
 
 
 class InvalidToken(NotifierError):
