@@ -30,7 +30,9 @@ def plan_urgent(*, database: Database, now: datetime) -> int:
     planned = 0
     with database.reading() as session:
         days = {zone: start_of_day(zone, now=now) for zone in urgent_store.list_zones(session)}
-        readers = {zone: urgent_store.list_readers(session, zone=zone, since=since) for zone, since in days.items()}
+        readers = {
+            zone: urgent_store.list_readers(session, zone=zone, since=since, now=now) for zone, since in days.items()
+        }
     for zone, since in days.items():
         for some in portions(readers[zone], MAILS):
             with database.writing() as session:
@@ -60,7 +62,7 @@ def plan_digests(*, database: Database, now: datetime) -> int:
 def _plan(schedules: Sequence[DueSchedule], *, database: Database, now: datetime) -> int:
     names = {schedule.id: _name(schedule) for schedule in schedules}
     with database.reading() as session:
-        readers = plan_store.list_readers_due(session, names=names)
+        readers = plan_store.list_readers_due(session, names=names, now=now)
     planned = 0
     for some in portions(readers, MAILS):
         with database.writing() as session:

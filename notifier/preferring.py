@@ -8,7 +8,7 @@ from notifier.domain.reader_filters import ReaderFilter
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import CHOICES, EVERYTHING, IMPORTANT
 from notifier.errors import InvalidRequest
-from notifier.store import filter_store, subscriber_store
+from notifier.store import filter_store, pause_store, subscriber_store
 from notifier.store.models import Subscriber, Subscription
 
 
@@ -59,6 +59,17 @@ def change_mails(
     subscriber.revision += 1
     subscriber.country = country
     subscriber.detailed_subjects, subscriber.quiet_notes = detailed_subjects, quiet_notes
+
+
+def pause_mails(session: Session, subscriber_id: int, *, until: datetime) -> None:
+    """Send a reader nothing but what they ask for themselves until a moment; then one digest tells what waited."""
+    pause_store.begin(session, subscriber_id, until=until)
+
+
+def resume_mails(session: Session, subscriber_id: int, *, now: datetime) -> None:
+    """End a pause at once; what waited comes with the next digest."""
+    if session.get_one(Subscriber, subscriber_id).paused_until is not None:
+        pause_store.end(session, subscriber_id, now=now)
 
 
 def choose_mails(

@@ -1,5 +1,6 @@
 """When a reader is due: as it happens, daily or weekly at an hour of their own time zone."""
 
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
@@ -62,6 +63,17 @@ def start_of_day(time_zone: str, *, now: datetime) -> datetime:
     """The moment, in UTC, at which the day began that it is now in a time zone."""
     zone = ZoneInfo(time_zone)
     return _moment(now.astimezone(zone).date(), 0, zone)
+
+
+def begins(day: date, *, time_zone: str) -> datetime:
+    """The moment, in UTC, at which a day begins in a time zone."""
+    return _moment(day, 0, ZoneInfo(time_zone))
+
+
+def months_later(day: date, *, months: int) -> date:
+    """The same day some months later, or the last one of a shorter month."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def period(schedule: Cadence, *, due: datetime) -> str:

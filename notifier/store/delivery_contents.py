@@ -21,14 +21,15 @@ _PARAMETERS = 10_000
 
 
 def lock_subscribers(session: Session, ids: Iterable[int | None]) -> dict[int, AnyRow]:
-    """Lock subscribers, always in the same order, and give id, revision and address index as they now are.
+    """Lock subscribers, always in the same order, and give what decides about their mails as it now is.
 
     Whoever ends a subscription writes the subscriber first: they were before us and we see it, or they wait for us.
     """
     wanted = sorted({id_ for id_ in ids if id_ is not None})
     if not wanted:
         return {}
-    chosen = select(Subscriber.id, Subscriber.revision, Subscriber.address_index).where(Subscriber.id.in_(wanted))
+    columns = (Subscriber.id, Subscriber.revision, Subscriber.address_index, Subscriber.paused_until)
+    chosen = select(*columns).where(Subscriber.id.in_(wanted))
     rows = session.execute(chosen.order_by(Subscriber.id).with_for_update(key_share=True))
     return {row.id: row for row in rows}
 

@@ -1,6 +1,6 @@
 """The last look before a mail goes out: what is admitted to in_data, and Deliveries that end without a mail."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from notifier.store.delivery_contents import (
 )
 from notifier.store.lease_store import LEASE, update_ids
 from notifier.store.models import Delivery, PendingRequest, Subscription, Suppression
+from notifier.store.pause_store import PAUSED, RESTING
 
 _GIVEN_BACK: dict[str, Any] = {"lease_token": None, "leased_until": None}
 
@@ -49,8 +50,9 @@ def enter_data(
 
     A mail is admitted if its lease holds, nobody suppressed its address, its reader still has a subscription open
     (none, for a goodbye) and wants what they wanted when it was composed, and its Matches are still to be told (for a
-    quiet note: none wait). What changed goes back to be composed again; what nobody wants any more is cancelled. A lost
-    lease is somebody else's business; leases run by the ``real`` time where ``now`` is a time that was set.
+    quiet note: none wait). What changed goes back to be composed again; what nobody wants any more is cancelled, and so
+    is what a pause keeps back, whose Matches wait on. A lost lease is somebody else's business; leases run by the
+    ``real`` time where ``now`` is a time that was set.
     """
     if not mails:
         return Admission()
@@ -58,17 +60,19 @@ def enter_data(
     rows = _list_held(session, token=token, ids=[mail.delivery_id for mail in mails], now=real or now)
     held = [mail for mail in mails if mail.delivery_id in rows]
     reasons = _reasons_to_cancel(session, rows, subscribers)
-    wanted = [mail for mail in held if mail.delivery_id not in reasons]
+    resting = _resting_until(rows, subscribers, now=now, but=reasons)
+    wanted = [mail for mail in held if mail.delivery_id not in reasons and mail.delivery_id not in resting]
     free = find_free_matches(session, wanted)
     admitted = [mail for mail in wanted if _is_current(mail, subscribers, free)]
     changed = {mail.delivery_id for mail in wanted} - {mail.delivery_id for mail in admitted}
     _admit(session, admitted, now=now, until=(real or now) + lease)
     _send_back(session, sorted(changed))
     _cancel(session, [mail for mail in held if mail.delivery_id in reasons], reasons, now=now)
+    given_up = _rest(session, rows, resting)
     return Admission(
         admitted=frozenset(mail.delivery_id for mail in admitted),
         changed=frozenset(changed),
-        cancelled=frozenset(reasons),
+        cancelled=frozenset(reasons) | given_up,
     )
 
 
@@ -114,7 +118,7 @@ def _fail(session: Session, row: AnyRow, *, reason: str, now: datetime) -> str:
 
 def _list_held(session: Session, *, token: str, ids: Sequence[int], now: datetime) -> dict[int, AnyRow]:
     chosen = (
-        select(Delivery.id, Delivery.kind, Delivery.subscriber_id, Delivery.request_id)
+        select(Delivery.id, Delivery.kind, Delivery.subscriber_id, Delivery.request_id, Delivery.message_id)
         .where(Delivery.id.in_(ids), Delivery.lease_token == token)
         .where(Delivery.state == "leased", Delivery.leased_until > now)
     )
@@ -155,6 +159,29 @@ def _unwanted(kind: str, *, follows: bool, busy: bool) -> str | None:
     if kind in (*TELLING, "quiet") and not follows:
         return "ended"
     return "news came" if kind == "quiet" and busy else None
+
+
+def _resting_until(
+    rows: Mapping[int, AnyRow], subscribers: Mapping[int, AnyRow], *, now: datetime, but: Collection[int]
+) -> dict[int, datetime]:
+    """Of these Deliveries, those that their readers' pauses keep back, and until when."""
+    found = {}
+    for id_, row in rows.items():
+        reader = subscribers.get(row.subscriber_id) if row.kind in RESTING and id_ not in but else None
+        if reader is not None and reader.paused_until is not None and reader.paused_until > now:
+            found[id_] = reader.paused_until
+    return found
+
+
+def _rest(session: Session, rows: Mapping[int, AnyRow], resting: Mapping[int, datetime]) -> frozenset[int]:
+    """Give up what a later mail can tell; what may have arrived already rests, to be sent the same again."""
+    given_up = [id_ for id_ in resting if rows[id_].message_id is None]
+    for id_ in given_up:
+        _end(session, id_, state="cancelled", reason=PAUSED)
+    for id_ in resting.keys() - set(given_up):
+        later = update(Delivery).where(Delivery.id == id_)
+        update_ids(session, later.values(state="deferred", reason=PAUSED, not_before=resting[id_], **_GIVEN_BACK))
+    return frozenset(given_up)
 
 
 def _list_address_indexes(

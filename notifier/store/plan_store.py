@@ -13,6 +13,7 @@ from notifier.domain.schedules import Cadence
 from notifier.store.breaker_store import held_changes
 from notifier.store.inserting import insert_for
 from notifier.store.models import Delivery, DeliverySpan, Match, Schedule, Subscriber, Subscription
+from notifier.store.pause_store import is_awake
 
 DIGEST = "digest"
 _UNSENT = ("waiting", "leased", "deferred")
@@ -46,12 +47,12 @@ def set_next_due(session: Session, schedule: DueSchedule, *, at: datetime) -> No
     session.execute(same.values(next_due_at=at))
 
 
-def list_readers_due(session: Session, *, names: dict[int, str | None]) -> Sequence[int]:
+def list_readers_due(session: Session, *, names: dict[int, str | None], now: datetime) -> Sequence[int]:
     """The readers of these schedules who have news and no digest on its way; ``names`` as for `insert_digests`.
 
     Looking through all that waits may take long, so it is not for a writing transaction.
     """
-    news = waiting_news(Subscriber.schedule_id.in_(names)).subquery()
+    news = waiting_news(Subscriber.schedule_id.in_(names), now=now).subquery()
     return session.scalars(_rows(news, [news.c.subscriber_id], names).order_by(news.c.subscriber_id)).all()
 
 
@@ -70,7 +71,7 @@ def insert_digests(session: Session, *, readers: Sequence[int], names: dict[int,
     News on a study that a mail in doubt may have told waits until that is resolved.
     """
     # A range, because PostgreSQL looks for each of its rows in a list from one end to the other.
-    news = waiting_news(Match.subscriber_id.between(readers[0], readers[-1])).subquery()
+    news = waiting_news(Match.subscriber_id.between(readers[0], readers[-1]), now=now).subquery()
     key = _key(news.c.subscriber_id, news.c.newest, names)
     row = new_delivery(kind=DIGEST, key=key, subscriber_id=news.c.subscriber_id, lane=1, now=now)
     return insert_new(session, row, _rows(news, row.values(), names))
@@ -113,8 +114,8 @@ def _rows(news: Subquery, columns: Iterable[ColumnElement[Any]], names: dict[int
     )
 
 
-def waiting_news(whose: ColumnElement[bool]) -> Select[int, int]:
-    """By reader, the newest Match that may be told now and is not held, through a subscription that is still open.
+def waiting_news(whose: ColumnElement[bool], *, now: datetime) -> Select[int, int]:
+    """By reader without a pause, the newest Match that may be told now and is not held, of what is still followed.
 
     ``whose`` says of which readers, or of which Matches.
     """
@@ -130,7 +131,7 @@ def waiting_news(whose: ColumnElement[bool]) -> Select[int, int]:
         .join(Subscriber, Subscriber.id == Match.subscriber_id)
         .join(Subscription, Subscription.id == Match.subscription_id)
     )
-    return newest.where(whose, Subscription.ended_at.is_(None), waiting).group_by(Match.subscriber_id)
+    return newest.where(whose, is_awake(now), Subscription.ended_at.is_(None), waiting).group_by(Match.subscriber_id)
 
 
 def _key(reader: ColumnElement[int], newest: ColumnElement[int], names: dict[int, str | None]) -> ColumnElement[str]:

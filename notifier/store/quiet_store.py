@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from notifier.domain.deliveries import TELLING
 from notifier.domain.trials import day_of
 from notifier.store.models import Delivery, Match, Subscriber, Subscription, Trial, TrialCondition
+from notifier.store.pause_store import is_awake
 from notifier.store.plan_store import insert_new, new_delivery
 
 QUIET = "quiet"
@@ -89,6 +90,7 @@ def _rows(
     return select(*columns).where(
         whose,
         _IS_CHOSEN,
+        is_awake(now),
         _follows_since(since),
         ~exists().where(Match.subscriber_id == Subscriber.id, Match.ended_at.is_(None)),
         ~wrote,

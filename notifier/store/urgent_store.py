@@ -9,6 +9,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session, aliased
 
 from notifier.store.models import Delivery, Match, Schedule, Subscriber, Subscription
+from notifier.store.pause_store import came_since_pause
 from notifier.store.plan_store import DIGEST, insert_new, is_on_its_way, moment_key, new_delivery, waiting_news
 
 URGENT = "urgent"
@@ -17,8 +18,8 @@ A_DAY = 4
 
 # Written out, so that SQLite too sees that the partial index applies.
 _MAY_BE_URGENT: ColumnElement[bool] = and_(text("matches.urgent"), Match.ended_at.is_(None))
-# Who no longer wants to hear at once, does not, whatever waits for them from before.
-_IS_URGENT = and_(_MAY_BE_URGENT, Subscription.urgent)
+# Who no longer wants to hear at once, does not, whatever waits for them from before; nor who just ended a pause.
+_IS_URGENT = and_(_MAY_BE_URGENT, Subscription.urgent, came_since_pause())
 
 
 def list_zones(session: Session) -> Sequence[str]:
@@ -32,20 +33,20 @@ def list_zones(session: Session) -> Sequence[str]:
     return session.scalars(waiting.distinct()).all()
 
 
-def list_readers(session: Session, *, zone: str, since: datetime) -> Sequence[int]:
+def list_readers(session: Session, *, zone: str, since: datetime, now: datetime) -> Sequence[int]:
     """The readers of a time zone whose urgent news may be mailed now; ``since`` is when their day began.
 
     Not those who get everything as it happens, nor those with an urgent mail or a digest about to go out, which takes
     the news along, nor those who had as many today as may be.
     """
-    news = waiting_news(_IS_URGENT).subquery()
+    news = waiting_news(_IS_URGENT, now=now).subquery()
     rows = _rows(news, [news.c.subscriber_id], zone=zone, since=since)
     return session.scalars(rows.order_by(news.c.subscriber_id)).all()
 
 
 def insert_mails(session: Session, *, readers: Sequence[int], zone: str, since: datetime, now: datetime) -> int:
     """One waiting urgent mail for each reader, from the first of these to the last, as `list_readers` finds them."""
-    news = waiting_news(and_(_IS_URGENT, Match.subscriber_id.between(readers[0], readers[-1]))).subquery()
+    news = waiting_news(and_(_IS_URGENT, Match.subscriber_id.between(readers[0], readers[-1])), now=now).subquery()
     row = new_delivery(kind=URGENT, key=_key(news), subscriber_id=news.c.subscriber_id, lane=0, now=now)
     return insert_new(session, row, _rows(news, row.values(), zone=zone, since=since))
 
