@@ -26,6 +26,7 @@ from notifier.installation import Installation
 from notifier.web import (
     api_reference,
     condition_field,
+    form_gate,
     gallery_pages,
     link_pages,
     mailbox_pages,
@@ -43,7 +44,7 @@ from notifier.web.guards import BodyLimit, HeadAsGet, SecurityHeaders
 from notifier.web.page_rendering import static_folder
 from notifier.web.problems import apology, problem, refusal, wants_json
 from notifier.web.request_log import RequestLog
-from notifier.web.surroundings import Surroundings, read_clock
+from notifier.web.surroundings import read_clock, surround
 
 STATUSES: dict[type[NotifierError], int] = {
     InvalidRequest: 422,
@@ -81,9 +82,9 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.surroundings = Surroundings(installation=installation, mailbox=mailbox, now=now)
+    app.state.surroundings = surround(installation, mailbox=mailbox, now=now)
     api = [reading_api, receipts_api, writing_api, retiring_api, plain_readings_api, api_reference]
-    routers = [pages, subscribe_pages, condition_field, link_pages, preferences_pages, probes, *api]
+    routers = [pages, subscribe_pages, condition_field, link_pages, preferences_pages, form_gate, probes, *api]
     # The gallery first: its address is one that a mail could have.
     for module in [*routers, gallery_pages, mailbox_pages] if mailbox else routers:
         app.include_router(module.router)

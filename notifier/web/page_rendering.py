@@ -25,6 +25,7 @@ from notifier.domain.vocabulary import language_of
 from notifier.emails.catalogs import translate_templates, translated
 from notifier.emails.filters import locale_of, marked
 from notifier.emails.templates import template_root
+from notifier.web.form_gate import make_token
 from notifier.web.page_language import chosen_language, language_for, other_languages, with_language
 from notifier.web.surroundings import Surroundings
 
@@ -59,6 +60,7 @@ def page(request: Request, name: str, *, status: int = 200, language: str | None
         "chosen_language": chosen,
         "other_languages": other_languages(request, speaks),
         "at": partial(with_language, language=chosen),
+        "form_token": partial(make_token, request, here),
     }
     text = _environment(speaks).get_template(f"{name}.html").render(**frame, **values)
     return HTMLResponse(text, status, headers={"content-language": speaks, "vary": "Accept-Language"})

@@ -27,6 +27,10 @@ _WORDS = {
         gettext_noop("Something is missing or wrong"),
         gettext_noop("Go back, look at what you filled in, and try again."),
     ),
+    429: (
+        gettext_noop("Please wait a little"),
+        gettext_noop("Many requests came at once. Nothing is lost. Please try again later."),
+    ),
     500: (
         gettext_noop("Something went wrong on our side"),
         gettext_noop("It was noted, and nothing was left half done. Try again later."),

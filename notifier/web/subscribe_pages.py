@@ -1,5 +1,7 @@
 """The form to subscribe with: shown, checked, and answered the same for known and unknown addresses."""
 
+from dataclasses import replace
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
@@ -11,7 +13,8 @@ from notifier.subscribing import request_subscription
 from notifier.viewing import view_study
 from notifier.web.condition_field import NO_OFFER, Offer, look_up
 from notifier.web.filter_form import FILTER_FIELDS
-from notifier.web.form_fields import Form
+from notifier.web.form_fields import FormOfSites, sent_from, without_consent
+from notifier.web.form_gate import AGAIN, admit, remember_site
 from notifier.web.forms import (
     Errors,
     SubscribeForm,
@@ -19,6 +22,7 @@ from notifier.web.forms import (
     masked,
     read_subscribe_form,
 )
+from notifier.web.limiting import PRESSES, limited
 from notifier.web.page_language import language_for
 from notifier.web.page_rendering import page
 from notifier.web.pages import condition_choices
@@ -26,7 +30,7 @@ from notifier.web.surroundings import Here, Surroundings
 
 IN_ORDER = (
     *("intents", "condition", "trial", "wants", *FILTER_FIELDS, "trial_wants", "email", "cadence", "language"),
-    "consent",
+    *("consent", AGAIN),
 )
 """The fields as they stand on the page, which is the order in which their errors are told."""
 
@@ -40,10 +44,16 @@ def show_form(request: Request, here: Here, trial: str = "", condition: str = ""
     return _form_page(request, here, form, errors={})
 
 
-@router.post("/subscribe")
-def take_form(request: Request, here: Here, fields: Form) -> HTMLResponse:
-    """Check the form; have one mail sent that asks the mailbox's owner to confirm."""
-    form = read_subscribe_form(fields)
+@router.post("/subscribe", dependencies=[limited(PRESSES)])
+def take_form(request: Request, here: Here, fields: FormOfSites) -> HTMLResponse:
+    """Check the form; have one mail sent that asks the mailbox's owner to confirm.
+
+    What a listed site's own form sends is shown in ours, where they agree and press once more.
+    """
+    site = remember_site(request, here, fields)
+    form = read_subscribe_form(without_consent(fields) if sent_from(request) else fields)
+    if sent_from(request):
+        return _form_page(request, here, form, errors={})
     checked = check_form(form, language=language_for(request), year=here.now().year)
     errors, address = checked.errors, checked.address
     offer = NO_OFFER
@@ -51,8 +61,11 @@ def take_form(request: Request, here: Here, fields: Form) -> HTMLResponse:
         offer = look_up(here, checked.wish, errors)
     if errors or address is None:
         return _form_page(request, here, form, errors=errors, offer=offer, towns=checked.towns)
-    if not form.filled_by_machine:
-        _request(here, address, checked.wish)
+    verdict = admit(request, here, fields=fields, address=address)
+    if verdict.again:
+        return _form_page(request, here, form, errors={AGAIN: verdict.again}, offer=offer)
+    if verdict.counts and not form.filled_by_machine:
+        _request(here, address, replace(checked.wish, site=site))
     return page(request, "check_mailbox", address=masked(address))
 
 

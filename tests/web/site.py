@@ -1,7 +1,13 @@
 """What the tests of the web share: a study, a reader, a key, and what a filled-in form holds."""
 
+import json
+from base64 import b64encode
 from datetime import datetime
 from typing import Any
+
+import httpx
+from altcha.v1 import solve_challenge
+from bs4 import BeautifulSoup
 
 from notifier.ingesting import ingest_records
 from notifier.installation import Installation
@@ -47,6 +53,21 @@ def filled_form(**changes: str) -> dict[str, str]:
         "consent": "yes",
     }
     return {name: value for name, value in (fields | changes).items() if value}
+
+
+def hidden_fields(client: httpx.Client, path: str = "/subscribe") -> dict[str, str]:
+    """What a page puts into its form by itself, as a browser without JavaScript sends it."""
+    page = BeautifulSoup(client.get(path).text, "html.parser")
+    return {str(one["name"]): str(one.get("value", "")) for one in page.select("main form input[type=hidden]")}
+
+
+def solved_proof(client: httpx.Client) -> str:
+    """The answer to a fresh challenge, as a browser with JavaScript finds it."""
+    given = client.get("/proof").json()
+    solution = solve_challenge(given["challenge"], given["salt"], given["algorithm"], given["maxNumber"])
+    assert solution is not None
+    answer = {name: given[name] for name in ("algorithm", "challenge", "salt", "signature")}
+    return b64encode(json.dumps(answer | {"number": solution.number}).encode()).decode()
 
 
 def ingest(installation: Installation, *records: dict[str, Any], now: datetime) -> None:

@@ -8,7 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 from starlette.testclient import TestClient
 
-from tests.web.site import NUMBER, READER, filled_form
+from tests.web.site import NUMBER, READER, filled_form, hidden_fields
 
 Rows = Callable[[str], list[Any]]
 
@@ -196,7 +196,9 @@ def test_a_form_of_another_site_is_refused(client: TestClient, rows: Rows) -> No
     "headers", [{}, {"origin": "http://testserver"}, {"origin": "null", "sec-fetch-site": "same-origin"}]
 )
 def test_a_form_of_our_own_is_taken(client: TestClient, headers: dict[str, str]) -> None:
-    assert client.post("/subscribe", data=filled_form(), headers=headers).status_code == 200
+    form = filled_form() | hidden_fields(client)
+
+    assert client.post("/subscribe", data=form, headers=headers).status_code == 200
 
 
 def test_a_hidden_origin_is_refused_where_no_token_vouches(client: TestClient) -> None:
