@@ -1,6 +1,6 @@
 """The form to subscribe with: shown, checked, and answered the same for known and unknown addresses."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
@@ -13,7 +13,7 @@ from notifier.subscribing import request_subscription
 from notifier.viewing import view_study
 from notifier.web.condition_field import NO_OFFER, Offer, look_up
 from notifier.web.filter_form import FILTER_FIELDS
-from notifier.web.form_fields import FormOfSites, sent_from, without_consent
+from notifier.web.form_fields import Fields, FormOfSites, sent_from, without_consent
 from notifier.web.form_gate import AGAIN, admit, remember_site
 from notifier.web.forms import (
     Errors,
@@ -50,23 +50,47 @@ def take_form(request: Request, here: Here, fields: FormOfSites) -> HTMLResponse
 
     What a listed site's own form sends is shown in ours, where they agree and press once more.
     """
-    site = remember_site(request, here, fields)
-    form = read_subscribe_form(without_consent(fields) if sent_from(request) else fields)
     if sent_from(request):
-        return _form_page(request, here, form, errors={})
+        remember_site(request, here, fields)
+        return _form_page(request, here, read_subscribe_form(without_consent(fields)), errors={})
+    sent = submit(request, here, fields)
+    if sent.address is None:
+        return _form_page(request, here, sent.form, errors=sent.errors, offer=sent.offer, towns=sent.towns)
+    return page(request, "check_mailbox", address=masked(sent.address))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What became of a form: the address a mail goes to, or else what the form is shown again with."""
+
+    form: SubscribeForm
+    address: Address | None = None
+    errors: Errors = field(default_factory=dict)
+    offer: Offer = NO_OFFER
+    towns: tuple[str, ...] = ()
+
+
+def submit(request: Request, here: Surroundings, fields: Fields) -> Submission:
+    """Check a form of ours, wherever it was shown, and have one mail sent if all is well.
+
+    Raises:
+        TooOften: too many forms came from this network, or to this mail domain.
+    """
+    site = remember_site(request, here, fields)
+    form = read_subscribe_form(fields)
     checked = check_form(form, language=language_for(request), year=here.now().year)
     errors, address = checked.errors, checked.address
     offer = NO_OFFER
     if "intents" not in errors and "condition" not in errors:
         offer = look_up(here, checked.wish, errors)
     if errors or address is None:
-        return _form_page(request, here, form, errors=errors, offer=offer, towns=checked.towns)
+        return Submission(form=form, errors=errors, offer=offer, towns=checked.towns)
     verdict = admit(request, here, fields=fields, address=address)
     if verdict.again:
-        return _form_page(request, here, form, errors={AGAIN: verdict.again}, offer=offer)
+        return Submission(form=form, errors={AGAIN: verdict.again}, offer=offer)
     if verdict.counts and not form.filled_by_machine:
         _request(here, address, replace(checked.wish, site=site))
-    return page(request, "check_mailbox", address=masked(address))
+    return Submission(form=form, address=address)
 
 
 def _request(here: Surroundings, address: Address, wish: Wish) -> None:
