@@ -43,12 +43,12 @@ class Span:
     stood_at: int
 
 
-def concerns_at_change() -> ColumnElement[bool]:
+def concerns_at_change(tie: Any = TrialCondition) -> ColumnElement[bool]:
     """That a tie held with a Change of its trial, before or after it: one that ends with it still counts."""
     return and_(
-        TrialCondition.trial_id == Change.trial_id,
-        TrialCondition.since_seq <= Change.seq,
-        or_(TrialCondition.until_seq.is_(None), TrialCondition.until_seq >= Change.seq),
+        tie.trial_id == Change.trial_id,
+        tie.since_seq <= Change.seq,
+        or_(tie.until_seq.is_(None), tie.until_seq >= Change.seq),
     )
 
 

@@ -1,14 +1,32 @@
 """Says in SQL what `reader_filters.fits` says in Python: which studies fit which filters, before and after Changes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, and_, exists, literal, or_, select
+from sqlalchemy import CTE, ColumnElement, Integer, String, and_, exists, literal, or_, select
 from sqlalchemy.orm import aliased
 
 from notifier.domain.changes import Weight
+from notifier.domain.reader_filters import ReaderFilter
+from notifier.domain.traits import bits_of
 from notifier.store.condition_ties import concerns_at_change
 from notifier.store.models import Change, Filter, FilterCountry, StatePlace, StateTraits, Subscription, TrialCondition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """A filter said in the statement itself; named as the columns of one that stands in a row."""
+
+    only_recruiting: ColumnElement[bool]
+    phases: ColumnElement[int]
+    sex: ColumnElement[Any]
+    born_year: ColumnElement[Any]
+    has_countries: ColumnElement[bool]
+    near_x: ColumnElement[Any]
+    near_y: ColumnElement[Any]
+    near_z: ColumnElement[Any]
+    within: ColumnElement[Any]
 
 
 def judged_filters(change_ids: Sequence[int], *, year: int) -> CTE:
@@ -58,32 +76,55 @@ def _asked(change_ids: Sequence[int]) -> Any:
     ).distinct()
 
 
-def _fits(traits: Any, year: int) -> ColumnElement[bool]:
+def fits_one(traits: Any, wanted: ReaderFilter, *, year: int) -> ColumnElement[bool]:
+    """Whether a state fits one filter that may stand in no row; ``traits`` is what is known of it, outer joined."""
+    near = wanted.near
+    said = _Said(
+        only_recruiting=literal(wanted.only_recruiting),
+        phases=literal(bits_of(wanted.phases)),
+        sex=literal(wanted.sex, String()),
+        born_year=literal(wanted.born_year, Integer()),
+        has_countries=literal(bool(wanted.countries)),
+        near_x=literal(near.cell.x if near else None, Integer()),
+        near_y=literal(near.cell.y if near else None, Integer()),
+        near_z=literal(near.cell.z if near else None, Integer()),
+        within=literal(near.within if near else None, Integer()),
+    )
+    return _fits(traits, year, said, is_asked=StatePlace.country.in_(sorted(wanted.countries)))
+
+
+def _fits(
+    traits: Any, year: int, wanted: Any = Filter, *, is_asked: ColumnElement[bool] | None = None
+) -> ColumnElement[bool]:
     """Each part asks for nothing where the filter is empty; ages are those of `reader_filters.fits`."""
-    born = (literal(year) - Filter.born_year) * 12
-    asks_for_place = or_(Filter.has_countries, Filter.near_x.is_not(None))
+    born = (literal(year) - wanted.born_year) * 12
+    asks_for_place = or_(wanted.has_countries, wanted.near_x.is_not(None))
     return or_(
         traits.state_id.is_(None),
         and_(
-            or_(~Filter.only_recruiting, traits.is_recruiting),
-            or_(Filter.phases == 0, Filter.phases.op("&")(traits.phases) != 0),
-            or_(Filter.sex.is_(None), traits.sex.is_(None), traits.sex == Filter.sex),
+            or_(~wanted.only_recruiting, traits.is_recruiting),
+            or_(wanted.phases == 0, wanted.phases.op("&")(traits.phases) != 0),
+            or_(wanted.sex.is_(None), traits.sex.is_(None), traits.sex == wanted.sex),
             or_(
-                Filter.born_year.is_(None),
+                wanted.born_year.is_(None),
                 and_(traits.youngest_months <= born + 11, traits.oldest_months >= born - 12),
             ),
-            or_(~asks_for_place, _has_place(traits)),
+            or_(~asks_for_place, _has_place(traits, wanted, _is_listed() if is_asked is None else is_asked)),
         ),
     )
 
 
-def _has_place(traits: Any) -> ColumnElement[bool]:
+def _has_place(traits: Any, wanted: Any, is_asked: ColumnElement[bool]) -> ColumnElement[bool]:
     """One place that is in a country, near enough, and open, as far as the filter asks."""
-    asked = and_(FilterCountry.filter_id == Filter.id, FilterCountry.country == StatePlace.country)
-    x, y, z = (StatePlace.x - Filter.near_x, StatePlace.y - Filter.near_y, StatePlace.z - Filter.near_z)
+    x, y, z = (StatePlace.x - wanted.near_x, StatePlace.y - wanted.near_y, StatePlace.z - wanted.near_z)
     return exists().where(
         StatePlace.state_id == traits.state_id,
-        or_(~Filter.only_recruiting, StatePlace.is_open),
-        or_(~Filter.has_countries, exists().where(asked).correlate(Filter, StatePlace)),
-        or_(Filter.near_x.is_(None), x * x + y * y + z * z <= Filter.within),
+        or_(~wanted.only_recruiting, StatePlace.is_open),
+        or_(~wanted.has_countries, is_asked),
+        or_(wanted.near_x.is_(None), x * x + y * y + z * z <= wanted.within),
     )
+
+
+def _is_listed() -> ColumnElement[bool]:
+    asked = and_(FilterCountry.filter_id == Filter.id, FilterCountry.country == StatePlace.country)
+    return exists().where(asked).correlate(Filter, StatePlace)

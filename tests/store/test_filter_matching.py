@@ -12,16 +12,17 @@ from sqlalchemy.orm import Session
 from notifier.domain import wishes
 from notifier.domain.changes import IMPORTANT, Weight
 from notifier.domain.globe import Cell
-from notifier.domain.reader_filters import Near, ReaderFilter
+from notifier.domain.reader_filters import Near, ReaderFilter, fits
 from notifier.domain.receipts import Asked, Fit, Known, Observed, Tie, why_unmatched
 from notifier.domain.traits import ASKED_PHASES, Place, Traits
 from notifier.explaining import fit_of
 from notifier.store import filter_store, match_store, traits_store
 from notifier.store.database import Database
+from notifier.store.filter_judging import fits_one
 from notifier.store.interest_store import count_interested
 from notifier.store.models import Change, Condition, Match, Schedule, Subscriber, Subscription, Trial, TrialCondition
 
-from notifier.store.models import TrialState  # isort: skip
+from notifier.store.models import StateTraits, TrialState  # isort: skip
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 EARLIER = NOW - timedelta(days=1)
@@ -79,6 +80,19 @@ def test_the_statement_says_what_the_plain_rules_say(database: Database, random:
     }
     assert found == expected
     assert all(sum(one == i for one, _ in found) <= bounds[1 + 2 * i] for i in range(len(steps)))
+
+
+def test_a_filter_that_stands_in_no_row_is_said_by_the_same_rules(database: Database) -> None:
+    random = Random(20260302)
+    steps = [_step(random) for _ in range(25)]
+    known = {1 + 2 * number: step.before for number, step in enumerate(steps)}
+    with Session(database.engine) as session:
+        _write(session, [], steps)
+        for wanted in [_filter(random) for _ in range(60)]:
+            asked = select(TrialState.id).outerjoin(StateTraits, StateTraits.state_id == TrialState.id)
+            fitting = session.scalars(asked.where(fits_one(StateTraits, wanted, year=2026))).all()
+            expected = {number for number, traits in known.items() if fits(wanted, traits, year=2026)}
+            assert {one for one in fitting if one in known} == expected, wanted
 
 
 def _cell(random: Random) -> Cell:
