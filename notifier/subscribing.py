@@ -7,12 +7,12 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from notifier.domain.languages import gettext_noop
-from notifier.domain.reader_filters import ReaderFilter
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import Consent, Wish, check_wish
 from notifier.errors import InvalidRequest, InvalidToken, UnknownCondition, UnknownTrial
 from notifier.store import (
     condition_store,
+    consent_store,
     filter_store,
     letter_store,
     retire_store,
@@ -32,7 +32,8 @@ MAILS_PER_MAILBOX_AND_DAY = 10
 NEWS_REACHES_BACK = timedelta(days=30)
 """A study registered up to this long before somebody subscribed is still new to them when it reaches us."""
 
-_EXPIRED = gettext_noop("This link has expired. Please fill in the form again.")
+_GONE = gettext_noop("What this link was for has ended. If you want our mails again, please fill in the form.")
+_MUST_NOT_BE_MAILED = gettext_noop("Mails to this mailbox were stopped for good, so this cannot begin.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,29 +52,11 @@ class _Terms:
     of_trial: str
     of_condition: str
     filter_id: int | None
+    narrower: bool
     urgent: bool
     country: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestView:
-    """What a confirmation page says will happen; never the address."""
-
-    trial_number: str | None
-    trial_title: str | None
-    condition: str | None
-    is_text: bool
-    """The condition is words that are looked for in what studies say of themselves."""
-    wants: str
-    trial_wants: str
-    filter: ReaderFilter
-    urgent: bool
-    country: str | None
-    cadence: Cadence
-    language: str
-    already_confirmed: bool
-    ended: bool
-    """It was confirmed, and not all of what was asked for is followed any longer."""
+    text_id: int | None
+    health: bool
 
 
 def request_subscription(
@@ -81,56 +64,24 @@ def request_subscription(
 ) -> None:
     """Keep what somebody asked for and have one confirmation mail sent; nothing else changes.
 
-    Asking again for the same resends the mail, three times at most. The answer is the same for known, unknown and
-    suppressed addresses.
+    Asking again for the same resends the mail, three times at most. Known, unknown and suppressed addresses, and those
+    over a limit, cost the same work, so that neither the answer nor its time tells them apart: a mail that must not be
+    sent is written as well, as refused.
 
     Raises:
         InvalidRequest: UnknownTrial or UnknownCondition, or a wish for nothing.
     """
     target = find_target(session, wish)
-    index = keys.index(address)
-    if subscriber_store.is_suppressed(session, index):
-        return
+    index, sealed = keys.index(address), keys.seal(address)
     subscriber_store.take_turn(session, index)
-    recent = subscriber_store.count_recent_mails(session, address_index=index, since=now - timedelta(days=1))
-    if recent >= MAILS_PER_MAILBOX_AND_DAY:
-        return
-    terms = _terms_of(session, wish)
+    terms = _terms_of(session, wish, now=now)
     request = _same_request(session, index=index, target=target, now=now)
     if request is None:
-        request = _new_request(
-            address_index=index, sealed=keys.seal(address), wish=wish, target=target, how=how, now=now
-        )
-        session.add(request)
+        request = _new_request(address_index=index, sealed=sealed, target=target, now=now)
+    refused = _why_refused(session, request, now=now)
     _take_over(request, wish, terms=terms)
-    session.flush()
-    _send_confirmation(session, request, now=now)
-
-
-def view_request(session: Session, request_id: int, *, now: datetime) -> RequestView:
-    """What confirming this request would do.
-
-    Raises:
-        InvalidToken: the request is gone or has expired.
-    """
-    request = _get_request(session, request_id, now=now)
-    trial = trial_lookup.get_trial(session, request.trial_id) if request.trial_id else None
-    condition = condition_store.get_condition(session, request.condition_id) if request.condition_id else None
-    return RequestView(
-        trial_number=trial.number if trial else None,
-        trial_title=trial.title if trial else None,
-        condition=condition.name if condition else request.condition_text,
-        is_text=condition is None and request.condition_text is not None,
-        wants=request.wants,
-        trial_wants=request.trial_wants,
-        filter=filter_store.load_filter(session, request.filter_id),
-        urgent=request.urgent,
-        country=request.country,
-        cadence=_cadence_of(request),
-        language=request.language,
-        already_confirmed=request.confirmed_at is not None,
-        ended=request.confirmed_at is not None and not _is_followed(session, request),
-    )
+    request.site, request.how, request.created_at = wish.site, how, now
+    _send_confirmation(session, request, refused=refused, now=now)
 
 
 def confirm_request(session: Session, request_id: int, *, now: datetime) -> int:
@@ -139,11 +90,15 @@ def confirm_request(session: Session, request_id: int, *, now: datetime) -> int:
     What they changed since then stays as it is: an old link pressed again does nothing.
 
     Raises:
-        InvalidToken: the request is gone or has expired, or was confirmed by somebody who is gone.
+        InvalidToken: the request is gone or has expired, was confirmed by somebody who is gone, or its mailbox must not
+            be mailed any more.
     """
-    request = _get_request(session, request_id, now=now)
+    subscriber_store.lock_request(session, request_id)
+    request = subscriber_store.get_request(session, request_id, now=now)
     if request.confirmed_at is not None:
         return _who_confirmed(session, request)
+    if subscriber_store.is_suppressed(session, request.address_index):
+        raise InvalidToken(_MUST_NOT_BE_MAILED)
     request.confirmed_at = now
     subscriber = _subscriber_for(
         session,
@@ -155,22 +110,34 @@ def confirm_request(session: Session, request_id: int, *, now: datetime) -> int:
     )
     trial_id = trial_lookup.get_trial(session, request.trial_id).id if request.trial_id else None
     target = Target(trial_id=trial_id, condition_id=request.condition_id, condition_text=request.condition_text)
-    consent = _consent(site=request.site, how=request.how, now=now)
     terms = _Terms(
         of_trial=request.trial_wants,
         of_condition=request.wants,
         filter_id=request.filter_id,
+        narrower=request.narrower,
         urgent=request.urgent,
         country=request.country,
+        text_id=request.consent_text_id,
+        health=request.consent_health,
     )
+    consent = _consent(terms, site=request.site, how=request.how, asked_at=request.created_at, now=now)
     _subscribe(session, subscriber, target=target, terms=terms, consent=consent)
     return subscriber.id
 
 
-def subscribe_directly(
-    session: Session, *, keys: AddressKeys, address: Address, wish: Wish, how: str, now: datetime
+def subscribe_directly(  # noqa: PLR0913  # who, what, and how they agreed, by name
+    session: Session,
+    *,
+    keys: AddressKeys,
+    address: Address,
+    wish: Wish,
+    how: str,
+    now: datetime,
+    asked_at: datetime | None = None,
 ) -> int:
     """Subscribe somebody for whose consent the operator vouches; the id of the subscriber.
+
+    ``asked_at`` is when they agreed, where that is known; the words are the wish's.
 
     Raises:
         InvalidRequest: UnknownTrial or UnknownCondition, a wish for nothing, or an address that must not be mailed.
@@ -182,8 +149,9 @@ def subscribe_directly(
     subscriber = _subscriber_for(
         session, index=index, sealed=keys.seal(address), language=wish.language, cadence=wish.cadence, now=now
     )
-    consent = _consent(site=wish.site, how=how, now=now)
-    _subscribe(session, subscriber, target=target, terms=_terms_of(session, wish), consent=consent)
+    terms = _terms_of(session, wish, now=now)
+    consent = _consent(terms, site=wish.site, how=how, asked_at=asked_at, now=now)
+    _subscribe(session, subscriber, target=target, terms=terms, consent=consent)
     return subscriber.id
 
 
@@ -268,49 +236,62 @@ def _same_request(session: Session, *, index: bytes, target: Target, now: dateti
     )
 
 
-def _new_request(
-    *, address_index: bytes, sealed: bytes, wish: Wish, target: Target, how: str, now: datetime
-) -> PendingRequest:
+def _new_request(*, address_index: bytes, sealed: bytes, target: Target, now: datetime) -> PendingRequest:
     return PendingRequest(
         address_index=address_index,
         address_sealed=sealed,
         trial_id=target.trial_id,
         condition_id=target.condition_id,
         condition_text=target.condition_text,
-        site=wish.site,
-        how=how,
         mails=0,
-        created_at=now,
         expires_at=now + REQUEST_LIVES,
     )
 
 
-def _terms_of(session: Session, wish: Wish) -> _Terms:
+def _terms_of(session: Session, wish: Wish, *, now: datetime) -> _Terms:
     """What a wish comes to; whose places stand first follows from the only country of the filter, too."""
     countries = wish.filter.countries
     return _Terms(
         of_trial=wish.of_trial,
         of_condition=wish.of_condition,
         filter_id=filter_store.get_or_make_filter(session, wish.filter) if wish.condition else None,
+        narrower=wish.narrower,
         urgent=wish.urgent,
         country=wish.country or (next(iter(countries)) if len(countries) == 1 else None),
+        text_id=consent_store.get_or_make_text(session, wish.agreed.text, now=now) if wish.agreed else None,
+        health=wish.agreed is not None and wish.agreed.health,
     )
 
 
 def _take_over(request: PendingRequest, wish: Wish, *, terms: _Terms) -> None:
-    """Put what a wish says in place of what a request said."""
+    """Put what a wish says in place of what a request said; what it is about is the same, or it were another."""
     request.wants, request.trial_wants, request.language = terms.of_condition, terms.of_trial, wish.language
-    request.filter_id, request.urgent, request.country = terms.filter_id, terms.urgent, terms.country
+    request.filter_id, request.narrower = terms.filter_id, terms.narrower
+    request.urgent, request.country = terms.urgent, terms.country
+    request.consent_text_id, request.consent_health = terms.text_id, terms.health
     request.cadence, request.hour = wish.cadence.cadence, wish.cadence.hour
     request.weekday, request.time_zone = wish.cadence.weekday, wish.cadence.time_zone
 
 
-def _send_confirmation(session: Session, request: PendingRequest, *, now: datetime) -> None:
-    if request.mails >= MAILS_PER_REQUEST:
-        return
-    request.mails += 1
-    key = f"confirmation:{request.id}:{request.mails}"
-    letter_store.add_letter(session, kind="confirmation", key=key, now=now, request_id=request.id)
+def _send_confirmation(session: Session, request: PendingRequest, *, refused: str | None, now: datetime) -> None:
+    """Have the mail sent, whose link works for a week, or write down once that it must not be."""
+    if refused is None:
+        request.mails += 1
+        request.expires_at = now + REQUEST_LIVES
+    session.add(request)
+    session.flush()
+    key = f"confirmation:{request.id}:{'refused' if refused else request.mails}"
+    letter_store.add_letter(session, kind="confirmation", key=key, now=now, request_id=request.id, refused=refused)
+
+
+def _why_refused(session: Session, request: PendingRequest, *, now: datetime) -> str | None:
+    """Why no mail may be sent for a request; all is looked up in any case, so that it takes the same time."""
+    day = now - timedelta(days=1)
+    recent = subscriber_store.count_recent_mails(session, address_index=request.address_index, since=day)
+    if subscriber_store.is_suppressed(session, request.address_index):
+        return "suppressed"
+    is_over = request.mails >= MAILS_PER_REQUEST or recent >= MAILS_PER_MAILBOX_AND_DAY
+    return "over the limit" if is_over else None
 
 
 def _say_goodbye(session: Session, subscriber_id: int, *, now: datetime) -> None:
@@ -322,31 +303,11 @@ def _say_goodbye(session: Session, subscriber_id: int, *, now: datetime) -> None
     letter_store.add_letter(session, kind=subscriber_store.GOODBYE, key=key, now=now, subscriber_id=subscriber_id)
 
 
-def _get_request(session: Session, request_id: int, *, now: datetime) -> PendingRequest:
-    request = session.get(PendingRequest, request_id, with_for_update=True)
-    if request is None or (request.confirmed_at is None and request.expires_at <= now):
-        raise InvalidToken(_EXPIRED)
-    return request
-
-
 def _who_confirmed(session: Session, request: PendingRequest) -> int:
     subscriber = subscriber_store.find_subscriber(session, request.address_index)
     if subscriber is None:
-        raise InvalidToken(_EXPIRED)
+        raise InvalidToken(_GONE)
     return subscriber.id
-
-
-def _is_followed(session: Session, request: PendingRequest) -> bool:
-    """Whether who confirmed still follows all that the request asked for."""
-    subscriber = subscriber_store.find_subscriber(session, request.address_index)
-    followed = subscriber_store.list_open(session, subscriber.id) if subscriber else []
-    condition_id = request.condition_id
-    if request.condition_text:
-        condition = condition_store.find_condition(session, request.condition_text)
-        condition_id = condition.id if condition else None
-    trial_id = trial_lookup.get_trial(session, request.trial_id).id if request.trial_id else None
-    trials, conditions = {one.trial_id for one in followed}, {one.condition_id for one in followed}
-    return trial_id in trials | {None} and condition_id in conditions | {None}
 
 
 def _cadence_of(request: PendingRequest) -> Cadence:
@@ -381,8 +342,16 @@ def _subscribe(session: Session, subscriber: Subscriber, *, target: Target, term
     if target.condition_text:
         condition_id = text_conditions.get_or_make_text(session, target.condition_text).id
     if condition_id is not None:
-        add(condition_id=condition_id, wants=terms.of_condition, filter_id=terms.filter_id)
+        add(condition_id=condition_id, wants=terms.of_condition, filter_id=terms.filter_id, narrower=terms.narrower)
 
 
-def _consent(*, site: str, how: str, now: datetime) -> Consent:
-    return Consent(site=site, how=how, at=now, news_since=(now - NEWS_REACHES_BACK).date().isoformat())
+def _consent(terms: _Terms, *, site: str, how: str, asked_at: datetime | None, now: datetime) -> Consent:
+    return Consent(
+        site=site,
+        how=how,
+        at=now,
+        news_since=(now - NEWS_REACHES_BACK).date().isoformat(),
+        text_id=terms.text_id,
+        health=terms.health,
+        asked_at=asked_at,
+    )

@@ -119,7 +119,8 @@ def test_asking_again_resends_three_times_at_most(world: World) -> None:
     for _ in range(6):
         ask(world)
 
-    assert (count(world, PendingRequest), count(world, Delivery)) == (1, MAILS_PER_REQUEST)
+    assert (count(world, PendingRequest), count(world, Delivery, state="waiting")) == (1, MAILS_PER_REQUEST)
+    assert count(world, Delivery) == MAILS_PER_REQUEST + 1, "what is refused is written once"
 
 
 def test_one_mailbox_is_not_flooded_through_many_studies(world: World) -> None:
@@ -128,7 +129,7 @@ def test_one_mailbox_is_not_flooded_through_many_studies(world: World) -> None:
     for number in range(1, 30):
         ask(world, trial=f"NCT9000{number:04}")
 
-    assert count(world, Delivery) == 10
+    assert count(world, Delivery, state="waiting") == 10
 
 
 def test_one_mailbox_is_not_flooded_by_many_at_once(either_world: World) -> None:
@@ -137,7 +138,8 @@ def test_one_mailbox_is_not_flooded_by_many_at_once(either_world: World) -> None
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(lambda _: ask(either_world), range(12)))
 
-    assert (count(either_world, PendingRequest), count(either_world, Delivery)) == (1, MAILS_PER_REQUEST)
+    waiting = count(either_world, Delivery, state="waiting")
+    assert (count(either_world, PendingRequest), waiting) == (1, MAILS_PER_REQUEST)
 
 
 def test_mails_are_counted_by_the_day_they_were_sent(either_world: World) -> None:
@@ -148,7 +150,7 @@ def test_mails_are_counted_by_the_day_they_were_sent(either_world: World) -> Non
     for number in range(1, 20):
         ask(either_world, trial=f"NCT9000{number:04}")
 
-    assert count(either_world, Delivery) == 17
+    assert count(either_world, Delivery, state="waiting") == 17
 
 
 def test_an_expired_request_cannot_be_confirmed(world: World) -> None:
@@ -279,7 +281,21 @@ def test_a_suppressed_address_gets_no_confirmation(world: World) -> None:
 
     ask(world)
 
-    assert count(world, Delivery) == 0
+    assert world.tick().sent == 0
+    assert count(world, Delivery, state="cancelled", reason="suppressed") == 1
+
+
+def test_a_suppressed_address_cannot_confirm_what_was_asked_before(world: World) -> None:
+    world.ingest(make_study(1))
+    ask(world)
+    index = world.installation.keys.index(read_address("a@example.org"))
+    with world.installation.database.writing() as session:
+        session.add(Suppression(address_index=index, reason="complaint", created_at=world.now))
+
+    with pytest.raises(InvalidToken):
+        confirm(world)
+
+    assert count(world, Subscriber) == 0
 
 
 def test_addresses_are_sealed_in_the_database(world: World, tmp_path: Path) -> None:

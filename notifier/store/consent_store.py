@@ -15,8 +15,8 @@ from notifier.store.models import ConsentText, Subscription
 class Evidence:
     """How consent to one subscription was given; ``text`` is None where nobody recorded the words.
 
-    ``asked_at`` is when they agreed at the form, ``confirmed_at`` when the mailbox's owner pressed the button, or, where
-    somebody vouched, when that was taken down.
+    ``asked_at`` is when they agreed at the form; ``confirmed_at`` is when the mailbox's owner pressed the button, or,
+    where somebody vouched, when that was taken down.
     """
 
     subscription_id: int

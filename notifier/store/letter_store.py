@@ -8,7 +8,7 @@ from notifier.store.inserting import insert_once
 from notifier.store.models import Delivery
 
 
-def add_letter(
+def add_letter(  # noqa: PLR0913  # what its row says, by name
     session: Session,
     *,
     kind: str,

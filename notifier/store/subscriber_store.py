@@ -5,8 +5,10 @@ from datetime import datetime
 from sqlalchemy import BigInteger, func, literal, select, update
 from sqlalchemy.orm import Session
 
+from notifier.domain.languages import gettext_noop
 from notifier.domain.schedules import Cadence, next_due
 from notifier.domain.wishes import Consent
+from notifier.errors import InvalidToken
 from notifier.store import told_store
 from notifier.store.inserting import insert_once
 from notifier.store.models import (
@@ -21,6 +23,10 @@ from notifier.store.models import (
 
 UNSENT = ("waiting", "leased", "deferred")
 GOODBYE = "goodbye"
+SUBSCRIPTION = "subscription"
+"""The kind of a request that the form makes."""
+
+_EXPIRED = gettext_noop("This link has expired. Please fill in the form again.")
 
 
 def find_subscriber(session: Session, address_index: bytes) -> Subscriber | None:
@@ -128,6 +134,8 @@ def end_subscriptions(
         unsent = update(Delivery).where(Delivery.subscriber_id == subscriber_id, Delivery.state.in_(UNSENT))
         unsent = unsent.where(Delivery.kind != GOODBYE)
         session.execute(unsent.values(state="cancelled", reason=reason, lease_token=None, leased_until=None))
+        # Whoever comes back has not asked for silence.
+        session.execute(update(Subscriber).where(Subscriber.id == subscriber_id).values(paused_until=None))
     return len(ids)
 
 
@@ -143,6 +151,23 @@ def list_open(session: Session, subscriber_id: int) -> list[Subscription]:
     return list(session.scalars(chosen.order_by(Subscription.id)))
 
 
+def get_request(session: Session, request_id: int, *, now: datetime) -> PendingRequest:
+    """A request to subscribe: a confirmed one, or one that can be confirmed.
+
+    Raises:
+        InvalidToken: it is gone, has expired, or was for something else.
+    """
+    request = session.get(PendingRequest, request_id)
+    if request is None or request.kind != SUBSCRIPTION or (request.confirmed_at is None and request.expires_at <= now):
+        raise InvalidToken(_EXPIRED)
+    return request
+
+
+def lock_request(session: Session, request_id: int) -> None:
+    """Keep everybody else from altering or confirming a request for the rest of this transaction."""
+    session.get(PendingRequest, request_id, with_for_update=True, populate_existing=True)
+
+
 def find_request(
     session: Session,
     *,
@@ -154,6 +179,7 @@ def find_request(
 ) -> PendingRequest | None:
     """An unconfirmed, unexpired request of the same mailbox for the same things."""
     same = select(PendingRequest).filter_by(
+        kind=SUBSCRIPTION,
         address_index=address_index,
         trial_id=trial_id,
         condition_id=condition_id,
@@ -181,7 +207,7 @@ def count_recent_mails(session: Session, *, address_index: bytes, since: datetim
         .join(PendingRequest, PendingRequest.id == Delivery.request_id)
         .where(
             PendingRequest.address_index == address_index,
-            Delivery.kind == "confirmation",
+            Delivery.kind.in_(("confirmation", "new_mailbox", "hand_over")),
             Delivery.state != "cancelled",
             Delivery.created_at >= since,
         )

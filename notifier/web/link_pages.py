@@ -9,9 +9,17 @@ from sqlalchemy.orm import Session
 from notifier import queues
 from notifier.domain.reader_filters import ReaderFilter
 from notifier.emails.links import CONFIRM, END_ALL, END_ONE, TokenContent
-from notifier.store import condition_store, filter_store, retire_store, text_conditions, trial_lookup
+from notifier.reviewing import RequestView, view_request
+from notifier.store import (
+    condition_store,
+    filter_store,
+    retire_store,
+    subscriber_store,
+    text_conditions,
+    trial_lookup,
+)
 from notifier.store.models import Subscriber, Subscription
-from notifier.subscribing import confirm_request, end_everything, end_subscription, view_request
+from notifier.subscribing import confirm_request, end_everything, end_subscription
 from notifier.web.form_fields import Fields, Form, is_one_click
 from notifier.web.page_language import language_for
 from notifier.web.page_rendering import page
@@ -44,31 +52,36 @@ def show_confirmation(request: Request, here: Here, token: str) -> HTMLResponse:
     content = here.installation.links.read(token, purposes=(CONFIRM,), now=now)
     with here.installation.database.reading() as session:
         view = view_request(session, content.id, now=now)
-    language = language_for(request, own=view.language)
-    return page(request, "confirm", language=language, view=view, cadence=view.cadence, done=view.already_confirmed)
+    return _confirmation_page(request, view, done=view.already_confirmed)
 
 
 @router.post("/confirm/{token}")
-def confirm(request: Request, here: Here, token: str, _fields: Form) -> HTMLResponse:
-    """Make it true; a second press finds it done."""
+def confirm(request: Request, here: Here, token: str, fields: Form) -> HTMLResponse:
+    """Make it true; a second press finds it done.
+
+    What was shown is what is confirmed: where somebody asked anew in the meantime, the page is shown again.
+    """
     now = here.now()
     content = here.installation.links.read(token, purposes=(CONFIRM,), now=now)
     with here.installation.database.writing() as session:
+        subscriber_store.lock_request(session, content.id)
         view = view_request(session, content.id, now=now)
+        if not view.already_confirmed and fields.get("shown", view.digest) != view.digest:
+            return _confirmation_page(request, view, done=False, changed=True)
         confirm_request(session, content.id, now=now)
-    language = language_for(request, own=view.language)
-    return page(request, "confirm", language=language, view=view, cadence=view.cadence, done=True)
+    return _confirmation_page(request, view, done=True)
 
 
 @router.get("/unsubscribe/{token}")
 def ask_to_leave(request: Request, here: Here, token: str) -> HTMLResponse:
     """Asks once; the link of one subscription offers to end everything as well."""
     content = _read(here, token)
+    everything = content.purpose == END_ALL
     with here.installation.database.reading() as session:
-        followed = find_followed(session, content.id) if content.purpose == END_ONE else None
+        followed = None if everything else find_followed(session, content.id)
+        is_open = bool(subscriber_store.count_open(session, content.id)) if everything else _is_open(followed)
         language = _language(request, session, content)
-    gone = content.purpose == END_ONE and (followed is None or followed.ended)
-    return page(request, "unsubscribe", language=language, followed=followed, gone=gone)
+    return page(request, "unsubscribe", language=language, followed=followed, gone=not is_open, everything=everything)
 
 
 @router.post("/unsubscribe/{token}")
@@ -83,6 +96,13 @@ def leave(request: Request, here: Here, token: str, fields: Form) -> Response:
     with here.installation.database.reading() as session:
         language = _language(request, session, content)
     return page(request, "unsubscribed", language=language, everything=everything)
+
+
+def _confirmation_page(request: Request, view: RequestView, *, done: bool, changed: bool = False) -> HTMLResponse:
+    language = language_for(request, own=view.language)
+    return page(
+        request, "confirm", status=409 if changed else 200, language=language, view=view, done=done, changed=changed
+    )
 
 
 def find_followed(session: Session, subscription_id: int) -> Followed | None:
@@ -114,6 +134,10 @@ def describe_followed(session: Session, subscription: Subscription) -> Followed:
         urgent=subscription.urgent,
         ended=subscription.ended_at is not None,
     )
+
+
+def _is_open(followed: Followed | None) -> bool:
+    return followed is not None and not followed.ended
 
 
 def _language(request: Request, session: Session, content: TokenContent) -> str:

@@ -9,7 +9,8 @@ from notifier.store import filter_store
 from notifier.store.addresses import read_address
 from notifier.store.database import Database
 from notifier.store.models import Filter, PendingRequest, Subscriber, Subscription
-from notifier.subscribing import confirm_request, request_subscription, view_request
+from notifier.reviewing import view_request
+from notifier.subscribing import confirm_request, request_subscription
 from tests.studies import make_study
 from tests.world import World
 

@@ -133,7 +133,7 @@ def test_leaving_speaks_the_readers_language(
     client.post(preferences_path, data={"action": "language", "language": "de"})
     path = installation.links.end_all(subscriber).removeprefix("http://testserver")
 
-    assert "Alle E-Mails beenden?" in client.get(path).text
+    assert "Alle E-Mails beenden" in client.get(path).text
     assert "Erledigt" in client.post(path, data={"what": "everything"}).text
 
 
