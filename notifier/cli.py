@@ -25,6 +25,7 @@ from notifier.keys_command import keys
 from notifier.loading import records_of, show_progress
 from notifier.logs import set_up_logs
 from notifier.preview_command import preview
+from notifier.privacy_commands import audit, export, forget
 from notifier.rounds import deliver, make_news, open_service
 from notifier.store import migrating, status_store
 from notifier.store.database import open_database
@@ -41,6 +42,9 @@ app.add_typer(keys, name="keys")
 app.command("gone")(gone)
 app.command("subscribe")(subscribe)
 app.command("preview")(preview)
+app.command("export")(export)
+app.command("forget")(forget)
+app.command("audit")(audit)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]

@@ -29,10 +29,14 @@ def collect(session: Session, subscriber_id: int, *, keys: AddressKeys, now: dat
     return _collected(session, keys.unseal(subscriber.address_sealed), subscriber.address_index, subscriber, now=now)
 
 
-def collect_address(session: Session, address: Address, *, keys: AddressKeys, now: datetime) -> dict[str, object]:
-    """As `collect`, of whoever has this address, subscribed or not; on the operator's word."""
+def collect_address(
+    session: Session, address: Address, *, keys: AddressKeys, now: datetime
+) -> dict[str, object] | None:
+    """As `collect`, of whoever has this address, subscribed or not, on the operator's word; None if nothing is held."""
     index = keys.index(address)
     subscriber = subscriber_store.find_subscriber(session, index)
+    if not is_anything_held(session, address, keys=keys) and not subscriber_store.is_suppressed(session, index):
+        return None
     audit_store.add(session, what="exported", by="operator", now=now)
     return _collected(session, address.text, index, subscriber, now=now)
 

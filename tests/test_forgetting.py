@@ -1,12 +1,12 @@
 """Forgetting: an export says all that is held, and an erasure leaves nothing that says who it was."""
 
-
 import pytest
 from sqlalchemy import func, select
 
 from notifier.domain.wishes import Wish
 from notifier.forgetting import Erased, forget_subscriber
 from notifier.store.addresses import read_address
+from notifier.store.forget_store import Erased
 from notifier.store.models import (
     AuditEntry,
     Base,

@@ -61,3 +61,13 @@ class AuditEntry(Base):
     by: Mapped[str] = mapped_column(String(16))
     """``reader``, ``operator``, ``program`` or ``retention``."""
     count: Mapped[int] = mapped_column(Integer, server_default=text("1"))
+
+
+class RetentionMark(Base):
+    """How far each work of the retention went through its table, and when it was last finished."""
+
+    __tablename__ = "retention_marks"
+
+    name: Mapped[str] = mapped_column(String(16), primary_key=True)
+    position: Mapped[int] = mapped_column(Id)
+    finished_at: Mapped[datetime | None]

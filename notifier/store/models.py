@@ -1,6 +1,6 @@
 """All tables under one roof, as the words of the design: what the questions asked of them import."""
 
-from notifier.store.access_tables import ApiKey, AuditEntry, IdempotentAnswer
+from notifier.store.access_tables import ApiKey, AuditEntry, IdempotentAnswer, RetentionMark
 from notifier.store.condition_tables import (
     BroaderCondition,
     Condition,
@@ -55,6 +55,7 @@ __all__ = [
     "Installation",
     "Match",
     "PendingRequest",
+    "RetentionMark",
     "Schedule",
     "StatePlace",
     "StateTraits",

@@ -66,6 +66,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_idempotent_answers_expires_at"), "idempotent_answers", ["expires_at"], unique=False)
 
+    op.create_table(
+        "retention_marks",
+        sa.Column("name", sa.String(length=16), nullable=False),
+        sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_retention_marks")),
+    )
+
     op.add_column(
         "pending_requests", sa.Column("kind", sa.String(length=12), server_default="subscription", nullable=False)
     )
