@@ -13,6 +13,7 @@ from notifier.letters import Sender
 from notifier.matching import match_changes
 from notifier.planning import plan_mails
 from notifier.rereading import reread_trials
+from notifier.retaining import retain
 from notifier.retiring import settle_merged
 from notifier.tying import look_through
 
@@ -74,6 +75,7 @@ def make_news(installation: Installation, *, now: datetime) -> tuple[int, int]:
     # Last: readers need not wait for what is only our own upkeep.
     reread_trials(database=installation.database, now=now)
     forget_signatures(database=installation.database, threshold=installation.settings.breaker, now=now)
+    retain(database=installation.database, now=now)
     return matched, planned
 
 

@@ -18,6 +18,7 @@ from notifier.matching import match_changes as match
 from notifier.planning import plan_mails as plan
 from notifier.registries.record_files import FoundRecord
 from notifier.rereading import reread_trials
+from notifier.retaining import retain
 from notifier.retiring import settle_merged
 from notifier.rounds import Service, open_service
 from notifier.tying import look_through
@@ -137,6 +138,7 @@ def sweep() -> None:
     forget_signatures(
         database=service.installation.database, threshold=service.installation.settings.breaker, now=_now()
     )
+    retain(database=service.installation.database, now=_now())
 
 
 @setup_logging.connect
