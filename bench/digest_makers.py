@@ -14,10 +14,10 @@ from bench.digest_stories import Story
 from bench.installations import kept_mails, open_bench_service
 from bench.records import Record
 from notifier.domain.conditions import Concern, condition_key
-from notifier.domain.digests import Digest, QuietNote
+from notifier.domain.digests import Digest, Mail, QuietNote
 from notifier.emails.messages import build_message
 from notifier.emails.sample_mails import SAMPLES
-from notifier.emails.templates import Mail, render_mail
+from notifier.emails.templates import render_mail
 from notifier.ingesting import ingest_records
 from notifier.registries.ctgov import nct_id_of
 from notifier.registries.record_files import FoundRecord

@@ -6,17 +6,11 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import Claimed, Composed, NothingToSay, Span
-from notifier.domain.digests import Confirmation, Goodbye, PreferencesLink, QuietNote
+from notifier.domain.digests import Confirmation, Goodbye, HandOver, Moved, NewMailbox, PreferencesLink, QuietNote
 from notifier.emails.links import Links
 from notifier.emails.messages import build_message, list_id_for, message_id_for
-from notifier.emails.templates import (
-    RenderedMail,
-    render_confirmation,
-    render_goodbye,
-    render_preferences,
-    render_quiet,
-)
-from notifier.store import digest_store, quiet_store
+from notifier.emails.templates import RenderedMail, render_mail
+from notifier.store import digest_store, quiet_store, subscriber_store
 from notifier.store.addresses import AddressKeys
 from notifier.store.digest_store import Reader
 from notifier.store.models import PendingRequest
@@ -69,6 +63,10 @@ class Letters:
                 return self._quiet(session, one, now)
             case "goodbye":
                 return self._goodbye(session, one, now)
+            case "new_mailbox" | "hand_over":
+                return self._ask_mailbox(session, one, now)
+            case "moved":
+                return self._moved(session, one, now)
         return self._confirmation(session, one, now)
 
     def _confirmation(self, session: Session, one: Claimed, now: datetime) -> Made:
@@ -83,7 +81,45 @@ class Letters:
             postal_address=self._sender.postal_address,
         )
         envelope = Envelope(sealed=request.address_sealed, language=request.language)
-        return self.composed(one, render_confirmation(mail), envelope, now)
+        return self.composed(one, render_mail(mail), envelope, now)
+
+    def _ask_mailbox(self, session: Session, one: Claimed, now: datetime) -> Made:
+        """To a mailbox that a reader named: their own new one, or that of who shall take over."""
+        request = session.get_one(PendingRequest, one.request_id)
+        asks = subscriber_store.count_open(session, request.from_subscriber_id or 0)
+        if request.confirmed_at is not None or request.expires_at <= now or not asks:
+            return NothingToSay(delivery_id=one.id, reason="answered, replaced or expired already")
+        mail: NewMailbox | HandOver
+        if one.kind == "new_mailbox":
+            mail = NewMailbox(
+                language=request.language,
+                confirm_url=self._links.move(request.id),
+                expires_at=request.expires_at,
+                site_name=self._sender.site_name,
+                postal_address=self._sender.postal_address,
+            )
+        else:
+            mail = HandOver(
+                language=request.language,
+                offer_url=self._links.hand_over(request.id),
+                expires_at=request.expires_at,
+                site_name=self._sender.site_name,
+                postal_address=self._sender.postal_address,
+            )
+        envelope = Envelope(sealed=request.address_sealed, language=request.language)
+        return self.composed(one, render_mail(mail), envelope, now)
+
+    def _moved(self, session: Session, one: Claimed, now: datetime) -> Made:
+        """To a reader's former mailbox, which the request holds since its owner's mails go elsewhere."""
+        request = session.get_one(PendingRequest, one.request_id)
+        mail = Moved(
+            language=request.language,
+            unsubscribe_url=self._links.end_all(request.from_subscriber_id or 0),
+            site_name=self._sender.site_name,
+            postal_address=self._sender.postal_address,
+        )
+        envelope = Envelope(sealed=request.address_sealed, language=request.language)
+        return self.composed(one, render_mail(mail), envelope, now)
 
     def _preferences(self, session: Session, one: Claimed, now: datetime) -> Made:
         reader = _reader(session, one)
@@ -94,7 +130,7 @@ class Letters:
             postal_address=self._sender.postal_address,
         )
         envelope = Envelope(sealed=reader.sealed, language=reader.language, reader=reader)
-        return self.composed(one, render_preferences(mail), envelope, now)
+        return self.composed(one, render_mail(mail), envelope, now)
 
     def _quiet(self, session: Session, one: Claimed, now: datetime) -> Made:
         silence = quiet_store.find_silence(session, one.subscriber_id or 0, now=one.dated_at or now)
@@ -114,7 +150,7 @@ class Letters:
             postal_address=self._sender.postal_address,
         )
         envelope = Envelope(sealed=reader.sealed, language=reader.language, one_click=mail.one_click_url, reader=reader)
-        return self.composed(one, render_quiet(mail), envelope, now)
+        return self.composed(one, render_mail(mail), envelope, now)
 
     def _goodbye(self, session: Session, one: Claimed, now: datetime) -> Made:
         reader = _reader(session, one)
@@ -125,7 +161,7 @@ class Letters:
             postal_address=self._sender.postal_address,
         )
         envelope = Envelope(sealed=reader.sealed, language=reader.language, reader=reader)
-        return self.composed(one, render_goodbye(mail), envelope, now)
+        return self.composed(one, render_mail(mail), envelope, now)
 
     def composed(self, one: Claimed, mail: RenderedMail, envelope: Envelope, now: datetime) -> Made:
         """A rendered mail as the message to be sent; a frozen Delivery keeps its Date and Message-ID.

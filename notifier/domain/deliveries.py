@@ -15,6 +15,9 @@ JITTER = 0.2
 TELLING = ("digest", "urgent")
 """The kinds of mail that tell studies: all that waits for a reader, or only what could not wait for their hour."""
 
+MOVED = "moved"
+"""Why a mail is not tried again: its reader's mails go to another mailbox now, and the same mail to the same one."""
+
 AMBIGUOUS_RETRIES = 2
 """How often a mail is sent again although the server may have it already."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,3 +194,39 @@ class Goodbye:
     home_url: str
     site_name: str
     postal_address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewMailbox:
+    """The mail that asks a new mailbox's owner whether their mails shall come to it."""
+
+    language: str
+    confirm_url: str
+    expires_at: datetime
+    site_name: str
+    postal_address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOver:
+    """The mail that asks somebody whether they want mails that another one hands over; says neither who nor what."""
+
+    language: str
+    offer_url: str
+    expires_at: datetime
+    site_name: str
+    postal_address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """The last mail to a former mailbox: the mails go elsewhere now, and it does not say where."""
+
+    language: str
+    unsubscribe_url: str
+    site_name: str
+    postal_address: str
+
+
+Mail: TypeAlias = Digest | Confirmation | PreferencesLink | QuietNote | Goodbye | NewMailbox | HandOver | Moved
+"""Whatever a mailbox may read."""

@@ -1,7 +1,6 @@
 """The gallery: every mail in every variant, from sample data, for whoever works on the templates."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -10,22 +9,12 @@ from typing import Literal, TypeAlias
 
 from jinja2 import TemplateSyntaxError
 
-from notifier.domain.digests import Confirmation, Digest, Goodbye, PreferencesLink, QuietNote
 from notifier.emails import templates
 from notifier.emails.keeping import for_gallery, forget_gallery
 from notifier.emails.sample_mails import SAMPLES
-from notifier.emails.templates import Mail, RenderedMail
+from notifier.emails.templates import KINDS, RenderedMail
 
 Scheme: TypeAlias = Literal["light", "dark"]
-
-KINDS: Mapping[type[Mail], str] = {
-    Digest: "digest",
-    Confirmation: "confirmation",
-    PreferencesLink: "preferences",
-    QuietNote: "quiet",
-    Goodbye: "goodbye",
-}
-"""By the value that a mail is made of: the folder of its templates."""
 
 _SCHEME_QUERY = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(light|dark)\s*\)")
 _ALWAYS, _NEVER = "(min-width: 0)", "(max-width: 0)"

@@ -11,6 +11,8 @@ CONFIRM = "confirm"
 END_ONE = "end-one"
 END_ALL = "end-all"
 PREFERENCES = "preferences"
+MOVE = "move"
+HAND_OVER = "hand-over"
 
 PREFERENCES_LIVE = timedelta(hours=1)
 
@@ -33,7 +35,7 @@ class Links:
         keys = list(reversed(secrets))
         self._serializers = {
             purpose: URLSafeSerializer(keys, salt=f"notifier {purpose}")
-            for purpose in (CONFIRM, END_ONE, END_ALL, PREFERENCES)
+            for purpose in (CONFIRM, END_ONE, END_ALL, PREFERENCES, MOVE, HAND_OVER)
         }
 
     def home(self) -> str:
@@ -47,6 +49,14 @@ class Links:
     def confirm(self, request_id: int) -> str:
         """Asks the mailbox's owner to confirm a request."""
         return f"{self.base_url}/confirm/{self._sign(CONFIRM, request_id)}"
+
+    def move(self, request_id: int) -> str:
+        """Asks a new mailbox's owner whether their mails shall come to it."""
+        return f"{self.base_url}/confirm/mailbox/{self._sign(MOVE, request_id)}"
+
+    def hand_over(self, request_id: int) -> str:
+        """Asks a mailbox's owner whether they want what somebody hands over to them."""
+        return f"{self.base_url}/confirm/handing-over/{self._sign(HAND_OVER, request_id)}"
 
     def end_one(self, subscription_id: int) -> str:
         """Ends one subscription, and offers to end everything."""
@@ -65,8 +75,8 @@ class Links:
         expires = int((now + PREFERENCES_LIVE).timestamp())
         return f"{self.base_url}/preferences/{self._sign(PREFERENCES, subscriber_id, expires)}"
 
-    def read(self, token: str, *, purposes: tuple[str, ...], now: datetime) -> TokenContent:
-        """What a token stands for.
+    def read(self, token: str, *, purposes: tuple[str, ...], now: datetime, even_expired: bool = False) -> TokenContent:
+        """What a token stands for; ``even_expired`` is for who only tells its owner so.
 
         Raises:
             InvalidToken: it was altered, serves another purpose, or has expired.
@@ -75,7 +85,7 @@ class Links:
             content = self._try(token, purpose)
             if content is None:
                 continue
-            if content.expires_at is not None and content.expires_at <= now:
+            if content.expires_at is not None and content.expires_at <= now and not even_expired:
                 raise InvalidToken("This link has expired. Ask for a new one.")
             return content
         raise InvalidToken("This link is not complete, or not one of ours. Copy it whole from the e-mail.")

@@ -3,7 +3,19 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from notifier.domain.digests import Card, Confirmation, Digest, Goodbye, PreferencesLink, QuietNote, Section
+from notifier.domain.digests import (
+    Card,
+    Confirmation,
+    Digest,
+    Goodbye,
+    HandOver,
+    Mail,
+    Moved,
+    NewMailbox,
+    PreferencesLink,
+    QuietNote,
+    Section,
+)
 from notifier.emails.sample_cards import (
     ARABIC,
     CHANGED,
@@ -81,7 +93,7 @@ def many_followed(number: int) -> Digest:
     return followed_studies(*(card for section in many_studies(number).sections for card in section.cards))
 
 
-SAMPLES: dict[str, Digest | Confirmation | PreferencesLink | QuietNote | Goodbye] = {
+SAMPLES: dict[str, Mail] = {
     "one study": _DIGEST,
     "several": replace(
         _DIGEST,
@@ -140,6 +152,26 @@ SAMPLES: dict[str, Digest | Confirmation | PreferencesLink | QuietNote | Goodbye
         preferences_url=f"{SITE}/preferences/sample",
         unsubscribe_url=f"{SITE}/unsubscribe/sample",
         one_click_url=f"{SITE}/unsubscribe/sample-one-click",
+        site_name="Example Trial Updates",
+        postal_address=_ADDRESS,
+    ),
+    "new mailbox": NewMailbox(
+        language="en",
+        confirm_url=f"{SITE}/confirm/mailbox/sample",
+        expires_at=datetime(2026, 3, 4, 9, 0, tzinfo=UTC),
+        site_name="Example Trial Updates",
+        postal_address=_ADDRESS,
+    ),
+    "hand over": HandOver(
+        language="en",
+        offer_url=f"{SITE}/confirm/handing-over/sample",
+        expires_at=datetime(2026, 3, 4, 9, 0, tzinfo=UTC),
+        site_name="Example Trial Updates",
+        postal_address=_ADDRESS,
+    ),
+    "moved": Moved(
+        language="en",
+        unsubscribe_url=f"{SITE}/unsubscribe/sample",
         site_name="Example Trial Updates",
         postal_address=_ADDRESS,
     ),

@@ -12,7 +12,19 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from jinja2.ext import Extension
 from markupsafe import Markup
 
-from notifier.domain.digests import Card, Confirmation, Digest, Goodbye, PreferencesLink, QuietNote, Section
+from notifier.domain.digests import (
+    Card,
+    Confirmation,
+    Digest,
+    Goodbye,
+    HandOver,
+    Mail,
+    Moved,
+    NewMailbox,
+    PreferencesLink,
+    QuietNote,
+    Section,
+)
 from notifier.domain.languages import spoken
 from notifier.domain.tiers import ROOM, Room, Shape, choose_shapes, count_fitting
 from notifier.emails import filters
@@ -23,8 +35,19 @@ from notifier.emails.quoting import Fragment, fragment, quoted, quoted_around
 from notifier.emails.scripts import foreign, isolated
 from notifier.errors import TemplatesMissing
 
-Mail: TypeAlias = Digest | Confirmation | PreferencesLink | QuietNote | Goodbye
 Format: TypeAlias = Literal["html", "txt"]
+
+KINDS: Mapping[type[Mail], str] = {
+    Digest: "digest",
+    Confirmation: "confirmation",
+    PreferencesLink: "preferences",
+    QuietNote: "quiet",
+    Goodbye: "goodbye",
+    NewMailbox: "new_mailbox",
+    HandOver: "hand_over",
+    Moved: "moved",
+}
+"""By the value that a mail is made of: the folder of its templates."""
 
 KEPT_CARDS = 4_096
 
@@ -150,39 +173,9 @@ def count_told(digest: Digest, numbers: Sequence[str], *, room: Room = ROOM) -> 
     return count_fitting([sizes[0] + sizes[1], *sizes[2:]], room=room.mail - kept)
 
 
-def render_confirmation(confirmation: Confirmation) -> RenderedMail:
-    """The mail that asks a mailbox's owner to confirm; raises as `render_digest` does."""
-    return _render("confirmation", confirmation)
-
-
-def render_preferences(link: PreferencesLink) -> RenderedMail:
-    """The mail with a fresh link to the preferences; raises as `render_digest` does."""
-    return _render("preferences", link)
-
-
-def render_quiet(note: QuietNote) -> RenderedMail:
-    """The monthly mail that nothing is new; raises as `render_digest` does."""
-    return _render("quiet", note)
-
-
-def render_goodbye(goodbye: Goodbye) -> RenderedMail:
-    """The last mail; raises as `render_digest` does."""
-    return _render("goodbye", goodbye)
-
-
 def render_mail(mail: Mail) -> RenderedMail:
     """Any mail; raises as `render_digest` does."""
-    match mail:
-        case Digest():
-            return render_digest(mail)
-        case Confirmation():
-            return render_confirmation(mail)
-        case PreferencesLink():
-            return render_preferences(mail)
-        case QuietNote():
-            return render_quiet(mail)
-        case Goodbye():
-            return render_goodbye(mail)
+    return render_digest(mail) if isinstance(mail, Digest) else _render(KINDS[type(mail)], mail)
 
 
 def _render(

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from notifier.domain.deliveries import (
     AMBIGUOUS_RETRIES,
     LATER_WAITS,
+    MOVED,
     Answer,
     Composed,
     Verdict,
@@ -24,6 +25,7 @@ from notifier.store.delivery_contents import (
     end_matches,
     forget_spans,
     lock_subscribers,
+    release,
     tell,
     unfreeze,
 )
@@ -48,6 +50,7 @@ class _Plan:
     dropped: list[int] = field(default_factory=list)
     unfrozen: list[int] = field(default_factory=list)
     unknown: list[int] = field(default_factory=list)
+    released: list[int] = field(default_factory=list)
 
     def write(self, row: AnyRow, verdict: Verdict, **new: object) -> None:
         """Plan the new values of a row; what is not given stays, and the try counts."""
@@ -71,7 +74,8 @@ def mark(
     Accepted: sent, its Matches end as delivered (or collapsed), the reader counts as told. Later: deferred, and
     composed afresh unless a copy may be out there. Never: failed, its Matches are dropped. Ambiguous: counted, frozen,
     tried at most twice more; then unknown: its Matches are dropped, and the reader counts as not told, so that the next
-    news on these trials tells everything since.
+    news on these trials tells everything since. Where the reader's mails go elsewhere by now, it is not tried again:
+    what it told is free for a mail to where they go now.
     """
     lock_subscribers(session, (mail.subscriber_id for mail in mails))
     chosen = _rows_in_data().where(Delivery.id.in_(verdicts.keys()), Delivery.lease_token == token)
@@ -97,7 +101,7 @@ def sweep(session: Session, *, now: datetime) -> Counter[str]:
 
 def _rows_in_data() -> Any:
     columns = (Delivery.id, Delivery.subscriber_id, Delivery.attempts, Delivery.ambiguous, Delivery.not_before)
-    return select(*columns).where(Delivery.state == "in_data")
+    return select(*columns, Delivery.reason).where(Delivery.state == "in_data")
 
 
 def _write(
@@ -115,11 +119,15 @@ def _write(
     tell(session, plan.told)
     end_frozen_matches(session, plan.dropped + plan.unknown, ended_as="dropped", now=now)
     forget_spans(session, plan.unknown)
+    release(session, plan.released)
     unfreeze(session, plan.unfrozen)
     return {values["of_delivery"]: values["new_state"] for values in plan.rows}
 
 
 def _decide(plan: _Plan, row: AnyRow, verdict: Verdict, *, now: datetime) -> None:
+    if row.reason == MOVED and verdict.answer is not Answer.ACCEPTED:
+        _let_go(plan, row, verdict)
+        return
     match verdict.answer:
         case Answer.ACCEPTED:
             plan.told.append(row.id)
@@ -134,6 +142,13 @@ def _decide(plan: _Plan, row: AnyRow, verdict: Verdict, *, now: datetime) -> Non
             plan.write(row, verdict, state="deferred", attempts=row.attempts, not_before=now + RETRY_OURS)
         case Answer.AMBIGUOUS:
             _suspect(plan, row, verdict, now=now)
+
+
+def _let_go(plan: _Plan, row: AnyRow, verdict: Verdict) -> None:
+    """It may not go to another mailbox than it went to, and its reader has left that one."""
+    times = row.ambiguous + (verdict.answer is Answer.AMBIGUOUS)
+    plan.released.append(row.id)
+    plan.write(row, verdict, state="unknown" if times else "cancelled", reason=MOVED, ambiguous=times)
 
 
 def _defer(plan: _Plan, row: AnyRow, verdict: Verdict, *, now: datetime) -> None:

@@ -18,10 +18,8 @@ from notifier.emails.catalogs import LOCALES, catalog_of, translated
 from notifier.emails.sample_mails import SAMPLES
 from notifier.emails.templates import (
     RenderedMail,
-    render_confirmation,
     render_digest,
     render_mail,
-    render_preferences,
     template_root,
 )
 
@@ -42,8 +40,8 @@ def germans() -> dict[str, RenderedMail]:
     assert isinstance(preferences, PreferencesLink)
     return {
         "digest": render_digest(digest),
-        "confirmation": render_confirmation(replace(confirmation, language="de")),
-        "preferences": render_preferences(replace(preferences, language="de")),
+        "confirmation": render_mail(replace(confirmation, language="de")),
+        "preferences": render_mail(replace(preferences, language="de")),
         "nothing new": render_mail(replace(SAMPLES["nothing new"], language="de")),
         "goodbye": render_mail(replace(SAMPLES["goodbye"], language="de")),
     }
@@ -145,13 +143,13 @@ def test_a_region_speaks_its_language() -> None:
     confirmation = SAMPLES["confirmation"]
     assert isinstance(confirmation, Confirmation)
 
-    assert render_confirmation(replace(confirmation, language="de-AT")).subject == "Bitte bestätigen Sie Ihre Adresse"
+    assert render_mail(replace(confirmation, language="de-AT")).subject == "Bitte bestätigen Sie Ihre Adresse"
 
 
 def test_what_fills_in_a_translated_text_is_escaped() -> None:
     confirmation = SAMPLES["confirmation"]
     assert isinstance(confirmation, Confirmation)
-    mail = render_confirmation(replace(confirmation, language="de", site_name="<b>100 %</b> & (s"))
+    mail = render_mail(replace(confirmation, language="de", site_name="<b>100 %</b> & (s"))
 
     assert "hat &lt;b&gt;100 %&lt;/b&gt; &amp; (s gebeten" in mail.html
     assert "hat <b>100 %</b> & (s gebeten" in " ".join(mail.text.split())

@@ -15,7 +15,7 @@ from notifier.domain.digests import Confirmation, Digest
 from notifier.emails.messages import build_message, list_id_for, message_id_for
 from notifier.emails.quoting import fragment, quoted, quoted_around
 from notifier.emails.sample_mails import SAMPLES, many_studies
-from notifier.emails.templates import RenderedMail, render_confirmation, render_digest
+from notifier.emails.templates import RenderedMail, render_digest, render_mail
 
 LINK = "https://updates.example.org/unsubscribe/" + "a1B2-_" * 40
 LINE_SEPARATOR = "\u2028"
@@ -111,7 +111,7 @@ def test_a_confirmation_belongs_to_no_subscription() -> None:
     confirmation = SAMPLES["confirmation"]
     assert isinstance(confirmation, Confirmation)
 
-    found = parsed(message(mail=render_confirmation(confirmation), list_unsubscribe=None))
+    found = parsed(message(mail=render_mail(confirmation), list_unsubscribe=None))
 
     assert not {"List-Unsubscribe", "List-Unsubscribe-Post", "Precedence"} & set(found.keys())
 

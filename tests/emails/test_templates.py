@@ -9,13 +9,12 @@ import pytest
 from bs4 import BeautifulSoup
 from jinja2 import UndefinedError
 
-from notifier.domain.digests import Digest, Fact, Piece
+from notifier.domain.digests import Digest, Fact, Mail, Piece
 from notifier.emails import filters, templates
 from notifier.emails.quoting import quoted
 from notifier.emails.sample_cards import STOPPED
 from notifier.emails.sample_mails import SAMPLES, many_studies
 from notifier.emails.templates import (
-    Mail,
     RenderedMail,
     render_digest,
     render_mail,
