@@ -170,6 +170,7 @@ def _fill_in(port: int, waits: Waits, ended: threading.Event, numbers: Iterator[
             "accept_unknown": condition,
             "cadence": "daily",
             "consent": "1",
+            "consent_health": "1",
         }
         for method, body, into in (("GET", "", waits.pages), ("POST", urlencode(form), waits.posts)):
             with timed() as seconds:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from notifier.domain.changes import FIRST_SEEN
+from notifier.domain.mail_rates import MailRate, mail_rate
 from notifier.domain.schedules import Cadence
 from notifier.domain.vocabulary import DEFAULT_LANGUAGE, language_of
 from notifier.domain.wishes import Wish
@@ -56,6 +57,7 @@ class Outlook:
     days: int
     watched: int
     mails_a_week: float
+    rate: MailRate
 
 
 def estimate(
@@ -75,6 +77,7 @@ def estimate(
     found = outlook_store.list_news(session, wanted, since=now - WINDOW, now=now, most=MOST + 1)
     newest = sorted(found, key=lambda one: (_moment(one), one.change_id), reverse=True)
     watched = _watched(session, now)
+    a_week = _mails_a_week(newest, wish.cadence, watched=watched, now=now)
     return Outlook(
         condition_id=condition_id,
         name=condition.name,
@@ -88,7 +91,8 @@ def estimate(
         is_more=len(newest) > MOST or outlook_store.is_cut(session, condition_id),
         days=WINDOW.days,
         watched=watched.days,
-        mails_a_week=_mails_a_week(newest, wish.cadence, watched=watched, now=now),
+        mails_a_week=a_week,
+        rate=mail_rate(a_week, is_daily=wish.cadence.cadence == "daily"),
     )
 
 

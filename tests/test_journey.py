@@ -66,6 +66,7 @@ def fill_in_form(running: Running) -> None:
         "cadence": "instant",
         "time_zone": "Europe/Berlin",
         "consent": "yes",
+        "consent_health": "yes",
     }
     answer = httpx.post(f"{running.url}/subscribe", data=form, timeout=30)
     assert answer.status_code == 200, answer.text

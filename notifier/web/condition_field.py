@@ -8,12 +8,14 @@ from fastapi.responses import HTMLResponse
 from notifier.domain.languages import gettext_noop
 from notifier.domain.wishes import Wish
 from notifier.errors import InvalidRequest, UnfitWords, UnknownCondition
+from notifier.estimating import Outlook
 from notifier.store import text_conditions
 from notifier.store.suggestion_store import Suggestion, suggest_conditions
 from notifier.store.text_conditions import TextPreview
 from notifier.subscribing import find_target
 from notifier.web.form_fields import Form
 from notifier.web.forms import Errors
+from notifier.web.limiting import LOOK_UPS, limited
 from notifier.web.page_rendering import page
 from notifier.web.surroundings import Here, Surroundings
 
@@ -26,16 +28,18 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What the form offers for a name that no condition bears: near ones, and to follow the words as text."""
+    """The condition that a name leads to; for one that none bears: near ones, and to follow the words as text."""
 
     near: tuple[Suggestion, ...] = ()
     preview: TextPreview | None = None
+    condition_id: int | None = None
+    outlook: Outlook | None = None
 
 
 NO_OFFER = Offer()
 
 
-@router.post("/subscribe/suggestions")
+@router.post("/subscribe/suggestions", dependencies=[limited(LOOK_UPS)])
 def suggest(request: Request, here: Here, fields: Form) -> HTMLResponse:
     """Conditions that may be meant by what is being typed; posted, so that it stands in no address that is kept."""
     with here.installation.database.reading() as session:
@@ -59,6 +63,6 @@ def look_up(here: Surroundings, wish: Wish, errors: Errors) -> Offer:
             errors[error.field or "condition"] = str(error)
             return NO_OFFER
         if target.condition_text is None:
-            return NO_OFFER
+            return Offer(condition_id=target.condition_id)
         # They agreed, but something else is to be corrected: the box stays on the page.
         return Offer(preview=text_conditions.preview_text(session, target.condition_text))

@@ -38,7 +38,9 @@ class SubscribeForm:
     language: str = ""
     filter: FilterForm = NOTHING_CHOSEN
     urgent: bool = False
+    narrower: bool = True
     consent: bool = False
+    consent_health: bool = False
     accept_unknown: bool = False
     filled_by_machine: bool = False
 
@@ -51,6 +53,13 @@ class SubscribeForm:
     def wanted_condition(self) -> str | None:
         """The name of the condition to follow."""
         return (self.condition or None) if self.follow_condition or not self.intents else None
+
+    @property
+    def has_choices(self) -> bool:
+        """Whether anything was chosen that most leave as it is."""
+        usual = self.wants == OPENINGS and self.trial_wants != IMPORTANT and self.narrower and not self.urgent
+        daily = (self.cadence, self.hour) == ("daily", "8")
+        return not (usual and daily) or self.filter.is_chosen
 
 
 def read_subscribe_form(fields: Fields) -> SubscribeForm:
@@ -76,7 +85,9 @@ def read_subscribe_form(fields: Fields) -> SubscribeForm:
         language=text("language"),
         filter=read_filter_form(fields),
         urgent=bool(text("urgent")),
+        narrower=text("narrower") != "no",
         consent=bool(text("consent")),
+        consent_health=bool(text("consent_health")),
         # The box holds the words it was ticked for: who then types others has not seen what these would match.
         accept_unknown=_is_same_name(text("accept_unknown"), text("condition_choice") or text("condition")),
         # People do not see this field: whoever fills it in is a program that fills in everything.
@@ -121,6 +132,7 @@ def check_form(form: SubscribeForm, *, language: str, year: int) -> CheckedForm:
         accept_unknown=form.accept_unknown,
         filter=checked.wanted,
         urgent=form.urgent,
+        narrower=form.narrower,
     )
     return CheckedForm(address=_checked_address(form, errors), wish=wish, errors=errors, towns=checked.towns)
 
@@ -134,6 +146,8 @@ def _check_choices(form: SubscribeForm, errors: Errors) -> None:
         errors["trial_wants"] = gettext_noop("Choose which news you want.")
     if not form.consent:
         errors["consent"] = gettext_noop("Tick this box if you agree. We cannot write to you without it.")
+    if not form.consent_health:
+        errors["consent_health"] = gettext_noop("Tick this box as well if you agree. We ask for it apart, as we must.")
 
 
 def masked(address: Address) -> str:

@@ -17,6 +17,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from notifier.domain.consent_words import consent_text
 from notifier.domain.filter_choices import DISTANCES, list_countries
 from notifier.domain.filter_words import filter_in_words
 from notifier.domain.languages import list_languages, own_name
@@ -54,6 +55,7 @@ def page(request: Request, name: str, *, status: int = 200, language: str | None
     frame = {
         "site_name": here.installation.settings.site_name,
         "embedded": here.mailbox is not None,
+        "consent_words": consent_text(language=speaks, site_name=here.installation.settings.site_name),
         "command": _command(),
         "language": speaks,
         "direction": Locale.parse(speaks).text_direction,
@@ -178,6 +180,7 @@ def _filters(language: str) -> dict[str, Callable[..., Any]]:
         "means": means,
         "glance": speech.glance,
         "country": speech.country,
+        "territory": speech.territory,
         "filter_words": partial(filter_in_words, language=language),
     }
 

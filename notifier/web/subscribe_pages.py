@@ -6,14 +6,17 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from notifier import queues
+from notifier.domain.consent_words import consent_text
+from notifier.domain.consents import Agreement
 from notifier.domain.wishes import Wish
+from notifier.estimating import Outlook, estimate
 from notifier.store import trial_lookup
 from notifier.store.addresses import Address
 from notifier.subscribing import request_subscription
 from notifier.viewing import view_study
 from notifier.web.condition_field import NO_OFFER, Offer, look_up
 from notifier.web.filter_form import FILTER_FIELDS
-from notifier.web.form_fields import Fields, FormOfSites, sent_from, without_consent
+from notifier.web.form_fields import Fields, Form, FormOfSites, sent_from, without_consent
 from notifier.web.form_gate import AGAIN, admit, remember_site
 from notifier.web.forms import (
     Errors,
@@ -22,17 +25,19 @@ from notifier.web.forms import (
     masked,
     read_subscribe_form,
 )
-from notifier.web.limiting import PRESSES, limited
+from notifier.web.limiting import LOOK_UPS, PRESSES, limited
 from notifier.web.page_language import language_for
 from notifier.web.page_rendering import page
 from notifier.web.pages import condition_choices
 from notifier.web.surroundings import Here, Surroundings
 
 IN_ORDER = (
-    *("intents", "condition", "trial", "wants", *FILTER_FIELDS, "trial_wants", "email", "cadence", "language"),
-    *("consent", AGAIN),
+    *("intents", "condition", "trial", "email", "wants", *FILTER_FIELDS, "trial_wants", "cadence", "language"),
+    *("consent", "consent_health", AGAIN),
 )
 """The fields as they stand on the page, which is the order in which their errors are told."""
+
+_NOT_ASKED_YET = frozenset({"email", "consent", "consent_health"})
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -89,8 +94,40 @@ def submit(request: Request, here: Surroundings, fields: Fields) -> Submission:
     if verdict.again:
         return Submission(form=form, errors={AGAIN: verdict.again}, offer=offer)
     if verdict.counts and not form.filled_by_machine:
-        _request(here, address, replace(checked.wish, site=site))
+        _request(here, address, replace(checked.wish, site=site, agreed=_agreed(here, form, checked.wish)))
     return Submission(form=form, address=address)
+
+
+@router.post("/subscribe/preview", dependencies=[limited(LOOK_UPS)])
+def show_outlook(request: Request, here: Here, fields: Form) -> HTMLResponse:
+    """What a choice would bring, in the form as it was filled in, or alone for the script that puts it there.
+
+    Nothing is kept, and no address is asked for.
+    """
+    remember_site(request, here, fields)
+    form = read_subscribe_form(fields)
+    checked = check_form(form, language=language_for(request), year=here.now().year)
+    errors = {field: said for field, said in checked.errors.items() if field not in _NOT_ASKED_YET}
+    offer = NO_OFFER
+    if form.wanted_condition:
+        offer = look_up(here, replace(checked.wish, trial=None, trial_wants=None), errors)
+    offer = replace(offer, outlook=_outlook(here, offer, checked.wish, language=language_for(request)))
+    if fields.get("part"):
+        return page(request, "outlook", form=form, outlook=offer.outlook, unknown="condition" in errors)
+    return _form_page(request, here, form, errors=errors, offer=offer, towns=checked.towns)
+
+
+def _outlook(here: Surroundings, offer: Offer, wish: Wish, *, language: str) -> Outlook | None:
+    if offer.condition_id is None:
+        return None
+    with here.installation.database.reading() as session:
+        return estimate(session, offer.condition_id, wish=wish, now=here.now(), language=language)
+
+
+def _agreed(here: Surroundings, form: SubscribeForm, wish: Wish) -> Agreement:
+    """What they agreed to: the words that stood next to the boxes."""
+    words = consent_text(language=wish.language, site_name=here.installation.settings.site_name)
+    return Agreement(text=words, health=form.consent_health)
 
 
 def _request(here: Surroundings, address: Address, wish: Wish) -> None:
@@ -126,6 +163,7 @@ def _form_page(
         near=offer.near,
         preview=offer.preview,
         towns=towns,
+        outlook=offer.outlook,
         names=names,
         study_title=title,
     )

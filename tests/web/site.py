@@ -51,6 +51,7 @@ def filled_form(**changes: str) -> dict[str, str]:
         "weekday": "0",
         "time_zone": "Europe/Berlin",
         "consent": "yes",
+        "consent_health": "yes",
     }
     return {name: value for name, value in (fields | changes).items() if value}
 

@@ -65,6 +65,7 @@ BAD = [
     ("time_zone", "Mars/Olympus", "This time zone is not known"),
     ("time_zone", "../../etc/passwd", "This time zone is not known"),
     ("consent", "", "Tick this box"),
+    ("consent_health", "", "Tick this box as well"),
 ]
 
 
@@ -90,7 +91,7 @@ def test_all_errors_are_told_at_once_and_in_order(client: TestClient) -> None:
 
     links = [link["href"] for link in BeautifulSoup(answer.text, "html.parser").select("#errors a")]
 
-    assert links == ["#condition", "#email", "#consent"]
+    assert links == ["#condition", "#email", "#consent", "#consent_health"]
 
 
 def test_a_wish_for_nothing_is_refused(client: TestClient) -> None:

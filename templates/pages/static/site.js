@@ -4,11 +4,38 @@
 function guessTimeZone() {
   const select = document.getElementById("time_zone");
   const guess = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (!select || select.dataset.guess !== "yes" || !guess) return;
-  if (![...select.options].some((option) => option.value === guess)) {
-    select.add(new Option(guess.replaceAll("_", " "), guess));
+  if (!select) return;
+  if (select.dataset.guess === "yes" && guess) {
+    if (![...select.options].some((option) => option.value === guess)) {
+      select.add(new Option(guess.replaceAll("_", " "), guess));
+    }
+    select.value = guess;
   }
-  select.value = guess;
+  showTimeZone(select);
+}
+
+// The zone in plain words, and the list of all zones behind a button.
+function showTimeZone(select) {
+  const shown = document.createElement("p"), change = document.createElement("button");
+  const zone = select.value.replaceAll("_", " "), field = select.closest(".field");
+  const place = Object.assign(document.createElement("strong"), { textContent: zone.split("/").at(-1) });
+  Object.assign(change, { type: "button", className: "press quiet small", textContent: select.dataset.change });
+  shown.className = "zone-told";
+  shown.append(select.dataset.told, " ", place, " ", change);
+  for (const one of field.children) one.hidden = true;
+  field.append(shown);
+  // Where the field is folded away, the zone is told beside what unfolds it.
+  const note = select.closest("form").querySelector("[data-zone]");
+  const tell = () => { note.textContent = `${select.dataset.told} ${select.value.replaceAll("_", " ").split("/").at(-1)}`; };
+  if (note) {
+    tell();
+    select.addEventListener("change", tell);
+  }
+  change.addEventListener("click", () => {
+    shown.remove();
+    for (const one of field.children) one.hidden = false;
+    select.focus();
+  });
 }
 
 // A field with suggestions under it, after the combobox pattern of the ARIA Authoring Practices.
@@ -46,6 +73,8 @@ function suggestConditions(input) {
   function pick(offer) {
     input.value = offer.dataset.name;
     close();
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+    if (input.dataset.go) location.assign(offer.dataset.page);
   }
   async function ask() {
     const number = (asked += 1);
