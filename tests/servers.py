@@ -71,6 +71,13 @@ def postgres_server() -> Iterator[str]:
 @contextmanager
 def redis_server() -> Iterator[str]:
     """Run a Redis server that keeps its data in an append-only file; gives its URL."""
+    with redis_process() as (url, _server):
+        yield url
+
+
+@contextmanager
+def redis_process() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """The same for who kills it or lets it freeze: its URL and its process."""
     program = _redis_program()
     with tempfile.TemporaryDirectory(prefix="notifier-redis-") as folder:
         port = free_port()
@@ -78,8 +85,9 @@ def redis_server() -> Iterator[str]:
         with subprocess.Popen([*command, "yes"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
             try:
                 _wait_for_port(port, server)
-                yield f"redis://127.0.0.1:{port}/0"
+                yield f"redis://127.0.0.1:{port}/0", server
             finally:
+                server.send_signal(signal.SIGCONT)
                 server.send_signal(signal.SIGTERM)
 
 

@@ -26,6 +26,7 @@ from notifier.installation import Installation
 from notifier.web import (
     api_reference,
     condition_field,
+    embed_pages,
     form_gate,
     gallery_pages,
     link_pages,
@@ -84,7 +85,8 @@ def create_app(
     )
     app.state.surroundings = surround(installation, mailbox=mailbox, now=now)
     api = [reading_api, receipts_api, writing_api, retiring_api, plain_readings_api, api_reference]
-    routers = [pages, subscribe_pages, condition_field, link_pages, preferences_pages, form_gate, probes, *api]
+    routers = [pages, subscribe_pages, condition_field, link_pages, preferences_pages, embed_pages, form_gate]
+    routers += [probes, *api]
     # The gallery first: its address is one that a mail could have.
     for module in [*routers, gallery_pages, mailbox_pages] if mailbox else routers:
         app.include_router(module.router)
@@ -93,7 +95,8 @@ def create_app(
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, api_bytes=installation.settings.max_body_bytes)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(SecurityHeaders)
+    framed_by = [site.origin for site in installation.settings.known_sites]
+    app.add_middleware(SecurityHeaders, framed_by=framed_by)
     app.add_middleware(RequestLog, apology=apology)
     return app
 

@@ -1,13 +1,16 @@
 """What stands around every request: the size of its body, HEAD as GET without a body, and headers that protect."""
 
+from collections.abc import Sequence
+
 from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST_FORM = 100_000
 API = "/api/"
+EMBED = "/embed"
 
-_PRIVATE = ("/confirm/", "/unsubscribe/", "/preferences/", "/subscribe", "/mailbox")
+_PRIVATE = ("/confirm/", "/unsubscribe/", "/preferences/", "/subscribe", "/embed", "/proof", "/mailbox")
 _WITH_TOKEN = ("/confirm/", "/unsubscribe/", "/preferences/")
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -80,16 +83,22 @@ class HeadAsGet:
 
 
 class SecurityHeaders:
-    """Adds the headers that keep pages out of frames, caches and referrers; an answer's own ones win."""
+    """Adds the headers that keep pages out of frames, caches and referrers; an answer's own ones win.
 
-    def __init__(self, app: ASGIApp) -> None:
+    ``framed_by``: origins whose pages may show the embedded form in a frame.
+    """
+
+    def __init__(self, app: ASGIApp, *, framed_by: Sequence[str] = ()) -> None:
         self._app = app
+        self._framed_by = framed_by
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         wanted = _headers_for(scope["path"])
+        if scope["path"] == EMBED and self._framed_by:
+            _open_frame(wanted, self._framed_by)
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -114,3 +123,10 @@ def _headers_for(path: str) -> dict[str, str]:
     if path.startswith(_WITH_TOKEN):
         found["referrer-policy"] = "no-referrer"
     return found
+
+
+def _open_frame(headers: dict[str, str], origins: Sequence[str]) -> None:
+    """X-Frame-Options knows no list of origins: browsers that read this policy do not need it."""
+    closed = "frame-ancestors 'none'"
+    headers["content-security-policy"] = _POLICY.replace(closed, f"frame-ancestors {' '.join(origins)}")
+    del headers["x-frame-options"]

@@ -1,0 +1,139 @@
+"""How often things may be asked for: counted together by all processes, and never in the way for long."""
+
+import os
+import signal
+import time
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+import redis
+from fastapi import Request
+
+from notifier.store.addresses import read_address
+from notifier.web.limiting import (
+    LINK_MAILS,
+    PAUSE,
+    RULES,
+    UNPROVEN,
+    Limits,
+    TooOften,
+    mailbox_of,
+    network_of,
+)
+from tests.servers import redis_process
+
+SECRET = "a made-up secret that is long enough for anybody"
+FEW = RULES[UNPROVEN, "network"].amount
+
+
+def used_up(limits: Limits, who: str = "203.0.113.7") -> int:
+    """How many of ten may go on."""
+    return sum(limits.seconds_to_wait(UNPROVEN, "network", who) == 0 for _ in range(10))
+
+
+def asked_from(host: str) -> Request:
+    return cast(Request, SimpleNamespace(client=SimpleNamespace(host=host)))
+
+
+def test_only_so_many_go_on_and_the_wait_is_told() -> None:
+    limits = Limits(url="memory://", secret=SECRET)
+
+    assert used_up(limits) == FEW
+    with pytest.raises(TooOften) as refused:
+        limits.check(UNPROVEN, "network", "203.0.113.7")
+    assert refused.value.status_code == 429
+    assert 1 <= int((refused.value.headers or {})["retry-after"]) <= 3_600
+
+
+def test_others_are_not_kept_waiting() -> None:
+    limits = Limits(url="memory://", secret=SECRET)
+    used_up(limits)
+
+    assert used_up(limits, "203.0.113.8") == FEW
+    assert limits.seconds_to_wait(LINK_MAILS, "network", "203.0.113.7") == 0
+
+
+def test_a_name_is_first_only_once() -> None:
+    limits = Limits(url="memory://", secret=SECRET)
+
+    assert [limits.is_first("one", seconds=60), limits.is_first("one", seconds=60)] == [True, False]
+    assert limits.is_first("other", seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("host", "network"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:bbbb::9", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("testclient", "testclient"),
+    ],
+)
+def test_a_network_is_an_address_or_what_a_customer_gets(host: str, network: str) -> None:
+    assert network_of(asked_from(host)) == network
+
+
+@pytest.mark.parametrize(
+    "twin", ["ada.byron@example.org", "AdaByron+studies@Example.org", "a.d.a.byron+x+y@example.org"]
+)
+def test_tags_and_dots_are_counted_as_one_mailbox(twin: str) -> None:
+    assert mailbox_of(read_address(twin)) == "adabyron@example.org"
+
+
+@pytest.mark.redis
+def test_two_processes_count_together(redis_url: str) -> None:
+    one, other = Limits(url=redis_url, secret=SECRET), Limits(url=redis_url, secret=SECRET)
+
+    assert used_up(one, "shared.canary@example.org") + used_up(other, "shared.canary@example.org") == FEW
+
+
+@pytest.mark.redis
+def test_nothing_readable_stands_in_redis(redis_url: str) -> None:
+    limits = Limits(url=redis_url, secret=SECRET)
+    used_up(limits, "canary@example.org")
+    limits.is_first("canary@example.org", seconds=60)
+
+    with redis.Redis.from_url(redis_url) as opened:
+        keys = b" ".join(cast(list[bytes], opened.keys("*")))
+
+    assert keys.count(b"notifier") >= 2
+    assert b"canary" not in keys
+    assert b"example" not in keys
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("trouble", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
+def test_without_redis_a_process_counts_for_itself_and_nobody_waits(trouble: signal.Signals) -> None:
+    with redis_process() as (url, server):
+        limits = Limits(url=url, secret=SECRET)
+        assert limits.seconds_to_wait(UNPROVEN, "network", "203.0.113.7") == 0
+        os.kill(server.pid, trouble)
+        began = time.monotonic()
+
+        assert used_up(limits) == FEW
+        assert time.monotonic() - began < 1.0
+
+
+@pytest.mark.redis
+def test_redis_is_asked_again_after_a_pause() -> None:
+    seconds = 0.0
+    with redis_process() as (url, server):
+        limits = Limits(url=url, secret=SECRET, clock=lambda: seconds)
+        used_up(limits)
+        server.send_signal(signal.SIGSTOP)
+        assert used_up(limits) == FEW
+        server.send_signal(signal.SIGCONT)
+        assert used_up(limits, "203.0.113.9") == FEW
+
+        seconds = PAUSE + 1
+        assert used_up(limits, "203.0.113.9") == FEW
+        assert used_up(limits) == 0
+
+
+def test_no_redis_at_all_is_no_error() -> None:
+    limits = Limits(url="redis://127.0.0.1:9/0", secret=SECRET)
+
+    assert used_up(limits) == FEW
