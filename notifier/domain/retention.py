@@ -56,7 +56,7 @@ CHOICES = Kept(
 FOLLOWED = Kept(
     name="followed",
     what=gettext_noop("Which studies and conditions you follow, for which kind of news, and with which filters."),
-    why=gettext_noop("To find the news you asked for. It may tell something about your health, so we ask you twice."),
+    why=gettext_noop("To find the news you asked for. It may tell something about your health."),
     until=gettext_noop("As long as you follow it, and %(days)s days after it ended."),
     then=_GONE,
     days=ENDED.days,
@@ -84,9 +84,7 @@ NEWS = Kept(
     name="news",
     what=gettext_noop("What news was found for you, and how far you know each study."),
     why=gettext_noop("To tell you each thing once, and only what is new to you."),
-    until=gettext_noop(
-        "%(days)s days; of each study one note stays that says you were told of it, while you follow it."
-    ),
+    until=gettext_noop("%(days)s days. A note that you were told of a study stays while you follow it."),
     then=_GONE,
     days=SETTLED.days,
 )

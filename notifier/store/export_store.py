@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from notifier.domain.filter_words import filter_in_words
+from notifier.store.filter_store import load_filter
 from notifier.store.models import (
     Base,
     Change,
@@ -110,6 +112,59 @@ MATCH: Names = {
 }
 TOLD: Names = {"seq": "told_up_to_update"}
 SUPPRESSION: Names = {"reason": "reason", "created_at": "since"}
+
+EXPORTED: Mapping[str, Names] = {
+    "subscribers": {**SUBSCRIBER, "address_sealed": "address", "schedule_id": "how_often"},
+    "subscriptions": {
+        **SUBSCRIPTION,
+        "trial_id": "study",
+        "condition_id": "condition",
+        "filter_id": "only",
+        "consent_text_id": "agreed_to",
+    },
+    "pending_requests": {
+        **REQUEST,
+        "trial_id": "study",
+        "condition_id": "condition",
+        "filter_id": "only",
+        "consent_text_id": "agreed_to",
+        "from_subscriber_id": "for_another_address",
+    },
+    "matches": {**MATCH, "trial_id": "study", "change_id": "seen"},
+    "told": {**TOLD, "trial_id": "study"},
+    "deliveries": DELIVERY,
+    "delivery_spans": {**SPAN, "trial_id": "study"},
+    "suppressions": SUPPRESSION,
+}
+"""By table and column, under which name an export says it; where a column leads to another row, what that row says."""
+NOT_EXPORTED: Mapping[str, Names] = {
+    "subscribers": {"id": "a number of ours", "address_index": "a keyed hash", "revision": "counts choices"},
+    "subscriptions": {"id": "a number of ours", "subscriber_id": "leads to the reader themselves"},
+    "pending_requests": {
+        "id": "a number of ours",
+        "address_index": "a keyed hash",
+        "address_sealed": "the address itself, or that of somebody else who was asked",
+    },
+    "matches": {
+        "id": "a number of ours",
+        "subscription_id": "a number of ours",
+        "subscriber_id": "leads to the reader themselves",
+        "delivery_id": "a number of ours",
+    },
+    "told": {"subscriber_id": "leads to the reader themselves"},
+    "deliveries": {
+        "id": "a number of ours",
+        "dedupe_key": "made of numbers of ours",
+        "subscriber_id": "leads to the reader themselves",
+        "request_id": "a number of ours",
+        "lane": "the order of sending",
+        "lease_token": "which worker sends it",
+        "leased_until": "until when that worker may",
+    },
+    "delivery_spans": {"delivery_id": "a number of ours"},
+    "suppressions": {"address_index": "a keyed hash"},
+}
+"""By table and column, why an export leaves it out."""
 
 
 def read_reader(session: Session, subscriber: Subscriber) -> Plain:
@@ -219,7 +274,8 @@ def _filter(session: Session, filter_id: int | None) -> Plain | None:
     if row is None:
         return None
     countries = select(FilterCountry.country).where(FilterCountry.filter_id == row.id)
-    return {**_plain(row, FILTER), "countries": sorted(session.scalars(countries))}
+    in_words = filter_in_words(load_filter(session, filter_id))
+    return {"in_words": in_words, **_plain(row, FILTER), "countries": sorted(session.scalars(countries))}
 
 
 def _words(session: Session, text_id: int | None) -> Plain | None:
