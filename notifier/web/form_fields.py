@@ -14,13 +14,14 @@ MOST_FIELDS = 90
 LONGEST_FIELD = 2_000
 
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f]+")
-_ONE_CLICK = ("List-Unsubscribe", "One-Click")
+ONE_CLICK = ("List-Unsubscribe", "One-Click")
+"""The only field of the form that mail programs send: RFC 8058, section 3.1."""
 
 Fields: TypeAlias = Mapping[str, str]
 """By name; what was sent more than once, as several countries are, stands with commas between."""
 
 
-async def _read_own(request: Request, here: Here) -> Fields:
+async def read_own(request: Request, here: Here) -> Fields:
     """The text fields of a form of ours.
 
     Raises:
@@ -46,7 +47,7 @@ async def _read_own_or_listed(request: Request, here: Here) -> Fields:
     return fields
 
 
-Form = Annotated[Fields, Depends(_read_own)]
+Form = Annotated[Fields, Depends(read_own)]
 """What a POST endpoint of a page asks for."""
 FormOfSites = Annotated[Fields, Depends(_read_own_or_listed)]
 """What an endpoint asks for that only shows a page where ``sent_from`` tells of a site."""
@@ -66,7 +67,7 @@ def without_consent(fields: Fields) -> Fields:
 
 def is_one_click(fields: Fields) -> bool:
     """Whether a mail program asks to end everything: RFC 8058, section 3.1."""
-    name, value = _ONE_CLICK
+    name, value = ONE_CLICK
     return fields.get(name) == value
 
 

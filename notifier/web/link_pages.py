@@ -1,8 +1,10 @@
 """What the links in mails lead to: confirming and leaving; GET asks, only POST does."""
 
+import re
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from sqlalchemy.orm import Session
 
@@ -20,12 +22,17 @@ from notifier.store import (
 )
 from notifier.store.models import Subscriber, Subscription
 from notifier.subscribing import confirm_request, end_everything, end_subscription
-from notifier.web.form_fields import Fields, Form, is_one_click
+from notifier.web.form_fields import ONE_CLICK, Fields, Form, is_one_click, read_own
 from notifier.web.page_language import language_for
 from notifier.web.page_rendering import page
 from notifier.web.surroundings import Here, Surroundings
 
 EVERYTHING = "everything"
+
+_ONE_CLICK_BODY = re.compile(
+    rb"(?:^|[&\r\n])List-Unsubscribe=One-Click(?:$|[&\r\n])"
+    rb'|name="List-Unsubscribe"(?:\r?\n[^\r\n]+)*\r?\n\r?\nOne-Click'
+)
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -43,6 +50,16 @@ class Followed:
     filter: ReaderFilter
     urgent: bool
     ended: bool
+
+
+async def _read_leaving(request: Request, here: Here) -> Fields:
+    """The fields of a form to leave. One click counts by its body alone, whatever is said of its type.
+
+    RFC 8058, section 3.2, has it sent as a form; programs that send it under another name mean the same.
+    """
+    if _ONE_CLICK_BODY.search(await request.body()):
+        return dict([ONE_CLICK])
+    return await read_own(request, here)
 
 
 @router.get("/confirm/{token}")
@@ -85,8 +102,12 @@ def ask_to_leave(request: Request, here: Here, token: str) -> HTMLResponse:
 
 
 @router.post("/unsubscribe/{token}")
-def leave(request: Request, here: Here, token: str, fields: Form) -> Response:
-    """Ends what the link promises; a mail program's one click gets a short plain answer."""
+def leave(request: Request, here: Here, token: str, fields: Annotated[Fields, Depends(_read_leaving)]) -> Response:
+    """Ends what the link promises; a mail program's one click gets a short plain answer.
+
+    Only the link in a mail's header is made for one click, and it ends everything. One click on the link of a single
+    subscription ends this one: a link does no more than its mail says of it.
+    """
     content = _read(here, token)
     everything = _end(here, content, fields)
     if is_one_click(fields):
