@@ -26,6 +26,7 @@ from notifier.installation import Installation
 from notifier.web import (
     api_reference,
     condition_field,
+    condition_pages,
     embed_pages,
     form_gate,
     gallery_pages,
@@ -38,6 +39,7 @@ from notifier.web import (
     reading_api,
     receipts_api,
     retiring_api,
+    search_pages,
     subscribe_pages,
     writing_api,
 )
@@ -85,7 +87,8 @@ def create_app(
     )
     app.state.surroundings = surround(installation, mailbox=mailbox, now=now)
     api = [reading_api, receipts_api, writing_api, retiring_api, plain_readings_api, api_reference]
-    routers = [pages, subscribe_pages, condition_field, link_pages, preferences_pages, embed_pages, form_gate]
+    found = [search_pages, pages, condition_pages]
+    routers = [*found, subscribe_pages, condition_field, link_pages, preferences_pages, embed_pages, form_gate]
     routers += [probes, *api]
     # The gallery first: its address is one that a mail could have.
     for module in [*routers, gallery_pages, mailbox_pages] if mailbox else routers:

@@ -1,4 +1,4 @@
-"""The first screen, the search, and the page of a study with the one form."""
+"""The page of a study with the one form."""
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -8,37 +8,18 @@ from notifier.domain.conditions import condition_key
 from notifier.domain.trials import OPEN_STATUSES, STOPPED_STATUSES
 from notifier.domain.vocabulary import DEFAULT_LANGUAGE
 from notifier.errors import UnknownTrial
-from notifier.store import condition_store, trial_lookup
 from notifier.viewing import StudyView, view_study
 from notifier.web.forms import SubscribeForm
 from notifier.web.page_language import language_for
 from notifier.web.page_rendering import page
 from notifier.web.surroundings import Here
 
-LONGEST_SEARCH = 200
 LONGEST_NUMBER = 32
 SITES_SHOWN = 12
+ENTRIES_SHOWN = 6
+LINES_SHOWN = 4
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-
-
-@router.get("/")
-def home(request: Request, here: Here, q: str = "") -> HTMLResponse:
-    """What this is, studies to look at, and the form to subscribe with."""
-    words = "".join(sign for sign in q if sign.isprintable())[:LONGEST_SEARCH].strip()
-    with here.installation.database.reading() as session:
-        studies = trial_lookup.search_trials(session, words, limit=20 if words else 6)
-        condition = condition_store.find_condition(session, words) if words else None
-    found = [(study.number, study.title, study.status, study.listing) for study in studies]
-    return page(
-        request,
-        "home",
-        q=words,
-        studies=found,
-        tone=status_tone,
-        form=SubscribeForm(condition=condition.name if condition else ""),
-        errors={},
-    )
 
 
 @router.get("/studies/{nct_id}")
@@ -63,7 +44,9 @@ def study(request: Request, here: Here, nct_id: str) -> Response:
         facts=view.facts,
         names=names,
         tone=status_tone,
-        shown_sites=SITES_SHOWN,
+        sites_shown=SITES_SHOWN,
+        entries_shown=ENTRIES_SHOWN,
+        lines_shown=LINES_SHOWN,
         form=form,
         errors={},
     )

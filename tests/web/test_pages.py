@@ -45,21 +45,6 @@ def test_without_the_embedded_mailbox_nothing_speaks_of_it(installation: Install
     assert client.get("/mailbox").status_code == 404
 
 
-@pytest.mark.parametrize("words", ["Walking", NUMBER, NUMBER.lower(), "ischaemic stroke", " stroke "])
-def test_studies_are_found_by_title_number_and_condition(client: TestClient, words: str) -> None:
-    assert f"/studies/{NUMBER}" in client.get("/", params={"q": words}).text
-
-
-@pytest.mark.parametrize(
-    "words", ["nothing like this", "%", "_", "'; DROP TABLE trials", "\x00", "x" * 5000, "{{7*7}}"]
-)
-def test_a_search_for_nothing_held_says_so(client: TestClient, words: str) -> None:
-    answer = client.get("/", params={"q": words})
-
-    assert answer.status_code == 200
-    assert "49" not in BeautifulSoup(answer.text, "html.parser").get_text()
-
-
 def test_a_study_page_shows_what_matters(client: TestClient) -> None:
     text = text_of(client, f"/studies/{NUMBER}")
 
