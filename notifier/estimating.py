@@ -12,7 +12,7 @@ from notifier.domain.mail_rates import MailRate, mail_rate
 from notifier.domain.schedules import Cadence
 from notifier.domain.vocabulary import DEFAULT_LANGUAGE, language_of
 from notifier.domain.wishes import Wish
-from notifier.domain.wording import words
+from notifier.domain.wording import move_of
 from notifier.store import condition_store, outlook_store, text_conditions
 from notifier.store.outlook_store import Found, Names, Told, Wanted
 from notifier.store.trial_store import read_fields
@@ -32,9 +32,7 @@ class Item:
     day: date
     number: str
     title: str
-    tone: str
-    badge: str
-    label: str
+    what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,8 +148,7 @@ def _items(session: Session, found: Sequence[Found], *, language: str) -> Iterab
 def _item(one: Found, told: Told, *, language: str) -> Item:
     fields = read_fields(told.fields)
     day = _moment(one).date()
-    if one.first or not fields or fields[0].field == FIRST_SEEN:
-        said = language_of(language).new_headline(told.status)
-        return Item(day=day, number=told.number, title=told.title, tone="info", badge=said, label="")
-    line = words(fields[0], language=language)
-    return Item(day=day, number=told.number, title=told.title, tone=line.tone, badge=line.badge, label=line.label)
+    speech = language_of(language)
+    is_new = one.first or not fields or fields[0].field == FIRST_SEEN
+    what = speech.new_headline(told.status) if is_new else move_of(fields[0], speech).headline
+    return Item(day=day, number=told.number, title=told.title, what=what)

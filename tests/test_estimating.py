@@ -23,10 +23,6 @@ def outlook(world: World, name: str = "Stroke", **wish: Any) -> Outlook:
         return estimate(session, condition.id, wish=Wish(condition=name, **wish), now=world.now)
 
 
-def told(found: Outlook) -> list[tuple[str, str]]:
-    return [(item.number, item.badge) for item in found.items]
-
-
 def test_a_first_load_counts_for_the_studies_that_were_registered_lately(either_world: World) -> None:
     world = either_world
     world.ingest(make_study(1), make_study(2, posted="2025-01-01"), make_study(3, posted="2026-01-31"), baseline=True)
@@ -88,7 +84,7 @@ def test_what_is_shown_says_what_happened(world: World) -> None:
     item = outlook(world).items[0]
 
     assert (item.number, item.day) == ("NCT90000001", world.now.date())
-    assert item.badge == "Recruiting opened"
+    assert item.what == "This study is now looking for people"
 
 
 @pytest.mark.parametrize("wants", [OPENINGS, IMPORTANT, EVERYTHING])

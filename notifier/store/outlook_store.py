@@ -97,12 +97,16 @@ def first_observed(session: Session) -> datetime | None:
 
 
 def list_names(session: Session, condition_id: int, *, some: int) -> Names:
-    """The other names of a condition, once each however often a vocabulary gives them, the shortest first."""
+    """The other names of a condition, once each, singular and plural as one, the shortest first."""
     own = select(Condition.key).where(Condition.id == condition_id).scalar_subquery()
     chosen = select(ConditionName.key, func.min(ConditionName.name).label("name"))
     chosen = chosen.where(ConditionName.condition_id == condition_id, ConditionName.key != own)
     rows = session.execute(chosen.group_by(ConditionName.key)).all()
-    names = sorted((row.name for row in rows), key=lambda name: (len(name), name))
+    keys = {row.key for row in rows} | {session.scalars(select(own)).one()}
+    names = sorted(
+        (row.name for row in rows if row.key.removesuffix("s") not in keys - {row.key}),
+        key=lambda name: (len(name), name),
+    )
     return Names(some=tuple(names[:some]), count=len(names))
 
 

@@ -22,8 +22,9 @@ function showTimeZone(select) {
   Object.assign(change, { type: "button", className: "press quiet small", textContent: select.dataset.change });
   shown.className = "zone-told";
   shown.append(select.dataset.told, " ", place, " ", change);
-  for (const one of field.children) one.hidden = true;
-  field.append(shown);
+  const list = Object.assign(document.createElement("div"), { hidden: true });
+  list.append(...field.childNodes);
+  field.append(list, shown);
   // Where the field is folded away, the zone is told beside what unfolds it.
   const note = select.closest("form").querySelector("[data-zone]");
   const tell = () => { note.textContent = `${select.dataset.told} ${select.value.replaceAll("_", " ").split("/").at(-1)}`; };
@@ -33,7 +34,7 @@ function showTimeZone(select) {
   }
   change.addEventListener("click", () => {
     shown.remove();
-    for (const one of field.children) one.hidden = false;
+    list.hidden = false;
     select.focus();
   });
 }
