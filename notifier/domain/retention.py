@@ -35,11 +35,11 @@ class Kept:
     more_days: int = 0
 
 
-_GONE = gettext_noop("It is erased.")
+_GONE = gettext_noop("Then it is erased.")
 
 ADDRESS = Kept(
     name="address",
-    what=gettext_noop("Your e-mail address, encrypted, and a keyed hash by which we find it again."),
+    what=gettext_noop("Your e-mail address, encrypted, and a code made from it by which we find it again."),
     why=gettext_noop("To send you the mails you asked for, and never twice."),
     until=gettext_noop("As long as you follow something, and %(days)s days after the last of it ended."),
     then=_GONE,
@@ -98,10 +98,12 @@ MAILS = Kept(
 )
 SUPPRESSED = Kept(
     name="suppressed",
-    what=gettext_noop("If mail must not go to your address: a keyed hash of it, and why. The address cannot be read."),
+    what=gettext_noop(
+        "If mail must not go to your address: a code made from it, and why. The code cannot be read back."
+    ),
     why=gettext_noop("So that we do not write to you again by mistake."),
     until=gettext_noop("As long as no mail may go to it, also after you had everything erased."),
-    then=gettext_noop("It is erased when you ask us to write to you again."),
+    then=_GONE,
 )
 KINDS = (ADDRESS, CHOICES, FOLLOWED, CONSENT, REQUESTS, NEWS, MAILS, SUPPRESSED)
 
