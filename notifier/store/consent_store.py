@@ -30,9 +30,13 @@ class Evidence:
 
 def get_or_make_text(session: Session, text: consents.ConsentText, *, now: datetime) -> int:
     """The id of a wording, kept for good the first time somebody agrees to it."""
+    held = select(ConsentText.id).where(ConsentText.digest == text.digest)
+    known = session.scalar(held)
+    if known is not None:
+        return known
     row = {"version": text.version, "language": text.language, "terms": text.terms, "health": text.health}
     insert_once(session, ConsentText, [{**row, "digest": text.digest, "first_used_at": now}])
-    return session.scalars(select(ConsentText.id).where(ConsentText.digest == text.digest)).one()
+    return session.scalars(held).one()
 
 
 def find_text(session: Session, text_id: int | None) -> consents.ConsentText | None:
