@@ -3,21 +3,24 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Response
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from fastapi import APIRouter, HTTPException, Path, Response
+from pydantic import BaseModel, BeforeValidator, Field
 
 from notifier.domain.digests import Reading
 from notifier.domain.languages import read_language
+from notifier.domain.scopes import READINGS_WRITE
 from notifier.errors import NoReading, UnknownTrial
 from notifier.supplying import Supplied, get_reading, supply_reading, withdraw_reading
-from notifier.web.api_access import require_key
+from notifier.web.api_access import needs
+from notifier.web.api_answers import keyed, keyed_body
+from notifier.web.field_kinds import Number
+from notifier.web.json_bodies import JsonRoute
 from notifier.web.pages import check_number, no_such_study
-from notifier.web.schemas import Problem
+from notifier.web.schemas import STRICT
 from notifier.web.surroundings import Here
 
 LONGEST = 2_000
 
-_PROBLEM = {"model": Problem, "content": {"application/problem+json": {}}}
 _PATH = "/studies/{nct_id}/readings/{language}"
 
 
@@ -28,20 +31,21 @@ def _printable(value: object) -> object:
     return "".join(sign for sign in value if sign.isprintable() or sign == "\n")
 
 
+Language = Annotated[str, Path(description="Its code, such as `en` or `de`.", examples=["en"])]
 _Text = Annotated[str, BeforeValidator(_printable), Field(min_length=1, max_length=LONGEST)]
 
 router = APIRouter(
     prefix="/api/v1",
     tags=["Readings"],
-    dependencies=[Depends(require_key)],
-    responses={401: _PROBLEM, 404: _PROBLEM, 422: _PROBLEM, 503: _PROBLEM},
+    dependencies=needs(READINGS_WRITE),
+    route_class=JsonRoute,
 )
 
 
 class PlainReading(BaseModel):
     """A study in plain words. Readers see it with a sentence that it is yours and not the registry's."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = STRICT
 
     summary: Annotated[
         _Text, Field(description="What it is about. Text, no markup; contact details are masked, line ends are kept.")
@@ -58,8 +62,8 @@ class HeldReading(PlainReading):
     supplied_at: datetime
 
 
-@router.put(_PATH)
-def put(here: Here, nct_id: str, language: str, given: PlainReading) -> HeldReading:
+@router.put(_PATH, responses=keyed_body(404))
+def put(here: Here, nct_id: Number, language: Language, given: PlainReading) -> HeldReading:
     """Say what a study is about, in one language; takes the place of what was said before. Nobody is mailed for it."""
     reading = Reading(**given.model_dump())
     number, code = check_number(nct_id), read_language(language)
@@ -72,8 +76,8 @@ def put(here: Here, nct_id: str, language: str, given: PlainReading) -> HeldRead
     return _shown(held)
 
 
-@router.get(_PATH)
-def get(here: Here, nct_id: str, language: str) -> HeldReading:
+@router.get(_PATH, responses=keyed(404, 422))
+def get(here: Here, nct_id: Number, language: Language) -> HeldReading:
     """What is said of a study in one language."""
     try:
         return _shown(
@@ -87,8 +91,8 @@ def get(here: Here, nct_id: str, language: str) -> HeldReading:
         raise HTTPException(404, str(missing)) from None
 
 
-@router.delete(_PATH, status_code=204)
-def delete(here: Here, nct_id: str, language: str) -> Response:
+@router.delete(_PATH, status_code=204, responses=keyed(404, 422))
+def delete(here: Here, nct_id: Number, language: Language) -> Response:
     """Withdraw what is said of a study in one language. Nobody is mailed for it; doing it again is fine."""
     number, code = check_number(nct_id), read_language(language)
     try:

@@ -1,10 +1,11 @@
 """What a request is answered with when it cannot be done: a page for people, RFC 9457 problem details for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
-from fastapi import Request
+from fastapi import HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 
 from notifier.domain.languages import gettext_noop
@@ -12,6 +13,18 @@ from notifier.web.guards import API
 from notifier.web.page_rendering import page
 
 MEDIA_TYPE = "application/problem+json"
+
+MISSING_SCOPE = "missing-scope"
+REUSED_KEY = "idempotency-key-reused"
+KEY_IN_USE = "idempotency-key-in-use"
+INVALID_CURSOR = "invalid-cursor"
+KINDS = {
+    MISSING_SCOPE: (403, "The key was not made for this; `scope` names what it lacks."),
+    REUSED_KEY: (422, "This Idempotency-Key came with another request before. Make a new one for each request."),
+    KEY_IN_USE: (409, "The first request with this Idempotency-Key is still being answered. Send it again later."),
+    INVALID_CURSOR: (422, "The cursor is not whole, or belongs to another list or other filters. Begin anew."),
+}
+"""Problems that a program may want to tell from others of the same status: name, status, meaning."""
 
 _WORDS = {
     400: (
@@ -39,6 +52,17 @@ _WORDS = {
 }
 
 
+class ApiProblem(HTTPException):
+    """A refusal with a type of its own, see ``KINDS``; ``more`` are further members."""
+
+    def __init__(
+        self, status: int, detail: str, *, kind: str, headers: dict[str, str] | None = None, **more: str
+    ) -> None:
+        super().__init__(status, detail, headers=headers)
+        self.kind = kind
+        self.more = more
+
+
 def wants_json(request: Request) -> bool:
     """Whether whoever asks is a program."""
     return request.url.path.startswith(API) and not request.url.path.startswith(f"{API}docs")
@@ -50,11 +74,12 @@ def problem(
     *,
     errors: Sequence[dict[str, str]] = (),
     headers: dict[str, str] | None = None,
-    **more: Any,
+    kind: str = "about:blank",
+    more: Mapping[str, object] = MappingProxyType({}),
 ) -> JSONResponse:
     """Problem details: https://www.rfc-editor.org/rfc/rfc9457; ``errors`` name fields or places, one a member."""
     content: dict[str, Any] = {
-        "type": "about:blank",
+        "type": kind,
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
@@ -86,5 +111,5 @@ def apology(request: Request, failure: str) -> Response:
     """The answer to what nobody expected; the id leads to the log line, and nothing else is told."""
     heading, words = _WORDS[500]
     if wants_json(request):
-        return problem(500, words, failure=failure)
+        return problem(500, words, more={"failure": failure})
     return page(request, "message", status=500, heading=heading, words=words, failure=failure)

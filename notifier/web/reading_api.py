@@ -1,36 +1,29 @@
-"""The API's reading side: studies, their changes, conditions, for everybody."""
+"""The API's studies: one with all its facts, and what changed in it, for everybody."""
 
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 
 from notifier.domain.changes import FieldChange
-from notifier.store import suggestion_store, text_conditions
+from notifier.store import listing_store, trial_lookup, trial_store
+from notifier.store.models import Change
 from notifier.viewing import StudyView
-from notifier.web.pages import check_number, find_view
-from notifier.web.schemas import (
-    FieldChanged,
-    KnownCondition,
-    KnownConditions,
-    Problem,
-    SayingStudy,
-    Study,
-    StudyChange,
-    StudyChanges,
-    StudyCondition,
-    WordMatches,
-)
+from notifier.web.api_answers import refusals
+from notifier.web.cursors import link_next, make_cursor, read_cursor
+from notifier.web.field_kinds import Number
+from notifier.web.list_schemas import Page, StudyChangeList
+from notifier.web.pages import check_number, find_view, no_such_study
+from notifier.web.schemas import FieldChanged, Study, StudyChange, StudyCondition
 from notifier.web.surroundings import Here, Surroundings
 
 _HIDDEN = frozenset({"contacts_fingerprint"})
-_PROBLEM = {"model": Problem, "content": {"application/problem+json": {}}}
 
 router = APIRouter(prefix="/api/v1", tags=["Studies"])
 
 
-@router.get("/studies/{nct_id}", responses={404: _PROBLEM, 422: _PROBLEM, 503: _PROBLEM})
-def get_study(here: Here, nct_id: str) -> Study:
+@router.get("/studies/{nct_id}", responses=refusals(404, 422))
+def get_study(here: Here, nct_id: Number) -> Study:
     """One study, by its number or another number that leads to it, such as one that was merged into it."""
     view = _view(here, nct_id)
     facts: dict[str, Any] = msgspec.to_builtins(view.facts)
@@ -50,44 +43,22 @@ def get_study(here: Here, nct_id: str) -> Study:
     )
 
 
-@router.get("/studies/{nct_id}/changes", responses={404: _PROBLEM, 422: _PROBLEM, 503: _PROBLEM})
-def list_changes(here: Here, nct_id: str) -> StudyChanges:
-    """The newest changes of one study, newest first."""
-    view = _view(here, nct_id)
-    changes = [
-        StudyChange(seq=entry.seq, day=entry.day, fields=[_field(one) for one in entry.fields])
-        for entry in view.timeline
-    ]
-    return StudyChanges(nct_id=view.facts.nct_id, changes=changes)
-
-
-@router.get("/conditions", tags=["Conditions"], responses={422: _PROBLEM, 503: _PROBLEM})
-def list_conditions(here: Here, q: Annotated[str, Query(max_length=200)] = "") -> KnownConditions:
-    """Conditions that may be meant by `q`, the likeliest first: everyday words and slips of the pen lead there too."""
-    words = "".join(sign for sign in q if sign.isprintable())
+@router.get("/studies/{nct_id}/changes", responses=refusals(404, 422))
+def list_changes(
+    request: Request, response: Response, here: Here, nct_id: Number, asked: Annotated[Page, Query()]
+) -> StudyChangeList:
+    """The changes of one study, newest first, page by page."""
     with here.installation.database.reading() as session:
-        near = suggestion_store.suggest_conditions(session, words)
-    found = [
-        KnownCondition(
-            name=one.name,
-            matched=one.matched,
-            mesh_id=one.mesh_id,
-            studies=one.studies,
-            kind="concept" if one.is_concept else "listed",
-        )
-        for one in near
-    ]
-    return KnownConditions(conditions=found)
-
-
-@router.get("/conditions/matches", tags=["Conditions"], responses={422: _PROBLEM, 503: _PROBLEM})
-def list_word_matches(here: Here, q: Annotated[str, Query(min_length=1, max_length=200)]) -> WordMatches:
-    """What `q` would match if it were followed as text; show it to readers before they agree (`accept_unknown`)."""
-    words = "".join(sign for sign in q if sign.isprintable())
-    with here.installation.database.reading() as session:
-        found = text_conditions.preview_text(session, words)
-    examples = [SayingStudy(nct_id=one.number, title=one.title) for one in found.examples]
-    return WordMatches(studies=found.studies, examples=examples)
+        trial = trial_lookup.find_trial(session, check_number(nct_id))
+        if trial is None:
+            raise no_such_study()
+        of = ("changes of", trial.id)
+        before = read_cursor(here, asked.cursor, of=of) or [None]
+        rows = listing_store.list_trial_changes(session, trial.id, before=before[0], limit=asked.limit + 1)
+    shown = rows[: asked.limit]
+    following = make_cursor(here, (shown[-1].seq,), of=of) if len(rows) > asked.limit else None
+    link_next(request, response, following)
+    return StudyChangeList(nct_id=trial.number, changes=[_change(one) for one in shown], next=following)
 
 
 def _view(here: Surroundings, nct_id: str) -> StudyView:
@@ -96,7 +67,13 @@ def _view(here: Surroundings, nct_id: str) -> StudyView:
         return find_view(session, number, page_url=here.installation.links.study(number.upper()))
 
 
-def _field(one: FieldChange) -> FieldChanged:
+def _change(one: Change) -> StudyChange:
+    fields = [show_field(field) for field in trial_store.read_fields(one.fields)]
+    return StudyChange(seq=one.seq, day=one.observed_at.date(), fields=fields)
+
+
+def show_field(one: FieldChange) -> FieldChanged:
+    """One fact of a change, as the API shows it."""
     return FieldChanged(
         field=one.field,
         path=one.path,

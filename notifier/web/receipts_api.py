@@ -1,27 +1,27 @@
 """The API's receipts: what became of each change for one reader, for programs with a key."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
 
 from notifier.domain.receipts import read_since
+from notifier.domain.scopes import RECEIPTS_READ
 from notifier.explaining import Account, explain
 from notifier.store.addresses import read_address
-from notifier.web.api_access import require_key
-from notifier.web.schemas import Problem
+from notifier.web.api_access import needs
+from notifier.web.api_answers import keyed_body
+from notifier.web.json_bodies import JsonRoute
+from notifier.web.schemas import STRICT
 from notifier.web.surroundings import Here
 
-_PROBLEM = {"model": Problem, "content": {"application/problem+json": {}}}
-_REFUSALS: dict[int | str, dict[str, Any]] = {401: _PROBLEM, 422: _PROBLEM, 503: _PROBLEM}
-
-router = APIRouter(prefix="/api/v1", tags=["Receipts"], dependencies=[Depends(require_key)])
+router = APIRouter(prefix="/api/v1", tags=["Receipts"], dependencies=needs(RECEIPTS_READ), route_class=JsonRoute)
 
 
 class ReceiptsRequest(BaseModel):
     """Whose mails are asked about; never in the address of a page, which ends up in logs."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = STRICT
 
     email: Annotated[str, Field(min_length=3, max_length=320, examples=["reader@example.org"])]
     trial: Annotated[
@@ -34,7 +34,7 @@ class ReceiptsRequest(BaseModel):
     ] = None
 
 
-@router.post("/receipts", responses=_REFUSALS)
+@router.post("/receipts", responses=keyed_body())
 def get_receipts(here: Here, asked: ReceiptsRequest) -> Account:
     """What was seen for an address, by which term it matched, and when, how and whether it was mailed.
 

@@ -2,27 +2,30 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Body
+from pydantic import BaseModel, Field
 
 from notifier import queues
+from notifier.domain.scopes import RECORDS_WRITE
 from notifier.errors import UnknownTrial
 from notifier.retiring import retire_study
-from notifier.web.api_access import require_key
+from notifier.web.api_access import needs
+from notifier.web.api_answers import keyed_body
+from notifier.web.field_kinds import Number
+from notifier.web.json_bodies import JsonRoute
 from notifier.web.pages import check_number, no_such_study
-from notifier.web.schemas import Problem
+from notifier.web.schemas import STRICT
 from notifier.web.surroundings import Here
 
-_PROBLEM = {"model": Problem, "content": {"application/problem+json": {}}}
 _EXAMPLE = "NCT01234567"
 
-router = APIRouter(prefix="/api/v1", dependencies=[Depends(require_key)])
+router = APIRouter(prefix="/api/v1", dependencies=needs(RECORDS_WRITE), route_class=JsonRoute)
 
 
 class GoneRequest(BaseModel):
     """Where the study goes on, if it does; an empty body says that it is just gone."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = STRICT
 
     merged_into: Annotated[
         str | None,
@@ -45,9 +48,9 @@ class GoneAnswer(BaseModel):
 @router.post(
     "/studies/{nct_id}/gone",
     tags=["Records"],
-    responses={401: _PROBLEM, 404: _PROBLEM, 422: _PROBLEM, 503: _PROBLEM},
+    responses=keyed_body(404),
 )
-def retire(here: Here, nct_id: str, asked: Annotated[GoneRequest | None, Body()] = None) -> GoneAnswer:
+def retire(here: Here, nct_id: Number, asked: Annotated[GoneRequest | None, Body()] = None) -> GoneAnswer:
     """Say that the registry shows a study no longer, or shows it under another number. Saying it again is fine.
 
     Its readers are told once. With `merged_into` they follow the other study from then on. A record of the study that

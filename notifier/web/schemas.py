@@ -3,7 +3,12 @@
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from notifier.web.field_kinds import Label, Moment, whole
+
+STRICT = ConfigDict(extra="forbid", str_strip_whitespace=True, strict=True, allow_inf_nan=False)
+"""How bodies are read: nothing unknown, and no kind of value is taken for another."""
 
 Place = Annotated[str, Field(description="Where in the body, such as `body item 3`.")]
 
@@ -28,7 +33,7 @@ class RecordsReport(BaseModel):
 class NearRequest(BaseModel):
     """A place and how far away a study may be; only the area is kept, about 25 km wide."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = STRICT
 
     town: Annotated[
         str | None,
@@ -42,7 +47,7 @@ class NearRequest(BaseModel):
     ] = None
     latitude: Annotated[float | None, Field(ge=-90, le=90)] = None
     longitude: Annotated[float | None, Field(ge=-180, le=180)] = None
-    within_km: Literal[25, 50, 100, 200, 500] = 100
+    within_km: Annotated[Literal[25, 50, 100, 200, 500], BeforeValidator(whole)] = 100
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -55,7 +60,7 @@ class NearRequest(BaseModel):
 class FilterRequest(BaseModel):
     """For which studies of a condition news is wanted; what is left out asks for nothing."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = STRICT
 
     only_recruiting: Annotated[bool, Field(description="Only studies that people can join now.")] = False
     countries: Annotated[
@@ -63,9 +68,10 @@ class FilterRequest(BaseModel):
         Field(max_length=60, description="ISO 3166 codes or names; a place in one of them.", examples=[["DE", "AT"]]),
     ] = Field(default_factory=list)
     near: NearRequest | None = None
-    phases: Annotated[list[Literal[1, 2, 3, 4]], Field(max_length=4, description="1 includes early phase 1.")] = Field(
-        default_factory=list
-    )
+    phases: Annotated[
+        list[Annotated[Literal[1, 2, 3, 4], BeforeValidator(whole)]],
+        Field(max_length=4, description="1 includes early phase 1."),
+    ] = Field(default_factory=list)
     sex: Annotated[
         Literal["female", "male"] | None, Field(description="Of who would join; leaves out what does not take them.")
     ] = None
@@ -74,10 +80,27 @@ class FilterRequest(BaseModel):
     ] = None
 
 
+class AgreedRequest(BaseModel):
+    """What somebody agreed to on a page of yours; kept as the evidence of their consent."""
+
+    model_config = STRICT
+
+    text: Annotated[str, Field(min_length=1, max_length=4_000, description="The words, as they were shown.")]
+    version: Annotated[Label, Field(max_length=32, description="How you tell this wording from others.")] = ""
+    language: Annotated[str, Field(max_length=16, pattern="^[A-Za-z0-9-]*$", description="Of the words.")] = ""
+    at: Annotated[Moment | None, Field(description="When they agreed.", examples=["2026-03-01T09:30:00Z"])] = None
+    health: Annotated[
+        bool, Field(description="They agreed separately that what they follow may tell something of their health.")
+    ]
+    health_text: Annotated[
+        str | None, Field(min_length=1, max_length=4_000, description="That separate sentence, as it was shown.")
+    ] = None
+
+
 class SubscriptionRequest(BaseModel):
     """Who wants to hear about what, and how often."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = STRICT
 
     email: Annotated[str, Field(min_length=3, max_length=320, examples=["reader@example.org"])]
     trial: Annotated[str | None, Field(max_length=32, pattern=r"^[A-Za-z0-9./-]+$", examples=["NCT04325594"])] = None
@@ -111,7 +134,8 @@ class SubscriptionRequest(BaseModel):
         bool | None,
         Field(description="With `vouched` only: write once a month when there is nothing new. Unchanged if left out."),
     ] = None
-    site: Annotated[str, Field(max_length=64, description="Which of your sites consent was given on.")] = ""
+    narrower: Annotated[bool, Field(description="Studies of narrower conditions count as well.")] = True
+    site: Annotated[Label, Field(description="Which of your sites consent was given on.")] = ""
     accept_unknown: Annotated[
         bool, Field(description="Follow the condition's words even if no study held bears this name yet.")
     ] = False
@@ -119,9 +143,12 @@ class SubscriptionRequest(BaseModel):
         Literal["confirm", "vouched"],
         Field(
             description="`confirm`: the mailbox's owner is asked by mail. `vouched`: you hold their consent already, "
-            "and they are subscribed at once."
+            "and they are subscribed at once; this needs the scope `subscriptions:vouch` as well."
         ),
     ] = "confirm"
+    agreed: Annotated[
+        AgreedRequest | None, Field(description="With `vouched` only: what they agreed to, and when.")
+    ] = None
 
 
 class SubscriptionAnswer(BaseModel):
@@ -173,14 +200,8 @@ class StudyChange(BaseModel):
     fields: list[FieldChanged]
 
 
-class StudyChanges(BaseModel):
-    """The newest changes of a study, newest first."""
-
-    nct_id: str
-    changes: list[StudyChange]
-
-
 class KnownCondition(BaseModel):
+    id: Annotated[int, Field(description="Its number here.")]
     name: str
     matched: Annotated[
         str | None, Field(description="The other name by which it was found.", examples=["heart attack"])
@@ -191,12 +212,6 @@ class KnownCondition(BaseModel):
         Literal["concept", "listed"],
         Field(description="`concept`: a vocabulary knows it. `listed`: words that registrants use, no more is known."),
     ]
-
-
-class KnownConditions(BaseModel):
-    """Conditions that may be meant, the likeliest first."""
-
-    conditions: list[KnownCondition]
 
 
 class SayingStudy(BaseModel):
@@ -221,3 +236,29 @@ class Problem(BaseModel):
     errors: Annotated[list[dict[str, str]] | None, Field(description="By field or place, where there are several.")] = (
         None
     )
+    suggestions: Annotated[list[str] | None, Field(description="What may be meant, where a name leads nowhere.")] = None
+    scope: Annotated[str | None, Field(description="What a key lacks.")] = None
+
+
+class TokenRequest(BaseModel):
+    """The last part of a link in one of our mails; never in an address, which ends up in logs."""
+
+    model_config = STRICT
+
+    token: Annotated[str, Field(min_length=1, max_length=400)]
+
+
+class EndRequest(TokenRequest):
+    everything: Annotated[
+        bool, Field(description="End all subscriptions of the mailbox, not only the one the link is for.")
+    ] = False
+
+
+class ConfirmedAnswer(BaseModel):
+    status: Literal["confirmed"]
+
+
+class EndedAnswer(BaseModel):
+    """The same whether or not something was left to end."""
+
+    status: Literal["ended"]

@@ -1,16 +1,19 @@
 """The API's writing side, for programs with a key: records come in, readers are subscribed, counts are asked for."""
 
 import io
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 
 from notifier import metrics, queues
+from notifier.domain.consents import Agreement, ConsentText
 from notifier.domain.filter_choices import FilterChoice, read_country, read_filter
 from notifier.domain.languages import read_language
 from notifier.domain.reader_filters import NO_FILTER, ReaderFilter
 from notifier.domain.schedules import read_cadence
+from notifier.domain.scopes import RECORDS_WRITE, STATUS_READ, SUBSCRIPTIONS_VOUCH, SUBSCRIPTIONS_WRITE
 from notifier.domain.wishes import Wish
 from notifier.errors import InvalidRequest, WrongChoice
 from notifier.ingesting import IngestReport, ingest_records
@@ -19,20 +22,20 @@ from notifier.registries.record_files import iter_stream
 from notifier.store import status_store
 from notifier.store.addresses import read_address
 from notifier.subscribing import request_subscription, subscribe_directly
-from notifier.web.api_access import require_key
+from notifier.web.api_access import Granted, check_scope, needs
+from notifier.web.api_answers import keyed, keyed_body
+from notifier.web.idempotency import OnceOnly
+from notifier.web.json_bodies import JsonRoute
 from notifier.web.problems import problem
 from notifier.web.schemas import (
     FilterRequest,
     NearRequest,
-    Problem,
     RecordsReport,
     SubscriptionAnswer,
     SubscriptionRequest,
 )
 from notifier.web.surroundings import Here, Surroundings
 
-_PROBLEM = {"model": Problem, "content": {"application/problem+json": {}}}
-_REFUSALS: dict[int | str, dict[str, Any]] = {401: _PROBLEM, 413: _PROBLEM, 422: _PROBLEM, 503: _PROBLEM}
 _RECORDS_BODY = {
     "requestBody": {
         "required": True,
@@ -61,7 +64,7 @@ _RECORDS_BODY = {
     }
 }
 
-router = APIRouter(prefix="/api/v1", dependencies=[Depends(require_key)])
+router = APIRouter(prefix="/api/v1", route_class=JsonRoute)
 
 
 async def _read_body(request: Request) -> bytes:
@@ -74,10 +77,13 @@ async def _read_body(request: Request) -> bytes:
     "/records",
     tags=["Records"],
     response_model=RecordsReport,
-    responses={**_REFUSALS, 415: _PROBLEM},
+    dependencies=needs(RECORDS_WRITE),
+    responses=keyed(400, 409, 413, 415, 422),
     openapi_extra=_RECORDS_BODY,
 )
-def add_records(here: Here, body: Annotated[bytes, Depends(_read_body)], *, baseline: bool = False) -> Response:
+def add_records(
+    here: Here, body: Annotated[bytes, Depends(_read_body)], once: OnceOnly, *, baseline: bool = False
+) -> Response:
     """Take records in. A 200 means that every record counted, but for the rejected ones, is on disk.
 
     Good records are taken even if others in the same body are bad. If none is good the answer is a 422 that names each
@@ -85,6 +91,10 @@ def add_records(here: Here, body: Annotated[bytes, Depends(_read_body)], *, base
     """
     if body[:2] == b"\x1f\x8b":
         raise HTTPException(415, "Send the records without compression.")
+    return once.answer(lambda: _add_records(here, body, baseline=baseline))
+
+
+def _add_records(here: Surroundings, body: bytes, *, baseline: bool) -> Response:
     report = ingest_records(
         database=here.installation.database,
         keys=here.installation.keys,
@@ -108,11 +118,20 @@ def add_records(here: Here, body: Annotated[bytes, Depends(_read_body)], *, base
     tags=["Subscriptions"],
     status_code=202,
     response_model=SubscriptionAnswer,
-    responses={**_REFUSALS, 201: {"model": SubscriptionAnswer, "description": "Subscribed at once (`vouched`)."}},
+    dependencies=needs(SUBSCRIPTIONS_WRITE),
+    responses={
+        **keyed_body(409),
+        201: {"model": SubscriptionAnswer, "description": "Subscribed at once (`vouched`)."},
+    },
 )
-def add_subscription(here: Here, asked: SubscriptionRequest) -> JSONResponse:
-    """Subscribe somebody: with `confirm` once they press the button in a mail (202), with `vouched` at once (201)."""
-    _check_vouched(asked)
+def add_subscription(here: Here, asked: SubscriptionRequest, once: OnceOnly, grant: Granted) -> Response:
+    """Subscribe somebody: with `confirm` once they press the button in a mail (202), with `vouched` at once (201).
+
+    The answer is the same for known and unknown addresses; nothing tells who is subscribed.
+    """
+    if asked.consent == "vouched":
+        check_scope(grant, SUBSCRIPTIONS_VOUCH)
+    _check_vouched(asked, now=here.now())
     wish = Wish(
         trial=asked.trial,
         condition=asked.condition,
@@ -121,14 +140,16 @@ def add_subscription(here: Here, asked: SubscriptionRequest) -> JSONResponse:
         language=read_language(asked.language),
         site=asked.site,
         accept_unknown=asked.accept_unknown,
+        narrower=asked.narrower,
+        agreed=_agreement_of(asked),
         filter=_filter_of(asked.filter, here),
         urgent=asked.urgent,
         country=read_country(asked.country, field="country") if asked.country else None,
     )
-    return _subscribe(here, asked, wish)
+    return once.answer(lambda: _subscribe(here, asked, wish))
 
 
-@router.get("/status", tags=["Service"], responses={401: _PROBLEM, 503: _PROBLEM})
+@router.get("/status", tags=["Service"], dependencies=needs(STATUS_READ), responses=keyed())
 def get_status(here: Here) -> dict[str, int]:
     """How much is held and how much waits."""
     with here.installation.database.reading() as session:
@@ -139,7 +160,10 @@ def _subscribe(here: Surroundings, asked: SubscriptionRequest, wish: Wish) -> JS
     address, keys, now = read_address(asked.email), here.installation.keys, here.now()
     with here.installation.database.writing() as session:
         if asked.consent == "vouched":
-            reader = subscribe_directly(session, keys=keys, address=address, wish=wish, how="vouched", now=now)
+            asked_at = asked.agreed.at if asked.agreed else None
+            reader = subscribe_directly(
+                session, keys=keys, address=address, wish=wish, how="vouched", now=now, asked_at=asked_at
+            )
             choose_mails(session, reader, detailed_subjects=asked.detailed_subjects, quiet_notes=asked.quiet_notes)
             return JSONResponse({"status": "subscribed"}, 201)
         request_subscription(session, keys=keys, address=address, wish=wish, how="api", now=now)
@@ -168,7 +192,24 @@ def _filter_of(asked: FilterRequest | None, here: Surroundings) -> ReaderFilter:
         raise
 
 
-def _check_vouched(asked: SubscriptionRequest) -> None:
+def _agreement_of(asked: SubscriptionRequest) -> Agreement | None:
+    given = asked.agreed
+    if given is None:
+        return None
+    text = ConsentText(
+        version=given.version,
+        language=given.language or asked.language,
+        terms=given.text,
+        health=given.health_text,
+    )
+    return Agreement(text=text, health=given.health)
+
+
+def _check_vouched(asked: SubscriptionRequest, *, now: datetime) -> None:
+    if asked.agreed is not None and asked.consent != "vouched":
+        raise WrongChoice("agreed", "The form asks readers itself, unless you vouch for their consent.")
+    if asked.agreed is not None and asked.agreed.at is not None and asked.agreed.at > now:
+        raise WrongChoice("agreed.at", "This is in the future.")
     for name in ("detailed_subjects", "quiet_notes"):
         if getattr(asked, name) is not None and asked.consent != "vouched":
             raise WrongChoice(name, "Readers choose this themselves, in their preferences, unless you vouch for it.")
@@ -176,4 +217,4 @@ def _check_vouched(asked: SubscriptionRequest) -> None:
 
 def _all_bad(report: IngestReport) -> JSONResponse:
     errors = [{"place": one.place, "message": one.reason} for one in report.problems]
-    return problem(422, "None of the records could be read.", errors=errors, counts=report.as_dict())
+    return problem(422, "None of the records could be read.", errors=errors, more={"counts": report.as_dict()})

@@ -196,7 +196,7 @@ BAD_SUBSCRIPTIONS = [
     ({"email": 7}, "email"),
     ({"email": "a\ud800@example.org"}, ""),
     ({"trial": "NCT00000000"}, "trial"),
-    ({"trial": "NCT\x00"}, "trial"),
+    ({"trial": "NCT\x00"}, ""),
     ({"trial": None}, ""),
     ({"condition": "a condition nobody listed"}, "condition"),
     ({"condition": "\ud800\udfff"}, "condition"),
@@ -267,7 +267,7 @@ def test_what_is_not_held_is_a_problem(client: TestClient, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "found"), [("isch", True), ("ischaemic stroke", True), ("", False), ("\x00%_", False)]
+    ("words", "found"), [("isch", True), ("ischaemic stroke", True), ("\x00%_", False)]
 )
 def test_conditions_are_suggested(client: TestClient, words: str, found: bool) -> None:
     names = [one["name"] for one in client.get("/api/v1/conditions", params={"q": words}).json()["conditions"]]

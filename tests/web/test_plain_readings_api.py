@@ -46,7 +46,7 @@ def test_a_withdrawn_reading_is_shown_nowhere(client: TestClient) -> None:
 
 
 def test_contact_details_never_get_in_and_markup_stays_text(client: TestClient) -> None:
-    summary = "Call +44 113 496 0000 or write to nurse@clinic.example. <b>Now</b>\x00\n\nThen wait."
+    summary = "Call +44 113 496 0000 or write to nurse@clinic.example. <b>Now</b>\x07\n\nThen wait."
 
     held = client.put(PATH, headers=KEY, json={"summary": summary}).json()["summary"]
 
