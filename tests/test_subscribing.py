@@ -63,13 +63,15 @@ def test_asking_changes_nobody_and_sends_one_mail(either_world: World) -> None:
 
 def test_the_confirmation_repeats_nothing_that_was_typed(world: World) -> None:
     world.ingest(make_study(1, title="Buy now"))
-    ask(world, condition="Visit evil dot example", accept_unknown=True)
+    ask(world, condition="Visit evil dot example", accept_unknown=True, site="evil-site", language="de")
     world.tick()
 
-    text = world.text_to("a@example.org")
+    mail = world.mails("a@example.org")[0]
+    bodies = [mail.get_body((kind,)) for kind in ("plain", "html")]
+    whole = [str(value) for value in mail.values()] + [str(body.get_content()) for body in bodies if body is not None]
 
-    assert "evil" not in text
-    assert "Buy now" not in text
+    assert len(whole) > len(bodies)
+    assert not any(word in said for said in whole for word in ("evil", "Visit", "Buy now", "NCT9"))
 
 
 def test_confirming_twice_subscribes_once(either_world: World) -> None:
