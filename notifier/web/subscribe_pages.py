@@ -113,7 +113,16 @@ def show_outlook(request: Request, here: Here, fields: Form) -> HTMLResponse:
         offer = look_up(here, replace(checked.wish, trial=None, trial_wants=None), errors)
     offer = replace(offer, outlook=_outlook(here, offer, checked.wish, language=language_for(request)))
     if fields.get("part"):
-        return page(request, "outlook", form=form, outlook=offer.outlook, unknown="condition" in errors)
+        unknown = errors.get("condition", "") if form.condition else ""
+        return page(
+            request,
+            "outlook",
+            form=form,
+            near=offer.near,
+            preview=offer.preview,
+            outlook=offer.outlook,
+            unknown=unknown,
+        )
     return _form_page(request, here, form, errors=errors, offer=offer, towns=checked.towns)
 
 

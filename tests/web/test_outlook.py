@@ -45,7 +45,7 @@ def test_a_script_gets_the_outlook_alone(client: TestClient) -> None:
     ("asked", "says"),
     [
         ({"trial": "", "condition": ""}, ""),
-        ({"condition": "something unheard of"}, "We know no condition of this name"),
+        ({"condition": "something unheard of"}, "No condition of this name is known"),
         ({"intents": "yes", "follow_trial": "yes"}, ""),
     ],
 )

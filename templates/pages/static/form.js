@@ -20,7 +20,7 @@
   }
   function show(nodes) {
     place.replaceChildren(...nodes);
-    const words = place.querySelector("[data-told]");
+    const words = place.querySelector("[data-told], .hint");
     told.textContent = words ? words.textContent.replace(/\s+/g, " ").trim() : "";
   }
   async function ask() {
@@ -34,10 +34,13 @@
     if (number === asked) show(page.body.childNodes);
   }
   form.addEventListener("change", (event) => {
-    if (event.target.name === "email" || event.target.name.startsWith("consent")) return;
+    const { name, value } = event.target;
+    if (["email", "consent", "consent_health", "accept_unknown"].includes(name)) return;
+    // What else was meant stands for what was typed, and the list of it goes.
+    if (name === "condition_choice") document.getElementById("condition").value = value;
     clearTimeout(timer);
     timer = setTimeout(ask, 250);
   });
   for (const one of form.querySelectorAll("[formaction]")) one.remove();
-  if (isAsked(chosen())) ask();
+  if (isAsked(chosen()) && !place.firstElementChild) ask();
 })();
