@@ -10,6 +10,7 @@ from notifier.domain.scopes import MEANINGS
 from notifier.errors import InvalidKey
 from notifier.keying import Grant, find_grant
 from notifier.web.json_bodies import check_body
+from notifier.web.limiting import WRONG_KEYS, limits_of, network_of
 from notifier.web.problems import MISSING_SCOPE, ApiProblem
 from notifier.web.surroundings import Here
 
@@ -36,6 +37,7 @@ def _require_key(request: Request, scopes: SecurityScopes, here: Here, bearer: B
 
     Raises:
         HTTPException: 401 for a key that is missing, unknown, expired or revoked; 403 for one without the scope.
+        TooOften: too many unknown keys came from this network.
     """
     # X-API-Key decides where it is there: a proxy in front may want the other header for itself.
     given = header if header is not None or bearer is None else bearer.credentials
@@ -47,6 +49,7 @@ def _require_key(request: Request, scopes: SecurityScopes, here: Here, bearer: B
     try:
         grant = find_grant(here.installation.database, given, first_key=first, now=here.now())
     except InvalidKey as error:
+        limits_of(request).check(WRONG_KEYS, "network", network_of(request))
         raise _refused(str(error)) from None
     for scope in scopes.scopes:
         check_scope(grant, scope)

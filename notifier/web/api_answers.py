@@ -16,7 +16,7 @@ def refusals(*statuses: int) -> Responses:
 
 def keyed(*statuses: int) -> Responses:
     """As ``refusals``, of an operation that needs a key."""
-    return refusals(401, 403, *statuses)
+    return refusals(401, 403, 429, *statuses)
 
 
 def keyed_body(*statuses: int) -> Responses:

@@ -13,6 +13,7 @@ from notifier.store.suggestion_store import Suggestion
 from notifier.web.api_answers import refusals
 from notifier.web.cursors import link_next, make_cursor, read_cursor
 from notifier.web.field_kinds import Id
+from notifier.web.limiting import LOOK_UPS, limited
 from notifier.web.list_schemas import ConditionAnswer, ConditionList, ConditionsAsked, KinCondition
 from notifier.web.schemas import KnownCondition, SayingStudy, WordMatches
 from notifier.web.surroundings import Here
@@ -20,7 +21,7 @@ from notifier.web.surroundings import Here
 router = APIRouter(prefix="/api/v1", tags=["Conditions"])
 
 
-@router.get("/conditions", responses=refusals(422))
+@router.get("/conditions", dependencies=[limited(LOOK_UPS)], responses=refusals(422, 429))
 def list_conditions(
     request: Request, response: Response, here: Here, asked: Annotated[ConditionsAsked, Query()]
 ) -> ConditionList:
@@ -41,7 +42,7 @@ def list_conditions(
     return ConditionList(conditions=[_known(one) for one in shown], next=following)
 
 
-@router.get("/conditions/matches", responses=refusals(422))
+@router.get("/conditions/matches", dependencies=[limited(LOOK_UPS)], responses=refusals(422, 429))
 def list_word_matches(here: Here, q: Annotated[str, Query(min_length=1, max_length=200)]) -> WordMatches:
     """What `q` would match if it were followed as text; show it to readers before they agree (`accept_unknown`)."""
     with here.installation.database.reading() as session:

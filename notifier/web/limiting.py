@@ -171,6 +171,17 @@ def limited(what: str, *, only_with: str = "") -> Dependency:
     return dependency
 
 
+def admit_program(limits: Limits, address: Address, *, key: str) -> bool:
+    """Count a subscription that a program with a key asks for; whether a mail may go out, which the answer keeps quiet.
+
+    Raises:
+        TooOften: the key asked for too many, or too many are for this mail domain.
+    """
+    limits.check(PROGRAMS, "key", key)
+    limits.check(PROGRAMS, "domain", domain_of(address))
+    return limits.seconds_to_wait(MAILBOX, "mailbox", mailbox_of(address)) == 0
+
+
 def network_of(request: Request) -> str:
     """Where a request comes from, as it is counted: one IPv4 address, or the 64 bits that a customer gets of IPv6."""
     host = request.client.host if request.client else ""

@@ -18,6 +18,7 @@ from notifier.subscribing import request_preferences
 from notifier.web import moving_pages
 from notifier.web.filter_form import form_of
 from notifier.web.form_fields import Form
+from notifier.web.limiting import LINK_MAILS, network_of
 from notifier.web.link_pages import describe_followed
 from notifier.web.page_language import language_for
 from notifier.web.page_rendering import page
@@ -64,6 +65,10 @@ def _ask(request: Request, here: Surroundings, content: TokenContent, *, sent: b
 
 
 def _send_link(request: Request, here: Surroundings, content: TokenContent) -> HTMLResponse:
+    here.limits.check(LINK_MAILS, "network", network_of(request))
+    if here.limits.seconds_to_wait(LINK_MAILS, "mailbox", f"reader {content.id}"):
+        # As if one went out: five have, within the hour.
+        return _ask(request, here, content, sent=True)
     with here.installation.database.writing() as session:
         request_preferences(session, content.id, now=here.now())
     queues.ring(queues.SEND_DELIVERIES)

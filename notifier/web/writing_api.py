@@ -21,11 +21,12 @@ from notifier.preferring import choose_mails
 from notifier.registries.record_files import iter_stream
 from notifier.store import status_store
 from notifier.store.addresses import read_address
-from notifier.subscribing import request_subscription, subscribe_directly
+from notifier.subscribing import find_target, request_subscription, subscribe_directly
 from notifier.web.api_access import Granted, check_scope, needs
 from notifier.web.api_answers import keyed, keyed_body
 from notifier.web.idempotency import OnceOnly
 from notifier.web.json_bodies import JsonRoute
+from notifier.web.limiting import admit_program
 from notifier.web.problems import problem
 from notifier.web.schemas import (
     FilterRequest,
@@ -146,7 +147,7 @@ def add_subscription(here: Here, asked: SubscriptionRequest, once: OnceOnly, gra
         urgent=asked.urgent,
         country=read_country(asked.country, field="country") if asked.country else None,
     )
-    return once.answer(lambda: _subscribe(here, asked, wish))
+    return once.answer(lambda: _subscribe(here, asked, wish, key=str(grant.key_id)))
 
 
 @router.get("/status", tags=["Service"], dependencies=needs(STATUS_READ), responses=keyed())
@@ -156,8 +157,9 @@ def get_status(here: Here) -> dict[str, int]:
         return status_store.count_all(session, now=here.now())
 
 
-def _subscribe(here: Surroundings, asked: SubscriptionRequest, wish: Wish) -> JSONResponse:
+def _subscribe(here: Surroundings, asked: SubscriptionRequest, wish: Wish, *, key: str) -> JSONResponse:
     address, keys, now = read_address(asked.email), here.installation.keys, here.now()
+    may_mail = admit_program(here.limits, address, key=key)
     with here.installation.database.writing() as session:
         if asked.consent == "vouched":
             asked_at = asked.agreed.at if asked.agreed else None
@@ -166,7 +168,11 @@ def _subscribe(here: Surroundings, asked: SubscriptionRequest, wish: Wish) -> JS
             )
             choose_mails(session, reader, detailed_subjects=asked.detailed_subjects, quiet_notes=asked.quiet_notes)
             return JSONResponse({"status": "subscribed"}, 201)
-        request_subscription(session, keys=keys, address=address, wish=wish, how="api", now=now)
+        # What the wish gets wrong is told either way; a mailbox that asks too often gets the same answer and no mail.
+        if may_mail:
+            request_subscription(session, keys=keys, address=address, wish=wish, how="api", now=now)
+        else:
+            find_target(session, wish)
     queues.ring(queues.SEND_DELIVERIES)
     return JSONResponse({"status": "confirmation_sent"}, 202)
 
