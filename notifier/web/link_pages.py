@@ -186,4 +186,4 @@ def _end(here: Surroundings, content: TokenContent, fields: Fields) -> bool:
             end_everything(session, followed.subscriber_id, reason=reason, now=here.now())
         elif followed is not None:
             end_subscription(session, content.id, reason=reason, now=here.now())
-    return wants_all
+    return wants_all and followed is not None

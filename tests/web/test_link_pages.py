@@ -1,11 +1,13 @@
 """What the links in mails lead to."""
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
@@ -179,6 +181,39 @@ def test_what_has_ended_already_says_so(client: TestClient, links: Links, subscr
 
     assert "This has ended already" in client.get(path).text
     assert client.post(path, data={"what": "this"}).status_code == 200
+
+
+def test_the_link_of_what_has_ended_still_offers_to_end_everything(
+    client: TestClient, links: Links, subscriber: int, rows: Rows
+) -> None:
+    path = path_of(links.end_one(1))
+    client.post(path, data={"what": "this"})
+    first = client.get(path).text
+    client.post(path, data={"what": "everything"})
+
+    assert open_ones(rows) == 0
+    assert "Stop all mails" in first
+    assert client.get(path).text == first
+
+
+def test_who_left_is_told_that_nothing_is_sent(client: TestClient, links: Links, subscriber: int) -> None:
+    path = path_of(links.end_all(subscriber))
+    client.post(path)
+
+    pages = [client.get(address).text for address in (path, path_of(links.end_all(4711)))]
+
+    assert all("Nothing is sent to you" in page and "<form" not in page for page in pages)
+
+
+def test_leaving_asks_nothing_and_wins_nobody_back(client: TestClient, links: Links, subscriber: int) -> None:
+    asked = [client.get(path_of(link)).text for link in (links.end_one(1), links.end_all(subscriber))]
+    done = client.post(path_of(links.end_all(subscriber))).text
+
+    for page in [*asked, done]:
+        main = BeautifulSoup(page, "html.parser").select_one("main")
+        assert main is not None
+        assert not re.search(r"[?!]|sure|sorry|miss|why|stay|instead", main.text)
+        assert main.select("input, select, textarea") == []
 
 
 def test_links_about_somebody_who_is_gone_still_answer(client: TestClient, links: Links) -> None:
