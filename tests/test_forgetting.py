@@ -1,10 +1,13 @@
 """Forgetting: an export says all that is held, and an erasure leaves nothing that says who it was."""
 
+import json
+
 import pytest
 from sqlalchemy import func, select
 
 from notifier.domain.wishes import Wish
-from notifier.forgetting import Erased, forget_subscriber
+from notifier.errors import InvalidToken
+from notifier.forgetting import collect, collect_address, forget_address, forget_subscriber
 from notifier.store.addresses import read_address
 from notifier.store.forget_store import Erased
 from notifier.store.models import (
@@ -15,6 +18,7 @@ from notifier.store.models import (
     PendingRequest,
     Subscriber,
     Subscription,
+    Suppression,
     Told,
 )
 from notifier.subscribing import request_preferences, request_subscription
@@ -94,3 +98,106 @@ def test_forgetting_twice_erases_once(world: World) -> None:
 
     assert forget(world, reader) == Erased()
     assert count(world, AuditEntry) == 1
+
+
+def test_who_only_asked_is_forgotten_by_address(either_world: World) -> None:
+    either_world.ingest(make_study(), baseline=True)
+    ask(either_world)
+    here = either_world.installation
+
+    with here.database.writing() as session:
+        erased = forget_address(session, read_address(EMAIL), keys=here.keys, by="operator", now=either_world.now)
+
+    assert erased == Erased(requests=1, mails=1)
+    assert either_world.tick().sent == 0
+    assert (count(either_world, PendingRequest), count(either_world, Subscriber)) == (0, 0)
+
+
+def test_a_suppression_outlives_erasure_and_none_is_made(world: World) -> None:
+    reader = follow(world)
+    index = world.installation.keys.index(read_address(EMAIL))
+    with world.installation.database.writing() as session:
+        session.add(Suppression(address_index=b"another", reason="bounced", created_at=world.now))
+
+    forget(world, reader)
+
+    with world.installation.database.reading() as session:
+        assert session.get(Suppression, index) is None
+    assert count(world, Suppression) == 1
+
+
+def test_who_comes_back_is_somebody_new(world: World) -> None:
+    reader = follow(world)
+    forget(world, reader)
+
+    again = world.subscribe(EMAIL, trial=NUMBER)
+    world.ingest(make_study(status="RECRUITING", updated="2026-03-06"))
+    before = len(world.mails(EMAIL))
+    world.tick()
+
+    assert again != reader
+    assert len(world.mails(EMAIL)) == before + 1
+
+
+def test_a_mail_in_data_is_marked_although_its_reader_was_forgotten(either_world: World) -> None:
+    reader = follow(either_world)
+    either_world.plan()
+    with either_world.installation.database.writing() as session:
+        going = session.scalars(select(Delivery).where(Delivery.state == "waiting")).one()
+        going.state, going.lease_token, going.leased_until = "in_data", "a worker", either_world.now
+        going.message_id, going.dated_at, going.in_data_at = "<1@x>", either_world.now, either_world.now
+    before = len(either_world.mails(EMAIL))
+
+    forget(either_world, reader)
+    assert count(either_world, Delivery) == 1
+    for _ in range(3):
+        either_world.tick(after=either_world.day)
+
+    with either_world.installation.database.reading() as session:
+        assert session.scalars(select(Delivery.state)).all() == ["cancelled"]
+    assert len(either_world.mails(EMAIL)) == before
+
+
+def test_an_export_says_all_that_is_held(either_world: World) -> None:
+    reader = follow(either_world)
+    ask(either_world)
+    here = either_world.installation
+
+    with here.database.writing() as session:
+        found = json.loads(json.dumps(collect(session, reader, keys=here.keys, now=either_world.now)))
+
+    assert (found["address"], found["choices"]["how_often"]["cadence"]) == (EMAIL, "instant")
+    assert [(one["study"], one["wants"], one["agreed_through"]) for one in found["follows"]] == [
+        (NUMBER, "everything", "operator")
+    ]
+    assert [one["settled_as"] for one in found["news"]] == ["delivered", None]
+    mails = [(one["kind"], one["state"]) for one in found["mails"]]
+    assert mails == [("digest", "sent"), ("digest", "waiting"), ("confirmation", "waiting")]
+    assert found["told"] == [{"study": NUMBER, "told_up_to_update": 2}]
+    assert [one["asked_through"] for one in found["requests"]] == ["form"]
+
+
+def test_nothing_is_given_out_of_who_was_forgotten(world: World) -> None:
+    reader = follow(world)
+    forget(world, reader)
+    here = world.installation
+
+    with here.database.writing() as session:
+        assert collect_address(session, read_address(EMAIL), keys=here.keys, now=world.now) is None
+        with pytest.raises(InvalidToken):
+            collect(session, reader, keys=here.keys, now=world.now)
+
+
+def test_neither_address_nor_condition_is_logged(world: World, capfd: pytest.CaptureFixture[str]) -> None:
+    world.ingest(make_study(), baseline=True)
+    reader = world.subscribe(EMAIL, condition="Canarial fever", accept_unknown=True)
+    here = world.installation
+    capfd.readouterr()
+
+    with here.database.writing() as session:
+        collect(session, reader, keys=here.keys, now=world.now)
+    forget(world, reader)
+    world.tick(after=100 * world.day)
+
+    said = "".join(capfd.readouterr()).lower()
+    assert "canar" not in said

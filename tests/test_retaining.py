@@ -207,7 +207,8 @@ def _step(world: World, random: Random, step: int) -> None:
         chosen = random.choice((OPENINGS, wants)) if condition else wants
         id_ = world.subscribe(
             READERS[step] if step < 3 else reader,
-            **({"condition": "Stroke"} if condition else {"trial": f"NCT9000000{number}"}),
+            trial=None if condition else f"NCT9000000{number}",
+            condition="Stroke" if condition else None,
             wants=chosen,
         )  # fmt: skip
         with world.installation.database.writing() as session:

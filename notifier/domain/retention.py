@@ -98,9 +98,7 @@ MAILS = Kept(
 )
 SUPPRESSED = Kept(
     name="suppressed",
-    what=gettext_noop(
-        "If mail must not go to your address: a code made from it, and why. The code cannot be read back."
-    ),
+    what=gettext_noop("If mail must not go to your address: a code made from it that cannot be read back, and why."),
     why=gettext_noop("So that we do not write to you again by mistake."),
     until=gettext_noop("As long as no mail may go to it, also after you had everything erased."),
     then=_GONE,
