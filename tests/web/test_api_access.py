@@ -128,12 +128,13 @@ def test_records_are_taken_once_under_a_key(client: TestClient) -> None:
     assert [one.json()["new"] for one in answers] == [1, 1]
 
 
-@pytest.mark.parametrize("key", ["", '""', "two words", "x" * 256, 'a"b', "ü".encode(), "a\\b"])
-def test_a_key_that_is_none_is_a_problem(client: TestClient, key: Any) -> None:
-    answer = subscribe(client, KEY | {"Idempotency-Key": key})
+def test_a_key_that_is_none_is_a_problem(client: TestClient) -> None:
+    keys: list[Any] = ["", '""', "two words", "x" * 256, 'a"b', "ü".encode(), "a\\b"]
+    for key in keys:
+        answer = subscribe(client, KEY | {"Idempotency-Key": key})
 
-    assert answer.status_code == 400
-    assert "Idempotency-Key" in answer.json()["detail"]
+        assert answer.status_code == 400
+        assert "Idempotency-Key" in answer.json()["detail"]
 
 
 def test_nothing_personal_is_kept_of_a_request(client: TestClient, snapshot: Callable[[], str]) -> None:

@@ -12,6 +12,25 @@ from notifier.web.app import create_app
 from tests.web.site import API_KEY, NUMBER, ingest, make_record
 
 KEY = {"Authorization": f"Bearer {API_KEY}"}
+GARBAGE: list[dict[str, Any]] = [
+    {"cursor": "garbage"},
+    {"cursor": ""},
+    {"cursor": "x" * 500},
+    {"cursor": "WyJhIl0.c2ln"},
+    {"limit": 0},
+    {"limit": 101},
+    {"limit": "1_0"},
+    {"limit": "ten"},
+    {"condition": 0},
+    {"condition": 2**63},
+    {"status": "recruiting"},
+    {"updated_since": "yesterday"},
+    {"updated_since": "1700000000"},
+    {"updated_since": "2026-02-30T00:00:00Z"},
+    {"updated_since": "2026-03-01T00:00:00"},
+    {"updated_since": "9999-12-31T23:59:59-12:00"},
+    {"colour": "blue"},
+]
 CLOSED = {"overallStatus": "COMPLETED", "lastUpdatePostDateStruct": {"date": "2026-03-01"}}
 
 
@@ -143,46 +162,22 @@ def test_words_that_only_a_reader_follows_are_in_no_list(client: TestClient) -> 
     assert [client.get(f"/api/v1/conditions/{number}").status_code for number in (len(names) + 1, 999)] == [404, 404]
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [
-        {"cursor": "garbage"},
-        {"cursor": ""},
-        {"cursor": "x" * 500},
-        {"cursor": "WyJhIl0.c2ln"},
-        {"limit": 0},
-        {"limit": 101},
-        {"limit": "1_0"},
-        {"limit": "ten"},
-        {"condition": 0},
-        {"condition": 2**63},
-        {"status": "recruiting"},
-        {"updated_since": "yesterday"},
-        {"updated_since": "1700000000"},
-        {"updated_since": "2026-02-30T00:00:00Z"},
-        {"updated_since": "2026-03-01T00:00:00"},
-        {"updated_since": "9999-12-31T23:59:59-12:00"},
-        {"colour": "blue"},
-    ],
-    ids=str,
-)
-def test_what_no_list_understands_is_a_problem(client: TestClient, asked: dict[str, Any]) -> None:
-    answer = client.get("/api/v1/studies", params=asked)
+def test_what_no_list_understands_is_a_problem(client: TestClient) -> None:
+    for asked in GARBAGE:
+        answer = client.get("/api/v1/studies", params=asked)
 
-    assert answer.status_code == 422
-    assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.status_code == 422, asked
+        assert answer.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize(
-    "other", ["studies?limit=2&status=RECRUITING", "conditions?limit=2", f"studies/{NUMBER}/changes?limit=2", "changes"]
-)
-def test_a_cursor_is_good_for_its_own_list_only(client: TestClient, studies: list[str], other: str) -> None:
+def test_a_cursor_is_good_for_its_own_list_only(client: TestClient, studies: list[str]) -> None:
     cursor = client.get("/api/v1/studies", params={"limit": 2}).json()["next"]
 
-    answer = client.get(f"/api/v1/{other}{'&' if '?' in other else '?'}cursor={cursor}", headers=KEY)
+    for other in ("studies?status=RECRUITING&", "conditions?", f"studies/{NUMBER}/changes?", "changes?"):
+        answer = client.get(f"/api/v1/{other}cursor={cursor}", headers=KEY)
 
-    assert answer.status_code == 422
-    assert answer.json()["type"].endswith("#invalid-cursor")
+        assert answer.status_code == 422
+        assert answer.json()["type"].endswith("#invalid-cursor")
 
 
 def test_head_is_answered_as_get_and_options_names_the_methods(client: TestClient, studies: list[str]) -> None:
@@ -195,12 +190,12 @@ def test_head_is_answered_as_get_and_options_names_the_methods(client: TestClien
     assert client.options("/api/v1/nothing").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/api/", "/api/v1", "/api/v1/", "/api/v1/studies/", "/api/v1/nothing", "/api/v2"])
-def test_an_address_that_is_none_is_a_problem(client: TestClient, path: str) -> None:
-    answer = client.get(path)
+def test_an_address_that_is_none_is_a_problem(client: TestClient) -> None:
+    for path in ("/api/", "/api/v1", "/api/v1/", "/api/v1/studies/", "/api/v1/nothing", "/api/v2"):
+        answer = client.get(path)
 
-    assert answer.status_code == 404
-    assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"
 
 
 def test_no_other_site_may_read_the_api(client: TestClient) -> None:
