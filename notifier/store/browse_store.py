@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Executable, and_, case, exists, func, or_, select
+from sqlalchemy import Executable, and_, case, exists, func, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
 from notifier.domain.conditions import condition_key, folded
@@ -25,6 +25,9 @@ MOST_KIN = 1_000
 """How many narrower conditions are looked through for the direct ones; the widest headings have thousands."""
 MOST_SAMPLED = 1_000
 """From how many studies of a condition it is learned what registrants call it, or what stands around it."""
+MOST_RANKED = 20_000
+"""How many studies of a condition are put in order for its page; the widest ones have a hundred thousand."""
+MOST_RANKED_FOUND = 1_000
 MOST_NAMES = 40
 MOST_WORDS = 8
 
@@ -135,12 +138,17 @@ def _beside(
 
 
 def list_studies(session: Session, condition_id: int, *, limit: int, offset: int) -> list[ListedStudy]:
-    """Studies a condition covers: those that people can join first, then the latest changed."""
+    """Studies a condition covers: those that people can join first, then the latest changed.
+
+    Of very many, those are ranked that came here last.
+    """
     joinable = case((and_(Trial.status.in_(OPEN_STATUSES), Trial.listing.is_(None)), 0), else_=1)
-    chosen = select(*_LISTED).join(TrialCondition, TrialCondition.trial_id == Trial.id)
-    tied = (TrialCondition.condition_id == condition_id, TrialCondition.until_seq.is_(None))
-    ordered = chosen.where(*tied, Trial.merged_into_id.is_(None)).order_by(joinable, *_NEWEST)
-    return _listed(session, ordered.limit(limit).offset(offset))
+    tied = select(TrialCondition.trial_id).where(
+        TrialCondition.condition_id == condition_id, TrialCondition.until_seq.is_(None)
+    )
+    ranked = tied.order_by(TrialCondition.trial_id.desc()).limit(MOST_RANKED).subquery()
+    chosen = select(*_LISTED).join(ranked, ranked.c.trial_id == Trial.id).where(Trial.merged_into_id.is_(None))
+    return _listed(session, chosen.order_by(joinable, *_NEWEST).limit(limit).offset(offset))
 
 
 def list_newest(session: Session, *, limit: int) -> list[ListedStudy]:
@@ -154,15 +162,17 @@ def search_studies(session: Session, text: str, *, limit: int) -> list[ListedStu
     words = folded(text).split()[:MOST_WORDS]
     if not words:
         return []
+    # What is not said tells most where the words are long: the others are not looked for any more.
+    says = (TrialText.said.contains(f" {word}", autoescape=True) for word in sorted(words, key=len, reverse=True))
+    saying = select(TrialText.trial_id).where(*says).order_by(TrialText.trial_id.desc()).limit(MOST_RANKED_FOUND)
     key = condition_key(text)
     other = select(ConditionName.condition_id).where(ConditionName.key == key)
     named = select(Condition.id).where(or_(Condition.key == key, Condition.id.in_(other)))
-    concerned = select(TrialCondition.trial_id).where(
-        TrialCondition.condition_id.in_(named), TrialCondition.until_seq.is_(None), TrialCondition.how != "text"
-    )
-    said = and_(*(TrialText.said.contains(f" {word}", autoescape=True) for word in words))
-    chosen = select(*_LISTED).join(TrialText, TrialText.trial_id == Trial.id).where(Trial.merged_into_id.is_(None))
-    return _listed(session, chosen.where(or_(said, Trial.id.in_(concerned))).order_by(*_NEWEST).limit(limit))
+    tied = (TrialCondition.until_seq.is_(None), TrialCondition.how != "text", TrialCondition.condition_id.in_(named))
+    concerned = select(TrialCondition.trial_id).where(*tied).order_by(TrialCondition.trial_id.desc())
+    either = union(select(saying.subquery()), select(concerned.limit(MOST_RANKED_FOUND).subquery()))
+    chosen = select(*_LISTED).where(Trial.id.in_(either), Trial.merged_into_id.is_(None))
+    return _listed(session, chosen.order_by(*_NEWEST).limit(limit))
 
 
 _LISTED = (Trial.state_id, Trial.number, Trial.title, Trial.status, Trial.listing)

@@ -24,8 +24,10 @@ class Trial(Base):
     __tablename__ = "trials"
     __table_args__ = (
         UniqueConstraint("registry", "number"),
+        Index(None, "number"),
         Index(None, "facts_version"),
         Index(None, "last_change_at"),
+        Index(None, "status", "id"),
         Index("ix_trials_merged_into_id", "merged_into_id", **only("merged_into_id IS NOT NULL")),
     )
 
@@ -55,6 +57,7 @@ class TrialAlias(Base):
     """Another number that leads to a trial."""
 
     __tablename__ = "trial_aliases"
+    __table_args__ = (Index(None, "number"),)
 
     source: Mapped[str] = mapped_column("registry", String(16), primary_key=True)
     number: Mapped[str] = mapped_column(String(32), primary_key=True)

@@ -3,9 +3,11 @@
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
+from sqlalchemy import event
 from starlette.testclient import TestClient
 
 from notifier.installation import Installation
@@ -151,3 +153,72 @@ def test_a_place_is_not_called_open_where_the_study_is_over(
     assert where.startswith("Made-up Clinic Leeds ")
     assert not where.startswith("Made-up Clinic Leeds Recruiting")
     assert facts["sites"][0]["status"] == "RECRUITING"
+
+
+def test_sites_are_grouped_by_country_and_many_are_folded(
+    client: TestClient, installation: Installation, now: datetime
+) -> None:
+    def places(number: int) -> dict[str, Any]:
+        names = ("Spain", "Germany", "Germany")
+        each = [{"facility": f"Clinic {at}", "country": names[at % 3], "status": "RECRUITING"} for at in range(number)]
+        return make_record(f"NCT9000{number:04d}", contactsLocationsModule={"locations": each})
+
+    ingest(installation, places(3), places(30), now=now)
+    few, many = (BeautifulSoup(client.get(f"/studies/NCT9000{at:04d}").text, "html.parser") for at in (3, 30))
+
+    assert [one.get_text() for one in few.select("#where ~ h3")] == ["Germany", "Spain"]
+    folded = [" ".join(one.get_text().split()) for one in many.select(".country > summary")]
+    assert folded == ["Germany 20 sites · 20 open", "Spain 10 sites · 10 open"]
+    assert len(many.select(".country .sites > li")) == 30
+
+
+def test_conditions_are_told_apart_as_known_and_as_listed(client: TestClient) -> None:
+    page = BeautifulSoup(client.get(f"/studies/{NUMBER}").text, "html.parser")
+
+    heads, names = page.select("#who ~ .glance > div:has(li) > dt"), page.select("#who ~ .glance li")
+    assert [one.get_text() for one in heads] == ["Condition", "As listed"]
+    assert [one.get_text() for one in names] == ["Ischemic Stroke", "ACUTE ISCHEMIC STROKE"]
+
+
+def test_a_long_history_is_folded_and_says_what_is_important(
+    client: TestClient, installation: Installation, now: datetime
+) -> None:
+    for day in range(1, 10):
+        status = "RECRUITING" if day % 2 else "SUSPENDED"
+        module = {"overallStatus": status, "lastUpdatePostDateStruct": {"date": f"2026-02-1{day}"}}
+        ingest(installation, make_record(statusModule=module), now=now)
+
+    page = BeautifulSoup(client.get(f"/studies/{NUMBER}").text, "html.parser")
+
+    assert "Updated 8 times since we first saw it" in page.get_text()
+    assert len(page.select("#changes ~ .timeline > li")) == 6
+    assert len(page.select("#changes ~ details .timeline > li")) == 3
+    assert page.select_one(".timeline .weight.heavy")
+
+
+def test_the_form_is_one_press_away_on_a_phone(client: TestClient) -> None:
+    page = BeautifulSoup(client.get(f"/studies/{NUMBER}").text, "html.parser")
+
+    link = page.select_one(".hero .jump a")
+    assert link is not None
+    assert page.select_one(f"{link['href']} ~ form[action='/subscribe']")
+
+
+@pytest.mark.parametrize("path", ["/", "/search", "/subscribe", f"/studies/{NUMBER}", "/studies/NCT00000000"])
+def test_no_link_tells_another_site_where_somebody_was(client: TestClient, path: str) -> None:
+    page = BeautifulSoup(client.get(path).text, "html.parser")
+
+    outside = [link for link in page.select("a[href^=http]") if "noreferrer" not in (link.get("rel") or [])]
+    assert outside == []
+
+
+def test_hundreds_of_sites_cost_no_more_questions(
+    client: TestClient, installation: Installation, now: datetime
+) -> None:
+    sites = [{"facility": f"Clinic {at}", "city": f"Town {at}", "country": "Spain"} for at in range(500)]
+    ingest(installation, make_record("NCT90000500", contactsLocationsModule={"locations": sites}), now=now)
+    asked: list[str] = []
+    event.listen(installation.database.engine, "before_cursor_execute", lambda *values: asked.append(values[2]))
+
+    assert client.get("/studies/NCT90000500").status_code == 200
+    assert len(asked) <= 10

@@ -74,6 +74,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_retention_marks")),
     )
 
+    # Studies are asked for by number alone.
+    op.create_index(op.f("ix_trials_number"), "trials", ["number"], unique=False)
+    op.create_index(op.f("ix_trial_aliases_number"), "trial_aliases", ["number"], unique=False)
+
     op.add_column(
         "pending_requests", sa.Column("kind", sa.String(length=12), server_default="subscription", nullable=False)
     )
@@ -116,3 +120,5 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NOT NULL"),
     )
     op.create_index("ix_subscriptions_subscriber_id", "subscriptions", ["subscriber_id"], unique=False)
+
+    op.create_index(op.f("ix_trials_status"), "trials", ["status", "id"], unique=False)
