@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
@@ -25,7 +25,7 @@ from notifier.store.enrol_store import Followed, Known
 from notifier.store.portions import portions
 from notifier.subscribing import NEWS_REACHES_BACK, Target, find_target
 
-PORTION = 200
+PORTION = 100
 """Rows written in one transaction, so that nobody else's writing waits long on SQLite."""
 TRIES = 4
 MOST_TARGETS = 20_000
@@ -75,6 +75,16 @@ class _Judged:
     added: Sequence[_Wanted]
     left: Counter[str]
     new_readers: frozenset[bytes]
+
+
+class _Shared:
+    """Ids of rows that many share, asked for once in a transaction."""
+
+    def __init__(self, session: Session, now: datetime) -> None:
+        self.now = now
+        self.schedule = cache(lambda one: subscriber_store.get_or_make_schedule(session, one, now=now).id)
+        self.filter = cache(lambda one: filter_store.get_or_make_filter(session, one))
+        self.text = cache(lambda one: consent_store.get_or_make_text(session, one, now=now))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -250,17 +260,18 @@ def _write(reading: _List, wanted: Sequence[_Wanted]) -> _Judged:
 def _write_once(reading: _List, wanted: Sequence[_Wanted]) -> _Judged:
     sealed = {one.index: reading.keys.seal(one.address) for one in wanted}
     with reading.database.writing() as session:
+        shared = _Shared(session, reading.now)
         made = _with_texts(session, wanted)
         judged = _judge(made, enrol_store.look_up(session, sealed.keys()))
         fresh = {one.index: one.row for one in reversed(judged.added) if one.index in judged.new_readers}
-        rows = [_reader_row(session, index, sealed[index], row, now=reading.now) for index, row in fresh.items()]
+        rows = [_reader_row(shared, index, sealed[index], row) for index, row in fresh.items()]
         enrol_store.add_readers(session, rows, now=reading.now)
         # Somebody may have left, or been made, since.
         known = enrol_store.lock_known(session, sealed.keys())
         added = _judge(made, known).added
         if added:
-            whose = partial(_subscription_row, session, now=reading.now)
-            enrol_store.add_subscriptions(session, [whose(one, known.readers[one.index]) for one in added])
+            rows = [_subscription_row(shared, one, known.readers[one.index]) for one in added]
+            enrol_store.add_subscriptions(session, rows)
     return replace(judged, added=added)
 
 
@@ -303,22 +314,19 @@ def _count(report: EnrolReport, judged: _Judged) -> None:
     report.left_before += judged.left["left_before"]
 
 
-def _reader_row(
-    session: Session, index: bytes, sealed: bytes, row: ListedReader, *, now: datetime
-) -> dict[str, object]:
+def _reader_row(shared: _Shared, index: bytes, sealed: bytes, row: ListedReader) -> dict[str, object]:
     """A new reader, as their first row says."""
     wish, countries = row.wish, row.wish.filter.countries
-    schedule = subscriber_store.get_or_make_schedule(session, wish.cadence, now=now)
     return {
         "address_index": index,
         "address_sealed": sealed,
         "language": wish.language,
-        "schedule_id": schedule.id,
+        "schedule_id": shared.schedule(wish.cadence),
         "country": wish.country or (next(iter(countries)) if len(countries) == 1 else None),
     }
 
 
-def _subscription_row(session: Session, one: _Wanted, subscriber_id: int, *, now: datetime) -> dict[str, object]:
+def _subscription_row(shared: _Shared, one: _Wanted, subscriber_id: int) -> dict[str, object]:
     """A new subscription: it begins now, so that they hear of what comes after."""
     row, of_trial = one.row, one.trial_id is not None
     return {
@@ -326,14 +334,14 @@ def _subscription_row(session: Session, one: _Wanted, subscriber_id: int, *, now
         "trial_id": one.trial_id,
         "condition_id": one.condition_id,
         "wants": row.wish.of_trial if of_trial else row.wish.of_condition,
-        "filter_id": None if of_trial else filter_store.get_or_make_filter(session, row.wish.filter),
-        "news_since": (now - NEWS_REACHES_BACK).date().isoformat(),
+        "filter_id": None if of_trial else shared.filter(row.wish.filter),
+        "news_since": (shared.now - NEWS_REACHES_BACK).date().isoformat(),
         "consent_site": row.wish.site,
         "consent_how": row.how,
-        "consent_text_id": consent_store.get_or_make_text(session, row.agreed.text, now=now),
+        "consent_text_id": shared.text(row.agreed.text),
         "consent_health": row.agreed.health,
         "consent_asked_at": row.asked_at,
-        "confirmed_at": now,
+        "confirmed_at": shared.now,
     }
 
 
