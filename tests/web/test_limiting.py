@@ -1,8 +1,10 @@
 """How often things may be asked for: counted together by all processes, and never in the way for long."""
 
 import os
+import re
 import signal
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
@@ -137,3 +139,13 @@ def test_no_redis_at_all_is_no_error() -> None:
     limits = Limits(url="redis://127.0.0.1:9/0", secret=SECRET)
 
     assert used_up(limits) == FEW
+
+
+def test_operators_read_the_limits_that_hold(repository: Path) -> None:
+    rows = re.findall(
+        r"\| (\w+) \| ([\d,]+) an? (\w+) \|$", (repository / "docs" / "operating.md").read_text(), re.MULTILINE
+    )
+
+    told = sorted((by, int(amount.replace(",", "")), unit) for by, amount, unit in rows)
+
+    assert told == sorted((by, rule.amount, rule.GRANULARITY.name) for (_, by), rule in RULES.items())
