@@ -1,7 +1,7 @@
 """Ingesting: a record is checked, masked and compared with what is held; what a reader would see becomes a Change."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
@@ -323,7 +323,7 @@ def _tie(
     written: _Written,
     *,
     concerns: dict[int, str],
-    before: Collection[int],
+    before: dict[int, str],
     tally: Tally,
 ) -> None:
     """Tie a study to its conditions; one that it leaves ends with a Change that is mailed, so that it is told."""
