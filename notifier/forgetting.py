@@ -74,6 +74,12 @@ def _forget(session: Session, index: bytes, subscriber_id: int | None, *, by: st
     subscriber = forget_store.lock_subscriber(session, subscriber_id) if subscriber_id is not None else None
     erased = [forget_store.erase_requests(session, requests)]
     if subscriber is not None and not subscriber.is_erased:
+        if subscriber.address_index != index:
+            # They moved to another mailbox just before.
+            moved = forget_store.lock_requests(
+                session, address_index=subscriber.address_index, subscriber_id=subscriber_id
+            )
+            erased.append(forget_store.erase_requests(session, moved))
         erased.append(forget_store.erase(session, subscriber, now=now))
     total = _sum(erased)
     if total != Erased():

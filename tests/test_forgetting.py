@@ -1,6 +1,7 @@
 """Forgetting: an export says all that is held, and an erasure leaves nothing that says who it was."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import func, select
@@ -201,3 +202,20 @@ def test_neither_address_nor_condition_is_logged(world: World, capfd: pytest.Cap
 
     said = "".join(capfd.readouterr()).lower()
     assert "canar" not in said
+
+
+@pytest.mark.postgres
+def test_who_subscribes_while_they_are_forgotten_is_somebody_new(postgres_world: World) -> None:
+    reader = follow(postgres_world)
+    database = postgres_world.installation.database
+
+    with ThreadPoolExecutor(1) as threads:
+        with database.writing() as session:
+            forget_subscriber(session, reader, by="reader", now=postgres_world.now)
+            coming = threads.submit(postgres_world.subscribe, EMAIL, trial=NUMBER)
+            with pytest.raises(TimeoutError):
+                coming.result(timeout=0.3)
+        again = coming.result(timeout=10)
+
+    assert again != reader
+    assert postgres_world.counts()["subscribers"] == 1

@@ -54,9 +54,15 @@ def get_or_make_subscriber(
     The lock lets others refer to the subscriber: planning does, and would else wait in a circle with us.
     """
     row = {"address_index": address_index, "address_sealed": address_sealed, "language": language}
-    insert_once(session, Subscriber, [{**row, "schedule_id": schedule_id, "revision": 0, "created_at": now}])
+    rows = [{**row, "schedule_id": schedule_id, "revision": 0, "created_at": now}]
     chosen = select(Subscriber).where(Subscriber.address_index == address_index).with_for_update(key_share=True)
-    return session.scalars(chosen).one()
+    insert_once(session, Subscriber, rows)
+    found = session.scalars(chosen).one_or_none()
+    if found is None:
+        # Who was there was forgotten while we waited for the lock; whoever comes now is somebody new.
+        insert_once(session, Subscriber, rows)
+        found = session.scalars(chosen).one()
+    return found
 
 
 def add_subscription(  # noqa: PLR0913  # what a subscription says, by name

@@ -166,7 +166,7 @@ def _language(request: Request, session: Session, content: TokenContent) -> str:
     subscription = session.get(Subscription, content.id) if content.purpose == END_ONE else None
     reader_id = subscription.subscriber_id if subscription else content.id
     reader = session.get(Subscriber, reader_id) if subscription or content.purpose != END_ONE else None
-    return language_for(request, own=reader.language if reader else None)
+    return language_for(request, own=reader.language if reader and not reader.is_erased else None)
 
 
 def _read(here: Surroundings, token: str) -> TokenContent:
