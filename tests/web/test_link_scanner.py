@@ -8,15 +8,17 @@ from email.message import EmailMessage
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import inspect, text, update
+from sqlalchemy import inspect, select, text, update
 from starlette.testclient import TestClient
 
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import Wish
 from notifier.emails.links import Links
+from notifier.forgetting import forget_subscriber
 from notifier.installation import Installation
+from notifier.moving import HAND_OVER, MOVE, accept_move, ask_mailbox
 from notifier.store.addresses import read_address
-from notifier.store.models import Match, Subscriber
+from notifier.store.models import Match, PendingRequest, Subscriber
 from notifier.subscribing import end_everything, request_preferences, request_subscription
 from notifier.web.app import create_app
 from tests.smtp_servers import Mailbox
@@ -24,7 +26,8 @@ from tests.smtp_servers import mailbox as running_mailbox
 from tests.studies import make_study
 from tests.world import World
 
-READER, LEAVER, ASKER = "reader.canary@example.org", "leaver.canary@example.org", "asker.canary@example.org"
+READER, LEAVER, ASKER = "reader@example.org", "leaver@example.org", "asker@example.org"
+MOVER, NEW, GIVER, TAKER = "mover@example.org", "new@example.org", "giver@example.org", "taker@example.org"
 HOST = "http://updates.example.org"
 DAILY = Cadence(cadence="daily", hour=18)
 LINK = re.compile(rf"{HOST}[^\s\"'<>]*")
@@ -45,30 +48,45 @@ def links_of(mail: EmailMessage) -> set[str]:
 
 
 def every_kind(world: World) -> dict[str, set[str]]:
-    """The links of a mail of each kind, all of them really received, by the mail's kind."""
-    return {kind: links_of(world.mails(to)[at]) for kind, (to, at) in _received(world).items()}
-
-
-def _received(world: World) -> dict[str, tuple[str, int]]:
+    """The links of a mail of each kind, all of them really received and still alive, by the mail's kind."""
     world.ingest(make_study(1), make_study(2))
+    _tell(world)
     _ask(world)
+    _move(world)
+    world.tick()
+    first = {"confirmation": ASKER, "goodbye": LEAVER, "new_mailbox": NEW, "hand_over": TAKER, "moved": MOVER}
+    received = {kind: world.mails(to)[0] for kind, to in first.items()}
+    received |= dict(zip(("urgent", "digest", "quiet", "preferences"), world.mails(READER), strict=True))
+    return {kind: links_of(mail) for kind, mail in received.items()}
+
+
+def _tell(world: World) -> None:
+    """A reader gets an urgent mail, a digest and a quiet note."""
     reader = world.subscribe(READER, trial="NCT90000001", cadence=DAILY, urgent=True)
     world.subscribe(READER, condition="Stroke", cadence=DAILY)
-    leaver = world.subscribe(LEAVER, trial="NCT90000002", cadence=DAILY)
     with world.installation.database.writing() as session:
         session.execute(update(Subscriber).where(Subscriber.id == reader).values(quiet_notes=True))
-        request_preferences(session, reader, now=world.now)
-        end_everything(session, leaver, reason="reader", now=world.now)
-    world.tick()
     _urgently(world)
     world.ingest(make_study(1, enrollment=150))
     world.tick(after=timedelta(hours=10))
     world.tick(after=timedelta(days=35))
-    at = {"preferences": 0, "urgent": 1, "digest": 2, "quiet": 3}
-    return {kind: (READER, number) for kind, number in at.items()} | {
-        "confirmation": (ASKER, 0),
-        "goodbye": (LEAVER, 0),
-    }
+    with world.installation.database.writing() as session:
+        request_preferences(session, reader, now=world.now)
+
+
+def _move(world: World) -> None:
+    """One reader leaves, one has moved to another mailbox, and one would hand over."""
+    asked = {MOVE: (MOVER, NEW), HAND_OVER: (GIVER, TAKER)}
+    readers = {email: world.subscribe(email, trial="NCT90000002", cadence=DAILY) for email in (LEAVER, MOVER, GIVER)}
+    keys, database = world.installation.keys, world.installation.database
+    with database.writing() as session:
+        end_everything(session, readers[LEAVER], reason="reader", now=world.now)
+        for kind, (giver, taker) in asked.items():
+            ask_mailbox(session, readers[giver], kind=kind, keys=keys, address=read_address(taker), now=world.now)
+    world.tick()
+    with database.writing() as session:
+        moves = select(PendingRequest.id).where(PendingRequest.kind == MOVE)
+        accept_move(session, session.scalars(moves).one(), now=world.now)
 
 
 def _ask(world: World) -> None:
@@ -137,20 +155,33 @@ def test_scanning_every_link_of_every_mail_changes_nothing(
 
 
 def test_every_kind_of_mail_has_its_links_and_all_of_them_open(links: dict[str, set[str]], scanner: TestClient) -> None:
+    leaving = {"/unsubscribe/", "/preferences/"}
     wanted = {
         "confirmation": {"/confirm/"},
-        "preferences": set(),
-        "goodbye": set(),
-        "digest": {"/unsubscribe/", "/preferences/", "/studies/"},
-        "urgent": {"/unsubscribe/", "/preferences/", "/studies/"},
-        "quiet": {"/unsubscribe/", "/preferences/"},
+        "preferences": {"/preferences/"},
+        "digest": {*leaving, "/studies/"},
+        "urgent": {*leaving, "/studies/"},
+        "quiet": leaving,
     }
 
     for kind, places in wanted.items():
         assert all(any(place in link for link in links[kind]) for place in places), kind
-    # The other two expired: they live for a week and for an hour.
-    living = {link for kind in ("digest", "urgent", "quiet", "goodbye") for link in links[kind]}
-    assert {scanner.get(link.removeprefix(HOST) or "/").status_code for link in living} == {200}
+    paths = {link.removeprefix(HOST) or "/" for found in links.values() for link in found}
+    assert {path: status for path in paths if (status := scanner.get(path).status_code) != 200} == {}
+
+
+def test_links_of_who_was_erased_answer_kindly(world: World, links: dict[str, set[str]], scanner: TestClient) -> None:
+    paths = {link.removeprefix(HOST) for kind in ("digest", "quiet") for link in links[kind] if "/studies" not in link}
+    with world.installation.database.writing() as session:
+        forget_subscriber(session, 1, by="reader", now=world.now)
+    before = dump(world)["subscriptions"]
+
+    asked = [scanner.get(path) for path in sorted(paths)]
+    asked += [scanner.post(path) for path in sorted(paths) if "/unsubscribe/" in path]
+
+    assert {answer.status_code for answer in asked} == {200}
+    assert dump(world)["subscriptions"] == before
+    assert world.tick().sent == 0
 
 
 def test_links_work_as_long_as_the_subscription_and_after_the_secret_was_changed(world: World) -> None:
