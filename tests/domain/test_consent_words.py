@@ -6,6 +6,11 @@ from notifier.domain.consent_words import consent_text
 from notifier.domain.languages import list_languages
 
 LANGUAGES = list_languages()
+KNOWN = {
+    ("2026-11", "de"): "354f14786945e20b",
+    ("2026-11", "en"): "1ed440db6311eb41",
+}
+"""What each version says, as hashes. Changed words need a new version, and a new line here."""
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -37,3 +42,10 @@ def test_every_wording_has_a_digest_of_its_own() -> None:
 
 def test_a_name_with_braces_is_taken_as_it_is() -> None:
     assert "{0}" in consent_text(language="en", site_name="{0}").terms
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_changed_words_have_a_new_version(language: str) -> None:
+    text = consent_text(language=language, site_name="x")
+
+    assert text.digest.hex()[:16] == KNOWN[text.version, language]
