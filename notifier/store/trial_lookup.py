@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from notifier.domain.conditions import condition_key
 from notifier.store.models import Change, Condition, Trial, TrialAlias, TrialCondition
 
 LONGEST_CHAIN = 8
@@ -51,26 +50,3 @@ def list_trial_conditions(session: Session, trial_id: int) -> Sequence[tuple[Con
     shown = (TrialCondition.until_seq.is_(None), TrialCondition.how != "text")
     rows = session.execute(chosen.where(TrialCondition.trial_id == trial_id, *shown))
     return [(condition, how) for condition, how in rows]
-
-
-def search_trials(session: Session, text: str, *, limit: int = 20) -> Sequence[Trial]:
-    """Trials whose number, title or condition has these words, the latest changed first; all where text is empty."""
-    listed = select(Trial).where(Trial.merged_into_id.is_(None))
-    statement = listed.order_by(Trial.last_change_at.desc(), Trial.id.desc()).limit(limit)
-    if text.strip():
-        key = condition_key(text)
-        by_condition = (
-            select(TrialCondition.trial_id)
-            .join(Condition, Condition.id == TrialCondition.condition_id)
-            .where(Condition.key == key, TrialCondition.until_seq.is_(None), TrialCondition.how != "text")
-        )
-        wanted = text.strip()
-        statement = statement.where(
-            or_(
-                Trial.number == wanted.upper(),
-                Trial.id.in_(select(TrialAlias.trial_id).where(TrialAlias.number == wanted.upper())),
-                func.lower(Trial.title).contains(wanted.lower(), autoescape=True),
-                Trial.id.in_(by_condition),
-            )
-        )
-    return session.scalars(statement).all()
