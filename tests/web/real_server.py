@@ -1,0 +1,30 @@
+"""The web server as it runs in production, in a thread, for what only a real connection shows."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from notifier.config import Settings
+from notifier.web.serving import web_config
+from tests.servers import free_port
+
+
+@contextmanager
+def serving(app: FastAPI, settings: Settings) -> Iterator[str]:
+    """Serve an application on a free port; gives its address."""
+    port = free_port()
+    server = uvicorn.Server(web_config(app, settings.model_copy(update={"port": port})))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 20
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()

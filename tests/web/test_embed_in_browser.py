@@ -1,0 +1,154 @@
+"""The snippets of the documentation, as they stand there, on a page of another site in a real browser."""
+
+import re
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, FrameLocator, expect, sync_playwright
+
+from notifier.installation import Installation
+from notifier.web.app import create_app
+from tests.web.real_server import serving
+from tests.web.site import NUMBER
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+Rows = Callable[[str], list[Any]]
+SITE = '<!doctype html><html lang="en"><title>A clinic</title><body>{}</body></html>'
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@contextmanager
+def site(folder: Path, content: str) -> Iterator[str]:
+    """A site of somebody else, with one page."""
+    folder.mkdir(exist_ok=True)
+    (folder / "index.html").write_text(SITE.format(content))
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no Chromium here: install the package chromium")
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        opened = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def service(installation: Installation) -> Iterator[str]:
+    with serving(create_app(installation), installation.settings) as url:
+        yield url
+
+
+def snippet(repository: Path, begins: str, service: str) -> str:
+    """One of the examples, for our study and our port."""
+    text = (repository / "docs" / "integrating.md").read_text()
+    blocks = re.findall(r"^```html
+(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    found: str = next(block for block in blocks if block.startswith(begins))
+    return found.replace("http://127.0.0.1:8000", service).replace("NCT99990003", NUMBER)
+
+
+def subscribe_in(frame: FrameLocator) -> None:
+    frame.locator("#email").fill("reader@example.org")
+    for box in frame.locator("[name^=consent]").all():
+        box.check()
+    # What is filled in faster is taken for a program's.
+    frame.locator("body").page.wait_for_timeout(2_500)
+    frame.locator("button[type=submit]").click()
+    expect(frame.get_by_text("Now check your mailbox")).to_be_visible()
+
+
+def test_one_line_of_script_shows_the_form_and_takes_it(
+    browser: Browser, service: str, repository: Path, tmp_path: Path, rows: Rows
+) -> None:
+    with site(tmp_path / "site", snippet(repository, "<script", service)) as url:
+        page = browser.new_page()
+        page.goto(url)
+        frame = page.frame_locator("iframe")
+        expect(frame.get_by_text("Walking after")).to_be_visible()
+        high = page.locator("iframe").bounding_box()
+        subscribe_in(frame)
+        expect(page.locator("iframe")).not_to_have_css("height", f"{high and high['height']}px")
+
+        assert page.context.cookies() == []
+        assert page.locator("iframe").get_attribute("title") == "Hear about studies by e-mail"
+    assert rows("SELECT site FROM pending_requests") == [("this-machine",)]
+
+
+def test_several_forms_on_one_page_are_each_as_high_as_they_are(
+    browser: Browser, service: str, repository: Path, tmp_path: Path
+) -> None:
+    one = snippet(repository, "<script", service)
+    other = one.replace(f'data-study="{NUMBER}"', 'data-condition="Ischemic stroke" data-language="de"')
+    with site(tmp_path / "site", one + other) as url:
+        page = browser.new_page(viewport={"width": 360, "height": 3_000})
+        page.goto(url)
+        for place in range(2):
+            frame = page.frame_locator("iframe").nth(place)
+            expect(frame.locator("#email")).to_be_visible()
+            inside = frame.locator("#main").bounding_box()
+            expect(page.locator("iframe").nth(place)).to_have_css("height", f"{inside and ceil(inside['height'])}px")
+        assert page.frame_locator("iframe").nth(1).locator("html").get_attribute("lang") == "de"
+
+
+def test_a_plain_frame_shows_the_form(browser: Browser, service: str, repository: Path, tmp_path: Path) -> None:
+    with site(tmp_path / "site", snippet(repository, "<iframe", service)) as url:
+        page = browser.new_page()
+        page.goto(url)
+        page.locator("iframe").scroll_into_view_if_needed()
+        subscribe_in(page.frame_locator("iframe"))
+
+
+def test_a_plain_form_leads_to_ours_and_subscribes_nobody(
+    browser: Browser, service: str, repository: Path, tmp_path: Path, rows: Rows
+) -> None:
+    with site(tmp_path / "site", snippet(repository, "<form", service)) as url:
+        page = browser.new_page()
+        page.goto(url)
+        page.locator("[name=email]").fill("reader@example.org")
+        page.locator("button").click()
+
+        expect(page.locator("#email")).to_have_value("reader@example.org")
+        assert page.url.startswith(service)
+    assert rows("SELECT count(*) FROM pending_requests") == [(0,)]
+
+
+def test_a_page_that_is_not_listed_gets_a_link_after_two_tries(
+    browser: Browser, installation: Installation, repository: Path, tmp_path: Path
+) -> None:
+    settings = installation.settings.model_copy(update={"sites": "clinic=https://clinic.example.org"})
+    opened = type(installation)(settings, installation.database, installation.keys, installation.links)
+    with (
+        serving(create_app(opened), settings) as service,
+        site(tmp_path / "site", snippet(repository, "<script", service)) as url,
+    ):
+        page = browser.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(url)
+        link = page.get_by_role("link")
+        expect(link).to_have_attribute("href", re.compile(f"/subscribe.trial={NUMBER}"), timeout=20_000)
+        assert page.locator("iframe").count() == 0
+    assert len([one for one in said if "frame-ancestors" in one]) == 2
