@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from notifier.domain.reader_filters import ReaderFilter
 from notifier.domain.schedules import Cadence
@@ -97,3 +98,26 @@ def test_it_is_what_a_reader_was_mailed_who_followed_it_all_along(world: World, 
         mails += world.tick(after=world.day).sent
 
     assert outlook(world, wants=wants).total == mails > 1
+
+
+def test_no_table_of_changes_is_read_from_end_to_end(world: World) -> None:
+    world.ingest(make_study(1))
+    asked: list[tuple[str, Any]] = []
+    engine = world.installation.database.engine
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_others: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    outlook(world, filter=ReaderFilter(only_recruiting=True, countries=frozenset({"FR"})))
+    event.remove(engine, "before_cursor_execute", note)
+
+    with engine.connect() as connection:
+        plan = [
+            row[-1]
+            for statement, parameters in asked
+            if "trial_conditions" in statement or "changes" in statement
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+    assert any("SEARCH changes" in line for line in plan)
+    assert [line for line in plan if line.startswith(("SCAN changes", "SCAN trial_conditions"))] == []
