@@ -64,8 +64,7 @@ def service(installation: Installation) -> Iterator[str]:
 def snippet(repository: Path, begins: str, service: str) -> str:
     """One of the examples, for our study and our port."""
     text = (repository / "docs" / "integrating.md").read_text()
-    blocks = re.findall(r"^```html
-(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```html\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     found: str = next(block for block in blocks if block.startswith(begins))
     return found.replace("http://127.0.0.1:8000", service).replace("NCT99990003", NUMBER)
 
