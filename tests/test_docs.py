@@ -62,7 +62,9 @@ def _can_be_typed(name: str, rest: str) -> bool:
     """Whether there is such a command, with the options that follow it."""
     if name not in COMMANDS:
         return False
-    known = {option for one in COMMANDS[name].params for option in (*one.opts, *one.secondary_opts)}
+    command, words = COMMANDS[name], rest.split()
+    command = getattr(command, "commands", {}).get(words[0] if words else "", command)
+    known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)}
     return set(re.findall(r"--[a-z-]+", rest)) <= known
 
 

@@ -7,8 +7,10 @@ from typing import Any, TypeAlias
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from notifier.domain.scopes import MEANINGS
 from notifier.domain.vocabulary import DEFAULT_LANGUAGE
 from notifier.web.page_rendering import page
+from notifier.web.problems import KINDS
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -45,6 +47,8 @@ class Operation:
     summary: str
     description: str
     keyed: bool
+    scopes: tuple[str, ...]
+    """What the key needs; empty where no key is needed."""
     parameters: tuple[Row, ...]
     body: tuple[Row, ...]
     body_description: str
@@ -65,6 +69,8 @@ def show_reference(request: Request) -> HTMLResponse:
         language=DEFAULT_LANGUAGE,
         title=described["info"]["title"],
         operations=operations,
+        scopes=MEANINGS,
+        kinds=KINDS,
         base=base,
     )
 
@@ -90,6 +96,7 @@ def _operation(described: Schema, path: str, method: str, one: Schema) -> Operat
         summary=one["summary"],
         description=one.get("description", ""),
         keyed="security" in one,
+        scopes=tuple(next(iter(one["security"][0].values()))) if one.get("security") else (),
         parameters=tuple(_parameter(each) for each in one.get("parameters", [])),
         body=_rows(described, schema),
         body_description=one.get("requestBody", {}).get("description", ""),

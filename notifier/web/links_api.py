@@ -24,7 +24,7 @@ router = APIRouter(
 )
 
 
-@router.post("/confirmations", response_model=ConfirmedAnswer, responses=keyed_body(404, 409))
+@router.post("/confirmations", summary="Confirm by token", response_model=ConfirmedAnswer, responses=keyed_body(404, 409))
 def confirm(here: Here, asked: TokenRequest, once: OnceOnly) -> Response:
     """Do what the button behind a confirmation link does, when your own page's button was pressed; never on a GET.
 
@@ -41,7 +41,7 @@ def confirm(here: Here, asked: TokenRequest, once: OnceOnly) -> Response:
     return once.answer(do)
 
 
-@router.post("/unsubscriptions", response_model=EndedAnswer, responses=keyed_body(404))
+@router.post("/unsubscriptions", summary="End by token", response_model=EndedAnswer, responses=keyed_body(404))
 def end(here: Here, asked: EndRequest) -> JSONResponse:
     """End what an unsubscribe link of a mail ends, or everything; the token is its last part. Twice is fine."""
     content = here.installation.links.read(asked.token, purposes=(END_ALL, END_ONE), now=here.now())

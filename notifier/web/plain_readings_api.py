@@ -62,7 +62,7 @@ class HeldReading(PlainReading):
     supplied_at: datetime
 
 
-@router.put(_PATH, responses=keyed_body(404))
+@router.put(_PATH, summary="Supply a reading", responses=keyed_body(404))
 def put(here: Here, nct_id: Number, language: Language, given: PlainReading) -> HeldReading:
     """Say what a study is about, in one language; takes the place of what was said before. Nobody is mailed for it."""
     reading = Reading(**given.model_dump())
@@ -76,7 +76,7 @@ def put(here: Here, nct_id: Number, language: Language, given: PlainReading) -> 
     return _shown(held)
 
 
-@router.get(_PATH, responses=keyed(404, 422))
+@router.get(_PATH, summary="Get a reading", responses=keyed(404, 422))
 def get(here: Here, nct_id: Number, language: Language) -> HeldReading:
     """What is said of a study in one language."""
     try:
@@ -91,7 +91,7 @@ def get(here: Here, nct_id: Number, language: Language) -> HeldReading:
         raise HTTPException(404, str(missing)) from None
 
 
-@router.delete(_PATH, status_code=204, responses=keyed(404, 422))
+@router.delete(_PATH, summary="Withdraw a reading", status_code=204, responses=keyed(404, 422))
 def delete(here: Here, nct_id: Number, language: Language) -> Response:
     """Withdraw what is said of a study in one language. Nobody is mailed for it; doing it again is fine."""
     number, code = check_number(nct_id), read_language(language)
