@@ -35,7 +35,7 @@ def home(request: Request, here: Here, q: str = "") -> Response:
 @router.get("/search")
 def show_search(request: Request) -> HTMLResponse:
     """The search with nothing searched for."""
-    return page(request, "search", q="", found=None, tone=status_tone)
+    return page(request, "search", q="", found=None, posted=True, tone=status_tone)
 
 
 @router.post("/search", dependencies=[limited(LOOK_UPS)])
@@ -50,7 +50,8 @@ def _results(request: Request, here: Surroundings, words: str) -> Response:
         found = search(session, words)
     if found.number:
         return RedirectResponse(with_language(f"/studies/{found.number}", chosen_language(request)), 303)
-    answer = page(request, "search", q=words, found=found, most=MOST_FOUND, tone=status_tone)
+    posted = request.method == "POST"
+    answer = page(request, "search", q=words, found=found, most=MOST_FOUND, posted=posted, tone=status_tone)
     answer.headers.update(SEARCHED)
     return answer
 
