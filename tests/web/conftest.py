@@ -1,7 +1,10 @@
 """A real application over a real SQLite database, with a study in it, asked through HTTP."""
 
 import shutil
+import socket
 import sqlite3
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from fastapi import FastAPI
 
 from notifier import queues
@@ -108,3 +112,17 @@ def snapshot(installation: Installation) -> Callable[[], str]:
             connection.close()
 
     return dump
+
+
+@pytest.fixture
+def served(app: FastAPI) -> Iterator[str]:
+    """Where the application answers, on a real port."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()

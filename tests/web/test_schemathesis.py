@@ -1,36 +1,16 @@
 """What schemathesis makes of the API's own description: every operation, every check, examples, coverage and links."""
 
-import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
-from fastapi import FastAPI
 
 from tests.web.site import API_KEY
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 SETTINGS = Path(__file__).with_name("schemathesis.toml")
 MOST_SECONDS = 280
-
-
-@pytest.fixture
-def served(app: FastAPI) -> Iterator[str]:
-    """Where the application answers, on a real port."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
 
 
 def test_the_description_and_the_api_agree(served: str, tmp_path: Path) -> None:
