@@ -19,7 +19,7 @@ from notifier.web.forms import SubscribeForm, masked
 from notifier.web.limiting import PRESSES, limited
 from notifier.web.page_rendering import page, static_folder
 from notifier.web.pages import condition_choices
-from notifier.web.subscribe_pages import IN_ORDER, Submission, submit
+from notifier.web.subscribe_pages import IN_ORDER, Submission, submit, tell_to_wait
 from notifier.web.surroundings import Here, Surroundings
 
 EMBEDDED = "embedded"
@@ -58,7 +58,7 @@ def take(request: Request, here: Here, fields: Form, origin: str = "") -> HTMLRe
     _sites(here)
     sent = submit(request, here, fields)
     if sent.address is None:
-        return _page(request, here, sent, origin=origin)
+        return tell_to_wait(_page(request, here, sent, origin=origin), sent.too_often)
     parent = _parent(here, origin)
     return page(request, "embed_done", parent=parent, address=masked(sent.address))
 

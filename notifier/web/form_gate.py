@@ -25,7 +25,7 @@ _SENT_ALREADY = gettext_noop(
 _NOT_PROVEN = gettext_noop("Your browser’s part did not work this time. Nothing is lost. Please press once more.")
 _SLOW_LANE = gettext_noop(
     "You did nothing wrong. Without JavaScript we can take only a few forms an hour from one place, because programs "
-    "send us so many. Please try again in an hour, or turn JavaScript on. Your browser can go back to what you wrote."
+    "send us so many. Please try again in an hour, or turn JavaScript on."
 )
 
 router = APIRouter(include_in_schema=False)

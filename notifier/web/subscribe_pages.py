@@ -25,7 +25,7 @@ from notifier.web.forms import (
     masked,
     read_subscribe_form,
 )
-from notifier.web.limiting import LOOK_UPS, PRESSES, limited
+from notifier.web.limiting import LOOK_UPS, PRESSES, TooOften, limited
 from notifier.web.page_language import language_for
 from notifier.web.page_rendering import page
 from notifier.web.pages import condition_choices
@@ -60,7 +60,8 @@ def take_form(request: Request, here: Here, fields: FormOfSites) -> HTMLResponse
         return _form_page(request, here, read_subscribe_form(without_consent(fields)), errors={})
     sent = submit(request, here, fields)
     if sent.address is None:
-        return _form_page(request, here, sent.form, errors=sent.errors, offer=sent.offer, towns=sent.towns)
+        shown = _form_page(request, here, sent.form, errors=sent.errors, offer=sent.offer, towns=sent.towns)
+        return tell_to_wait(shown, sent.too_often)
     return page(request, "check_mailbox", address=masked(sent.address))
 
 
@@ -73,14 +74,19 @@ class Submission:
     errors: Errors = field(default_factory=dict)
     offer: Offer = NO_OFFER
     towns: tuple[str, ...] = ()
+    too_often: TooOften | None = None
+
+
+def tell_to_wait(shown: HTMLResponse, too_often: TooOften | None) -> HTMLResponse:
+    """The form with everything kept, as an answer to who came too often; as it is to everybody else."""
+    if too_often is not None:
+        shown.status_code = too_often.status_code
+        shown.headers.update(too_often.headers or {})
+    return shown
 
 
 def submit(request: Request, here: Surroundings, fields: Fields) -> Submission:
-    """Check a form of ours, wherever it was shown, and have one mail sent if all is well.
-
-    Raises:
-        TooOften: too many forms came from this network, or to this mail domain.
-    """
+    """Check a form of ours, wherever it was shown, and have one mail sent if all is well."""
     site = remember_site(request, here, fields)
     form = read_subscribe_form(fields)
     checked = check_form(form, language=language_for(request), year=here.now().year)
@@ -90,7 +96,10 @@ def submit(request: Request, here: Surroundings, fields: Fields) -> Submission:
         offer = look_up(here, checked.wish, errors)
     if errors or address is None:
         return Submission(form=form, errors=errors, offer=offer, towns=checked.towns)
-    verdict = admit(request, here, fields=fields, address=address)
+    try:
+        verdict = admit(request, here, fields=fields, address=address)
+    except TooOften as refused:
+        return Submission(form=form, errors={AGAIN: str(refused.detail)}, offer=offer, too_often=refused)
     if verdict.again:
         return Submission(form=form, errors={AGAIN: verdict.again}, offer=offer)
     if verdict.counts and not form.filled_by_machine:

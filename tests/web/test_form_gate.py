@@ -131,6 +131,7 @@ def test_without_proof_only_a_few_forms_come_from_one_network(client: TestClient
     assert [one.status_code for one in answers] == [200] * few + [429]
     assert int(answers[-1].headers["retry-after"]) > 0
     assert "You did nothing wrong" in answers[-1].text
+    assert f'value="a{few}@example.org"' in answers[-1].text
     assert mails(rows) == few
 
 
