@@ -132,8 +132,9 @@ def test_a_reader_without_mouse_and_scripts_pauses_and_erases(browser: Browser, 
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize(("width", "dark"), [(360, False), (360, True), (1200, True)])
 def test_the_page_can_be_used_by_everybody(browser: Browser, address: str, width: int, dark: bool) -> None:
-    scheme = "dark" if dark else "light"
-    context = browser.new_context(bypass_csp=True, viewport={"width": width, "height": 740}, color_scheme=scheme)
+    context = browser.new_context(
+        bypass_csp=True, viewport={"width": width, "height": 740}, color_scheme="dark" if dark else "light"
+    )
     page = context.new_page()
     page.goto(address)
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
