@@ -17,7 +17,7 @@ from notifier.subscribing import end_everything
 from tests.studies import make_study
 from tests.world import World
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 READERS = 12
 
