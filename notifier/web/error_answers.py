@@ -59,7 +59,7 @@ async def _answer_ours(request: Request, error: Exception) -> Response:
 
 async def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    headers = dict(error.headers or {})
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if isinstance(error, ApiProblem):
         base = request.app.state.surroundings.installation.links.base_url
         kind = f"{base}{REFERENCE}#{error.kind}"

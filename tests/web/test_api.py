@@ -266,9 +266,7 @@ def test_what_is_not_held_is_a_problem(client: TestClient, path: str) -> None:
     assert_problem(client.get(f"/api/v1/{path}"), 404)
 
 
-@pytest.mark.parametrize(
-    ("words", "found"), [("isch", True), ("ischaemic stroke", True), ("\x00%_", False)]
-)
+@pytest.mark.parametrize(("words", "found"), [("isch", True), ("ischaemic stroke", True), ("\x00%_", False)])
 def test_conditions_are_suggested(client: TestClient, words: str, found: bool) -> None:
     names = [one["name"] for one in client.get("/api/v1/conditions", params={"q": words}).json()["conditions"]]
 
@@ -293,7 +291,10 @@ def test_every_operation_is_described_and_drawn(client: TestClient) -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])
 def test_another_method_is_a_problem(client: TestClient, method: str) -> None:
-    assert_problem(client.request(method, "/api/v1/records", headers=KEY), 405)
+    answer = client.request(method, "/api/v1/records", headers=KEY)
+
+    assert_problem(answer, 405)
+    assert answer.headers["allow"] == "POST, OPTIONS"
 
 
 def test_no_log_line_holds_the_address(
