@@ -14,6 +14,7 @@ from bench import (
     condition_figures,
     delivering_speed,
     form_latency,
+    front_door,
     ingesting_speed,
     leak_figures,
     machine,
@@ -36,7 +37,7 @@ DEFAULT_FOLDER = REPOSITORY.parent / "shared" / "registry"
 def main() -> None:
     """Print the machine, then each measurement asked for; without names those of speed."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*SPEED, *NEED_A_FOLDER, "pictures", []], metavar="NAME")
+    parser.add_argument("names", nargs="*", choices=[*SPEED, *NEED_A_FOLDER, "pictures", "front", []], metavar="NAME")
     parser.add_argument("--registry", type=Path, default=DEFAULT_FOLDER, help="folder with studies.zip of real records")
     given = parser.parse_args()
     asked: Path = given.registry.resolve()
@@ -72,6 +73,7 @@ def _measurements(console: Console, folder: Path | None) -> dict[str, Callable[[
         "rendering": lambda: rendering_speed.run(console),
         "delivering": lambda: delivering_speed.run(console),
         "form": lambda: form_latency.run(console, folder),
+        "front": lambda: front_door.run(console),
         "changes": lambda: change_figures.run(console, real, to=REPOSITORY / "build" / "changes"),
         "pictures": lambda: mail_pictures.run(console, folder, to=REPOSITORY / "build" / "mails"),
         "spam": lambda: spam_figures.run(console, real),
