@@ -82,6 +82,7 @@ def pages(client: TestClient, installation: Installation, now: datetime) -> dict
         "errors": client.post("/subscribe", data=filled_form(email="", consent="", condition="strok")),
         "missing": client.get("/studies/NCT00000000"),
         "German": client.get("/?lang=de"),
+        "privacy": client.get("/privacy"),
     }
     return {name: answer.text for name, answer in found.items()}
 
