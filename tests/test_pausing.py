@@ -42,34 +42,34 @@ def mails(world: World) -> list[tuple[str, str, str | None]]:
 
 
 def live(world: World, *, days: int) -> list[datetime]:
-    return [world.now for _ in range(days * 4) if world.tick(after=DAY / 4).sent]
+    return [world.now for _ in range(days * 2) if world.tick(after=DAY / 2).sent]
 
 
 @pytest.mark.parametrize("cadence", [INSTANT, DAILY])
 def test_what_waited_comes_as_one_digest_after_the_pause(either_world: World, cadence: Cadence) -> None:
     reader = follow(either_world, cadence=cadence)
-    pause(either_world, reader)
-    ends = either_world.now + 10 * DAY
+    pause(either_world, reader, days=4)
+    ends = either_world.now + 4 * DAY
     for people in (120, 130, 140):
         either_world.ingest(make_study(1, enrollment=people))
         live(either_world, days=1)
 
-    sent = live(either_world, days=12)
+    sent = live(either_world, days=4)
 
     assert len(sent) == 1
-    assert ends <= sent[0] <= ends + DAY * 1.25
+    assert ends <= sent[0] <= ends + DAY * 1.5
     assert "140" in either_world.text_to(READER)
     assert "130" not in either_world.text_to(READER)
 
 
 def test_what_came_to_nothing_meanwhile_is_not_told(either_world: World) -> None:
     reader = follow(either_world)
-    pause(either_world, reader)
+    pause(either_world, reader, days=3)
     either_world.ingest(make_study(1, enrollment=120))
     live(either_world, days=1)
     either_world.ingest(make_study(1))
 
-    assert live(either_world, days=12) == []
+    assert live(either_world, days=4) == []
     assert set(either_world.endings()) == {"collapsed"}
 
 
@@ -123,9 +123,9 @@ def test_a_mail_that_may_have_arrived_rests_and_is_the_same_again(either_world: 
         session.execute(update(Delivery).values(**in_doubt))
         session.execute(update(Match).values(delivery_id=1))
         session.add(DeliverySpan(delivery_id=1, trial_id=1, from_seq=1, to_seq=2))
-    pause(either_world, reader)
+    pause(either_world, reader, days=4)
 
-    assert live(either_world, days=9) == []
+    assert live(either_world, days=3) == []
     assert mails(either_world) == [("digest", "deferred", "paused")]
     either_world.tick(after=2 * DAY)
     assert either_world.mails(READER)[0]["Message-ID"] == "<1@example.org>"
@@ -150,7 +150,7 @@ def test_nobody_is_told_of_silence_during_a_pause(either_world: World) -> None:
     pause(either_world, reader, days=60)
     either_world.now = either_world.now.replace(hour=8, minute=30)
 
-    assert [either_world.tick(after=DAY).sent for _ in range(58)] == [0] * 58
+    assert [either_world.tick(after=4 * DAY).sent for _ in range(14)] == [0] * 14
 
 
 def test_mails_come_again_as_soon_as_the_reader_says_so(either_world: World) -> None:
@@ -175,7 +175,7 @@ def test_what_readers_ask_for_themselves_is_mailed(either_world: World) -> None:
 
 def test_leaving_during_a_pause_ends_it_all(either_world: World) -> None:
     reader = follow(either_world)
-    pause(either_world, reader)
+    pause(either_world, reader, days=3)
     either_world.ingest(make_study(1, enrollment=120))
     either_world.match()
     with either_world.installation.database.writing() as session:
@@ -183,7 +183,7 @@ def test_leaving_during_a_pause_ends_it_all(either_world: World) -> None:
 
     assert either_world.tick().sent == 1
     assert either_world.mails(READER)[0]["Subject"] == "Your e-mails have ended"
-    assert live(either_world, days=11) == []
+    assert live(either_world, days=4) == []
 
 
 def test_who_comes_back_after_leaving_in_a_pause_hears_again(either_world: World) -> None:
@@ -196,7 +196,8 @@ def test_who_comes_back_after_leaving_in_a_pause_hears_again(either_world: World
     assert either_world.tick().sent == 1
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.slow
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(["change", "pause", "resume", "tick", "day"]), min_size=3, max_size=12))
 def test_whatever_happens_no_mail_goes_out_in_a_pause_and_nothing_is_lost(world: World, steps: list[str]) -> None:
     world.now += 400 * DAY
