@@ -12,6 +12,7 @@ _LINK = {"description": "Where the list goes on (RFC 8288), if it does.", "schem
 _HEADERS: dict[str, Described] = {
     "401": {"WWW-Authenticate": {"description": "How to bring a key.", "schema": {"type": "string"}}},
     "409": {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}},
+    "429": {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}},
     "503": {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}},
 }
 
