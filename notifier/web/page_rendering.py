@@ -8,7 +8,6 @@ from datetime import date, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
-from zoneinfo import available_timezones
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_skeleton, get_day_names
@@ -17,6 +16,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from notifier.domain import schedules
 from notifier.domain.consent_words import consent_text
 from notifier.domain.filter_choices import DISTANCES, list_countries
 from notifier.domain.filter_words import filter_in_words
@@ -27,6 +27,7 @@ from notifier.emails.catalogs import translate_templates, translated
 from notifier.emails.filters import locale_of, marked
 from notifier.emails.templates import template_root
 from notifier.web.form_gate import make_token
+from notifier.web.option_lists import Choices, options, options_with_chosen_first
 from notifier.web.page_language import chosen_language, language_for, other_languages, with_language
 from notifier.web.surroundings import Surroundings
 
@@ -74,9 +75,10 @@ def _command() -> str:
 
 
 @cache
-def time_zones() -> tuple[str, ...]:
-    """The time zones people choose from: UTC, then those named after a place."""
-    return ("UTC", *sorted(name for name in available_timezones() if name.split("/")[0] in _AREAS and "/" in name))
+def time_zones() -> Choices:
+    """The time zones people choose from, and how they read: UTC, then those named after a place."""
+    named = sorted(name for name in schedules.time_zones() if name.split("/")[0] in _AREAS and "/" in name)
+    return tuple((name, name.replace("_", " ")) for name in ("UTC", *named))
 
 
 def day(value: date | str, *, language: str) -> str:
@@ -152,7 +154,9 @@ def _environment(language: str) -> Environment:
         "static": _static,
         "weekdays": tuple(days[number] for number in range(7)),
         "time_zones": time_zones,
-        "countries": list_countries(language),
+        "countries": tuple(list_countries(language)),
+        "options": options,
+        "options_with_chosen_first": options_with_chosen_first,
         "distances": DISTANCES,
         "languages": [(code, own_name(code)) for code in list_languages()],
     }
