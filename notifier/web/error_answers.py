@@ -19,7 +19,7 @@ from notifier.errors import (
     UnknownTown,
 )
 from notifier.web.allowed_methods import answer_options, list_methods
-from notifier.web.problems import ApiProblem, problem, refusal, wants_json
+from notifier.web.problems import DEAD_LINK, ApiProblem, problem, refusal, wants_json
 
 STATUSES: dict[type[NotifierError], int] = {
     InvalidRequest: 422,
@@ -54,7 +54,8 @@ async def _answer_ours(request: Request, error: Exception) -> Response:
     errors = [{"field": field, "message": str(error)}] if field else []
     if isinstance(error, (UnknownCondition, UnknownTown)) and wants_json(request):
         return problem(status, str(error), errors=errors, more={"suggestions": list(error.suggestions)})
-    return refusal(request, status, detail=str(error), errors=errors)
+    heading = DEAD_LINK if isinstance(error, InvalidToken) else ""
+    return refusal(request, status, heading=heading, detail=str(error), errors=errors)
 
 
 async def _answer_http(request: Request, error: Exception) -> Response:

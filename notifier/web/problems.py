@@ -50,6 +50,7 @@ _WORDS = {
     ),
     503: (gettext_noop("We cannot do this just now"), gettext_noop("Nothing is lost. Please try again in a minute.")),
 }
+DEAD_LINK = gettext_noop("This link does not work")
 
 
 class ApiProblem(HTTPException):
@@ -65,7 +66,8 @@ class ApiProblem(HTTPException):
 
 def wants_json(request: Request) -> bool:
     """Whether whoever asks is a program."""
-    return request.url.path.startswith(API) and not request.url.path.startswith(f"{API}docs")
+    path = request.url.path
+    return f"{path}/".startswith(API) and not path.startswith(f"{API}docs")
 
 
 def problem(
@@ -94,15 +96,16 @@ def refusal(
     request: Request,
     status: int,
     *,
+    heading: str = "",
     detail: str = "",
     errors: Sequence[dict[str, str]] = (),
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """The answer in the form that fits who asked."""
-    heading, words = _WORDS.get(status, (HTTPStatus(status).phrase, ""))
+    """The answer in the form that fits who asked; ``heading`` and ``detail`` are better words than the status has."""
+    usual, words = _WORDS.get(status, (HTTPStatus(status).phrase, ""))
     if wants_json(request):
         return problem(status, detail or words, errors=errors, headers=headers)
-    answer = page(request, "message", status=status, heading=heading, words=detail or words, failure=None)
+    answer = page(request, "message", status=status, heading=heading or usual, words=detail or words, failure=None)
     answer.headers.update(headers or {})
     return answer
 

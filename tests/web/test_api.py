@@ -266,6 +266,11 @@ def test_what_is_not_held_is_a_problem(client: TestClient, path: str) -> None:
     assert_problem(client.get(f"/api/v1/{path}"), 404)
 
 
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/v1", "/api/v2/studies"])
+def test_programs_that_miss_an_address_read_a_problem(client: TestClient, path: str) -> None:
+    assert_problem(client.get(path), 404)
+
+
 @pytest.mark.parametrize(("words", "found"), [("isch", True), ("ischaemic stroke", True), ("\x00%_", False)])
 def test_conditions_are_suggested(client: TestClient, words: str, found: bool) -> None:
     names = [one["name"] for one in client.get("/api/v1/conditions", params={"q": words}).json()["conditions"]]

@@ -94,6 +94,7 @@ def test_a_confirmation_expires(installation: Installation, confirm_path: str, n
     answers = [late.get(confirm_path), late.post(confirm_path)]
 
     assert [answer.status_code for answer in answers] == [404, 404]
+    assert "<h1>This link does not work</h1>" in answers[0].text
     assert "This link has expired" in answers[0].text
 
 
