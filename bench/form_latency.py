@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from random import randbytes
 from urllib.parse import urlencode
 
 from rich.console import Console
@@ -165,7 +166,7 @@ def _fill_in(port: int, waits: Waits, ended: threading.Event, numbers: Iterator[
         number = next(numbers)
         condition = CONDITIONS[number % len(CONDITIONS)]
         form = {
-            "email": f"{time.time_ns()}@forms.example.org",
+            "email": f"somebody@mail{time.time_ns()}.example.org",
             "condition": condition,
             "accept_unknown": condition,
             "cadence": "daily",
@@ -184,7 +185,10 @@ def _fill_in(port: int, waits: Waits, ended: threading.Event, numbers: Iterator[
 def _request(port: int, method: str, path: str, body: str = "") -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
-        connection.request(method, path, body, {"content-type": "application/x-www-form-urlencoded"})
+        # Each from a network of its own, as people are: many from one would be asked to wait.
+        network = f"10.{'.'.join(str(part) for part in randbytes(3))}"
+        headers = {"content-type": "application/x-www-form-urlencoded", "x-forwarded-for": network}
+        connection.request(method, path, body, headers)
         answer = connection.getresponse()
         answer.read()
         return answer.status
