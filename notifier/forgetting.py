@@ -26,7 +26,9 @@ def collect(session: Session, subscriber_id: int, *, keys: AddressKeys, now: dat
     if subscriber is None or subscriber.is_erased:
         raise InvalidToken("Nothing is kept here any more.")
     audit_store.add(session, what="exported", by="reader", now=now)
-    return _collected(session, keys.unseal(subscriber.address_sealed), subscriber.address_index, subscriber, now=now)
+    return _collected(
+        session, keys.unseal(subscriber.address_sealed), subscriber.address_index, subscriber, keys=keys, now=now
+    )
 
 
 def collect_address(
@@ -38,7 +40,7 @@ def collect_address(
     if not is_anything_held(session, address, keys=keys) and not subscriber_store.is_suppressed(session, index):
         return None
     audit_store.add(session, what="exported", by="operator", now=now)
-    return _collected(session, address.text, index, subscriber, now=now)
+    return _collected(session, address.text, index, subscriber, keys=keys, now=now)
 
 
 def forget_subscriber(session: Session, subscriber_id: int, *, by: str, now: datetime) -> Erased:
@@ -96,7 +98,13 @@ def _sum(parts: list[Erased]) -> Erased:
 
 
 def _collected(
-    session: Session, address: str, index: bytes, subscriber: Subscriber | None, *, now: datetime
+    session: Session,
+    address: str,
+    index: bytes,
+    subscriber: Subscriber | None,
+    *,
+    keys: AddressKeys,
+    now: datetime,
 ) -> dict[str, object]:
     whose: dict[str, Any] = {"address_index": index, "subscriber_id": subscriber.id if subscriber else None}
     found: dict[str, object] = {
@@ -104,7 +112,7 @@ def _collected(
         "made_at": now.isoformat(),
         "address": address,
         "is_subscribed": subscriber is not None,
-        "requests": export_store.list_requests(session, **whose),
+        "requests": export_store.list_requests(session, **whose, keys=keys),
         "mails": export_store.list_mails(session, **whose),
         "must_not_be_mailed": export_store.find_suppression(session, index),
     }

@@ -10,7 +10,9 @@ from notifier.domain.consents import ConsentText
 from notifier.domain.reader_filters import ReaderFilter
 from notifier.domain.schedules import Cadence
 from notifier.store import condition_store, consent_store, filter_store, subscriber_store, trial_lookup
+from notifier.store.addresses import AddressKeys
 from notifier.store.models import PendingRequest
+from notifier.store.subscriber_store import words_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class RequestView:
     """Tells what is said here from what the request says once somebody asked anew."""
 
 
-def view_request(session: Session, request_id: int, *, now: datetime) -> RequestView:
+def view_request(session: Session, request_id: int, *, keys: AddressKeys, now: datetime) -> RequestView:
     """What confirming a request would do, or has done.
 
     Raises:
@@ -46,12 +48,13 @@ def view_request(session: Session, request_id: int, *, now: datetime) -> Request
     """
     request = subscriber_store.get_request(session, request_id, now=now)
     trial = trial_lookup.get_trial(session, request.trial_id) if request.trial_id else None
+    words = words_of(request, keys=keys)
     condition = condition_store.get_condition(session, request.condition_id) if request.condition_id else None
     return RequestView(
         trial_number=trial.number if trial else None,
         trial_title=trial.title if trial else None,
-        condition=condition.name if condition else request.condition_text,
-        is_text=condition is None and request.condition_text is not None,
+        condition=condition.name if condition else words,
+        is_text=condition is None and words is not None,
         wants=request.wants,
         trial_wants=request.trial_wants,
         filter=filter_store.load_filter(session, request.filter_id),

@@ -46,6 +46,14 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Words:
+    """Words to follow as text, as a request holds them."""
+
+    sealed: bytes | None = None
+    index: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Terms:
     """What they want of the study and of the condition, as it is stored; the filter is for the condition alone."""
 
@@ -75,16 +83,17 @@ def request_subscription(
     index, sealed = keys.index(address), keys.seal(address)
     subscriber_store.take_turn(session, index)
     terms = _terms_of(session, wish, now=now)
-    request = _same_request(session, index=index, target=target, now=now)
+    words = _sealed_words(keys, target.condition_text)
+    request = _same_request(session, index=index, target=target, words=words, now=now)
     if request is None:
-        request = _new_request(address_index=index, sealed=sealed, target=target, now=now)
+        request = _new_request(address_index=index, sealed=sealed, target=target, words=words, now=now)
     refused = _why_refused(session, request, now=now)
     _take_over(request, wish, terms=terms)
     request.site, request.how, request.created_at = wish.site, how, now
     _send_confirmation(session, request, refused=refused, now=now)
 
 
-def confirm_request(session: Session, request_id: int, *, now: datetime) -> int:
+def confirm_request(session: Session, request_id: int, *, keys: AddressKeys, now: datetime) -> int:
     """Make what was asked for true, once; the id of the subscriber.
 
     What they changed since then stays as it is: an old link pressed again does nothing.
@@ -109,7 +118,8 @@ def confirm_request(session: Session, request_id: int, *, now: datetime) -> int:
         now=now,
     )
     trial_id = trial_lookup.get_trial(session, request.trial_id).id if request.trial_id else None
-    target = Target(trial_id=trial_id, condition_id=request.condition_id, condition_text=request.condition_text)
+    words = subscriber_store.words_of(request, keys=keys)
+    target = Target(trial_id=trial_id, condition_id=request.condition_id, condition_text=words)
     terms = _Terms(
         of_trial=request.trial_wants,
         of_condition=request.wants,
@@ -225,24 +235,33 @@ def _with_condition(session: Session, wish: Wish, target: Target) -> Target:
     return replace(target, condition_text=words)
 
 
-def _same_request(session: Session, *, index: bytes, target: Target, now: datetime) -> PendingRequest | None:
+def _sealed_words(keys: AddressKeys, text: str | None) -> _Words:
+    return _Words(sealed=keys.seal_words(text), index=keys.words_index(text)) if text else _Words()
+
+
+def _same_request(
+    session: Session, *, index: bytes, target: Target, words: _Words, now: datetime
+) -> PendingRequest | None:
     return subscriber_store.find_request(
         session,
         address_index=index,
         trial_id=target.trial_id,
         condition_id=target.condition_id,
-        text=target.condition_text,
+        words_index=words.index,
         now=now,
     )
 
 
-def _new_request(*, address_index: bytes, sealed: bytes, target: Target, now: datetime) -> PendingRequest:
+def _new_request(
+    *, address_index: bytes, sealed: bytes, target: Target, words: _Words, now: datetime
+) -> PendingRequest:
     return PendingRequest(
         address_index=address_index,
         address_sealed=sealed,
         trial_id=target.trial_id,
         condition_id=target.condition_id,
-        condition_text=target.condition_text,
+        words_sealed=words.sealed,
+        words_index=words.index,
         mails=0,
         expires_at=now + REQUEST_LIVES,
     )

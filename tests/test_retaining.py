@@ -74,7 +74,7 @@ def test_a_confirmed_request_goes_after_thirty_days(world: World) -> None:
     world.ingest(make_study(), baseline=True)
     request = ask(world, "a@example.org")
     with world.installation.database.writing() as session:
-        confirm_request(session, request, now=world.now)
+        confirm_request(session, request, keys=world.installation.keys, now=world.now)
 
     keep(world, later=29 * DAY)
     assert count(world, PendingRequest) == 1

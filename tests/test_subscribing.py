@@ -43,7 +43,7 @@ def ask(world: World, email: str = "a@example.org", **wish: object) -> None:
 
 def confirm(world: World, request_id: int = 1) -> int:
     with world.installation.database.writing() as session:
-        return confirm_request(session, request_id, now=world.now)
+        return confirm_request(session, request_id, keys=world.installation.keys, now=world.now)
 
 
 def count(world: World, model: type, **where: object) -> int:

@@ -116,9 +116,9 @@ _PERSONAL: dict[str, dict[str, Kept]] = {
         "consent_site consent_how consent_text_id consent_health consent_asked_at confirmed_at": CONSENT,
     },
     "pending_requests": {
-        "id kind from_subscriber_id address_index address_sealed language trial_id condition_id condition_text wants "
-        "trial_wants filter_id urgent narrower country cadence hour weekday time_zone site how consent_text_id "
-        "consent_health mails created_at expires_at confirmed_at": REQUESTS,
+        "id kind from_subscriber_id address_index address_sealed language trial_id condition_id words_sealed "
+        "words_index condition_text wants trial_wants filter_id urgent narrower country cadence hour weekday time_zone "
+        "site how consent_text_id consent_health mails created_at expires_at confirmed_at": REQUESTS,
     },
     "matches": {
         "id change_id subscription_id subscriber_id trial_id seq urgent created_at delivery_id ended_at ended_as": NEWS,

@@ -1,9 +1,9 @@
-"""How a reader's address is kept: sealed with AES-GCM, and found again by a keyed blind index."""
+"""How a reader's address, and the words they typed, are kept: sealed with AES-GCM, found again by a keyed index."""
 
 import hashlib
 import hmac
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -16,14 +16,15 @@ from notifier.errors import ConfigurationError, InvalidAddress
 _KEY_ID_BYTES = 4
 _NONCE_BYTES = 12
 _PURPOSE = b"notifier subscriber address v1"
+_WORDS = b"notifier words of a request v1"
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
     """A mailbox, as it is written to and as it is compared."""
 
-    text: str
-    comparable: str
+    text: str = field(repr=False)
+    comparable: str = field(repr=False)
 
 
 def read_address(text: str) -> Address:
@@ -56,13 +57,12 @@ class AddressKeys:
         self._newest = ciphers[0]
         self._ciphers = dict(ciphers)
         self._index_key = _derive(index_key, b"notifier address index v1")
+        self._words_key = _derive(index_key, b"notifier words index v1")
         self._fingerprint_key = _derive(index_key, b"notifier record fingerprint v1")
 
     def seal(self, address: Address) -> bytes:
         """The address encrypted under the newest key: key id, nonce, ciphertext and tag."""
-        key_id, cipher = self._newest
-        nonce = os.urandom(_NONCE_BYTES)
-        return key_id + nonce + cipher.encrypt(nonce, address.text.encode(), _PURPOSE)
+        return self._seal(address.text, _PURPOSE)
 
     def unseal(self, sealed: bytes) -> str:
         """The address as it is written to.
@@ -70,21 +70,27 @@ class AddressKeys:
         Raises:
             ConfigurationError: the secret it was sealed with is no longer given.
         """
-        key_id, rest = sealed[:_KEY_ID_BYTES], sealed[_KEY_ID_BYTES:]
-        cipher = self._ciphers.get(key_id)
-        try:
-            if cipher is None:
-                raise InvalidTag
-            return cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], _PURPOSE).decode()
-        except InvalidTag:
-            raise ConfigurationError(
-                "An address cannot be opened: NOTIFIER_SECRET_KEY lacks the secret it was sealed with. "
-                "Add the former secret to the list, after the new one."
-            ) from None
+        return self._unseal(sealed, _PURPOSE)
+
+    def seal_words(self, words: str) -> bytes:
+        """The name of a condition that somebody typed, encrypted like an address, until they confirm it."""
+        return self._seal(words, _WORDS)
+
+    def unseal_words(self, sealed: bytes) -> str:
+        """The words that were typed.
+
+        Raises:
+            ConfigurationError: the secret they were sealed with is no longer given.
+        """
+        return self._unseal(sealed, _WORDS)
 
     def index(self, address: Address) -> bytes:
         """The keyed hash by which an address is found without being readable."""
         return hmac.digest(self._index_key, address.comparable.encode(), "sha256")
+
+    def words_index(self, words: str) -> bytes:
+        """The keyed hash by which the same words are known again."""
+        return hmac.digest(self._words_key, words.encode(), "sha256")
 
     def fingerprint(self, content: bytes) -> bytes:
         """A keyed hash of something that may hold contact details, to tell that it changed and nothing else."""
@@ -93,6 +99,24 @@ class AddressKeys:
     def check(self) -> bytes:
         """What a database remembers, to refuse a wrong index key before it makes twins of everybody."""
         return hmac.digest(self._index_key, b"notifier installation", "sha256")
+
+    def _seal(self, text: str, purpose: bytes) -> bytes:
+        key_id, cipher = self._newest
+        nonce = os.urandom(_NONCE_BYTES)
+        return key_id + nonce + cipher.encrypt(nonce, text.encode(), purpose)
+
+    def _unseal(self, sealed: bytes, purpose: bytes) -> str:
+        key_id, rest = sealed[:_KEY_ID_BYTES], sealed[_KEY_ID_BYTES:]
+        cipher = self._ciphers.get(key_id)
+        try:
+            if cipher is None:
+                raise InvalidTag
+            return cipher.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], purpose).decode()
+        except InvalidTag:
+            raise ConfigurationError(
+                "An address cannot be opened: NOTIFIER_SECRET_KEY lacks the secret it was sealed with. "
+                "Add the former secret to the list, after the new one."
+            ) from None
 
 
 def _derive(secret: str, purpose: bytes) -> bytes:

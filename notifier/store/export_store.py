@@ -8,6 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from notifier.domain.filter_words import filter_in_words
+from notifier.store.addresses import AddressKeys
 from notifier.store.filter_store import load_filter
 from notifier.store.models import (
     Base,
@@ -28,6 +29,7 @@ from notifier.store.models import (
     Trial,
 )
 from notifier.store.portions import portions
+from notifier.store.subscriber_store import words_of
 
 Names = Mapping[str, str]
 """By column, what it is called in an export."""
@@ -58,7 +60,6 @@ SUBSCRIPTION: Names = {
 REQUEST: Names = {
     "kind": "kind",
     "language": "language",
-    "condition_text": "words",
     "wants": "wants_of_condition",
     "trial_wants": "wants_of_study",
     "urgent": "at_once_when_important",
@@ -129,6 +130,8 @@ EXPORTED: Mapping[str, Names] = {
         "filter_id": "only",
         "consent_text_id": "agreed_to",
         "from_subscriber_id": "for_another_address",
+        "words_sealed": "words",
+        "condition_text": "words",
     },
     "matches": {**MATCH, "trial_id": "study", "change_id": "seen"},
     "told": {**TOLD, "trial_id": "study"},
@@ -143,6 +146,7 @@ NOT_EXPORTED: Mapping[str, Names] = {
     "pending_requests": {
         "id": "a number of ours",
         "address_index": "a keyed hash",
+        "words_index": "a keyed hash",
         "address_sealed": "the address itself, or that of somebody else who was asked",
     },
     "matches": {
@@ -188,7 +192,9 @@ def list_followed(session: Session, subscriber_id: int) -> list[Plain]:
     ]
 
 
-def list_requests(session: Session, *, address_index: bytes, subscriber_id: int | None) -> list[Plain]:
+def list_requests(
+    session: Session, *, address_index: bytes, subscriber_id: int | None, keys: AddressKeys
+) -> list[Plain]:
     """What was asked for with this address, or by this subscriber for another one; never that other address."""
     mine = PendingRequest.address_index == address_index
     if subscriber_id is not None:
@@ -197,6 +203,7 @@ def list_requests(session: Session, *, address_index: bytes, subscriber_id: int 
         {
             **_target(session, row.trial_id, row.condition_id),
             **_plain(row, REQUEST),
+            "words": words_of(row, keys=keys),
             "for_another_address": row.address_index != address_index,
             "only": _filter(session, row.filter_id),
             "agreed_to": _words(session, row.consent_text_id),

@@ -195,8 +195,13 @@ class PendingRequest(Base):
     language: Mapped[str] = mapped_column(String(16))
     trial_id: Mapped[int | None] = mapped_column(Id, ForeignKey("trials.id"))
     condition_id: Mapped[int | None] = mapped_column(Id, ForeignKey("conditions.id"))
+    words_sealed: Mapped[bytes | None]
+    """A condition by a name that nothing held bears yet, followed as these words once confirmed; until then sealed,
+    as anybody may type anything."""
+    words_index: Mapped[bytes | None]
+    """A keyed hash of them, by which the same words are known again."""
     condition_text: Mapped[str | None]
-    """A condition by a name that nothing held bears yet, followed as these words once confirmed."""
+    """The words as versions before these kept them, in the open; empty since."""
     wants: Mapped[str] = mapped_column(String(12))
     """Of the condition."""
     trial_wants: Mapped[str] = mapped_column(String(12), server_default=text("'everything'"))

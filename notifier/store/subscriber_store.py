@@ -10,6 +10,7 @@ from notifier.domain.schedules import Cadence, next_due
 from notifier.domain.wishes import Consent
 from notifier.errors import InvalidToken
 from notifier.store import told_store
+from notifier.store.addresses import AddressKeys
 from notifier.store.inserting import insert_once
 from notifier.store.models import (
     Delivery,
@@ -180,7 +181,7 @@ def find_request(
     address_index: bytes,
     trial_id: int | None,
     condition_id: int | None,
-    text: str | None,
+    words_index: bytes | None,
     now: datetime,
 ) -> PendingRequest | None:
     """An unconfirmed, unexpired request of the same mailbox for the same things."""
@@ -189,10 +190,20 @@ def find_request(
         address_index=address_index,
         trial_id=trial_id,
         condition_id=condition_id,
-        condition_text=text,
+        words_index=words_index,
+        condition_text=None,
         confirmed_at=None,
     )
     return session.scalar(same.where(PendingRequest.expires_at > now).order_by(PendingRequest.id.desc()))
+
+
+def words_of(request: PendingRequest, *, keys: AddressKeys) -> str | None:
+    """The words that a request asks to follow as text; None where it asks for none.
+
+    Raises:
+        ConfigurationError: the secret they were sealed with is no longer given.
+    """
+    return keys.unseal_words(request.words_sealed) if request.words_sealed else request.condition_text
 
 
 def take_turn(session: Session, address_index: bytes) -> None:

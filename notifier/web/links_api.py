@@ -24,7 +24,9 @@ router = APIRouter(
 )
 
 
-@router.post("/confirmations", summary="Confirm by token", response_model=ConfirmedAnswer, responses=keyed_body(404, 409))
+@router.post(
+    "/confirmations", summary="Confirm by token", response_model=ConfirmedAnswer, responses=keyed_body(404, 409)
+)
 def confirm(here: Here, asked: TokenRequest, once: OnceOnly) -> Response:
     """Do what the button behind a confirmation link does, when your own page's button was pressed; never on a GET.
 
@@ -35,7 +37,7 @@ def confirm(here: Here, asked: TokenRequest, once: OnceOnly) -> Response:
 
     def do() -> Response:
         with here.installation.database.writing() as session:
-            confirm_request(session, content.id, now=now)
+            confirm_request(session, content.id, keys=here.installation.keys, now=now)
         return JSONResponse({"status": "confirmed"})
 
     return once.answer(do)

@@ -5,11 +5,11 @@ from sqlalchemy import select
 from notifier.domain.globe import Cell
 from notifier.domain.reader_filters import NO_FILTER, Near, ReaderFilter
 from notifier.domain.wishes import Wish
+from notifier.reviewing import view_request
 from notifier.store import filter_store
 from notifier.store.addresses import read_address
 from notifier.store.database import Database
 from notifier.store.models import Filter, PendingRequest, Subscriber, Subscription
-from notifier.reviewing import view_request
 from notifier.subscribing import confirm_request, request_subscription
 from tests.studies import make_study
 from tests.world import World
@@ -92,8 +92,8 @@ def test_what_waits_for_a_confirmation_keeps_the_filter(either_world: World) -> 
         for wish in (Wish(condition="Stroke"), Wish(condition="Stroke", filter=IN_FRANCE, urgent=True)):
             request_subscription(session, keys=keys, address=read_address(READER), wish=wish, how="form", now=world.now)
         request_id = session.scalars(select(PendingRequest.id)).one()
-        view = view_request(session, request_id, now=world.now)
-        confirm_request(session, request_id, now=world.now)
+        view = view_request(session, request_id, keys=world.installation.keys, now=world.now)
+        confirm_request(session, request_id, keys=world.installation.keys, now=world.now)
 
     assert (view.filter, view.urgent, view.country) == (IN_FRANCE, True, "FR")
     with database.reading() as session:

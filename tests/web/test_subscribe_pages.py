@@ -8,13 +8,15 @@ import pytest
 from bs4 import BeautifulSoup
 from starlette.testclient import TestClient
 
+from notifier.installation import Installation
 from tests.web.site import NUMBER, READER, filled_form, hidden_fields
 
 Rows = Callable[[str], list[Any]]
+Snapshot = Callable[[], str]
 
 
 def requests_held(rows: Rows) -> list[Any]:
-    return rows("SELECT trial_id, condition_id, condition_text, wants, cadence, hour, time_zone FROM pending_requests")
+    return rows("SELECT trial_id, condition_id, words_index, wants, cadence, hour, time_zone FROM pending_requests")
 
 
 def test_a_good_form_waits_for_confirmation_and_changes_nobody(client: TestClient, rows: Rows) -> None:
@@ -125,11 +127,29 @@ def test_a_near_name_that_was_picked_stands_for_what_was_typed(client: TestClien
     assert requests_held(rows)[0][1] is not None
 
 
-def test_words_nobody_listed_are_followed_by_explicit_choice_only(client: TestClient, rows: Rows) -> None:
+def test_words_nobody_listed_are_followed_by_explicit_choice_only(
+    client: TestClient, rows: Rows, installation: Installation
+) -> None:
     chosen = filled_form(condition="stroke of the eye", trial="", accept_unknown="Stroke of the EYE")
 
     assert client.post("/subscribe", data=chosen).status_code == 200
-    assert requests_held(rows)[0][2] == "stroke of the eye"
+    ((sealed,),) = rows("SELECT words_sealed FROM pending_requests")
+    assert installation.keys.unseal_words(sealed) == "stroke of the eye"
+
+
+def test_words_that_nobody_confirmed_are_not_readable_in_the_database(client: TestClient, snapshot: Snapshot) -> None:
+    chosen = filled_form(condition="stroke of the eye", trial="", accept_unknown="stroke of the eye")
+
+    client.post("/subscribe", data=chosen)
+    assert "of the eye" not in snapshot()
+    assert b"of the eye".hex() not in snapshot().lower()
+
+
+def test_asking_again_for_the_same_words_is_one_request(client: TestClient, rows: Rows) -> None:
+    for words in ("stroke of the eye", "stroke of the eye", "stroke of the ear"):
+        client.post("/subscribe", data=filled_form(condition=words, trial="", accept_unknown=words))
+
+    assert rows("SELECT mails FROM pending_requests ORDER BY id") == [(2,), (1,)]
 
 
 def test_words_that_nobody_listed_are_shown_with_what_they_match(client: TestClient) -> None:

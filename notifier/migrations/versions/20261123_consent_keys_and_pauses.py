@@ -93,6 +93,8 @@ def upgrade() -> None:
     op.add_column(
         "pending_requests", sa.Column("consent_health", sa.Boolean(), server_default=sa.false(), nullable=False)
     )
+    op.add_column("pending_requests", sa.Column("words_sealed", sa.LargeBinary(), nullable=True))
+    op.add_column("pending_requests", sa.Column("words_index", sa.LargeBinary(), nullable=True))
     op.create_index(
         "ix_pending_requests_from_subscriber_id",
         "pending_requests",
