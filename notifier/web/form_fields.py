@@ -90,8 +90,15 @@ def is_own_page(request: Request, *, base_url: str) -> bool:
     if origin == "null":
         # Browsers hide the origin of pages with "no-referrer", which ours with a token are. The token is the proof.
         return "token" in request.path_params or fetched_from == "same-origin"
-    ours = {request.headers.get("host", "").lower(), urlsplit(base_url).netloc.lower()}
-    return urlsplit(origin).netloc.lower() in ours - {""}
+    ours = {request.headers.get("host", "").lower(), _host_of(base_url)}
+    return _host_of(origin) in ours - {""}
+
+
+def _host_of(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 async def _read_fields(request: Request) -> Fields:

@@ -7,6 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST_FORM = 100_000
+LONGEST_LENGTH = 20
 API = "/api/"
 EMBED = "/embed"
 
@@ -47,7 +48,8 @@ class BodyLimit:
             return
         limit = self._api_bytes if scope["path"].startswith(API) else min(LARGEST_FORM, self._api_bytes)
         declared = Headers(scope=scope).get("content-length", "")
-        taken = int(declared) if declared.isdecimal() else 0
+        # So many digits are over each limit, and longer ones would be no number to Python.
+        taken = int(declared[:LONGEST_LENGTH]) if declared.isdecimal() else 0
 
         async def counted() -> Message:
             nonlocal taken

@@ -1,6 +1,7 @@
 """Which language a page speaks: the one its address asks for, the reader's own, or the one their browser asks for."""
 
 from dataclasses import dataclass
+from urllib.parse import quote, urlencode
 
 from fastapi import Request
 
@@ -44,5 +45,7 @@ def other_languages(request: Request, language: str) -> list[OtherLanguage]:
 
 
 def _translated_url(request: Request, code: str) -> str:
-    url = request.url.include_query_params(**{PARAMETER: code})
-    return f"{url.path}?{url.query}"
+    # Two slashes would lead to another site.
+    path = "/" + quote(request.scope["path"].lstrip("/"), safe="/:@!$&'()*+,;=~")
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name != PARAMETER]
+    return f"{path}?{urlencode([*kept, (PARAMETER, code)])}"

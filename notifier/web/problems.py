@@ -66,7 +66,7 @@ class ApiProblem(HTTPException):
 
 def wants_json(request: Request) -> bool:
     """Whether whoever asks is a program."""
-    path = request.url.path
+    path = str(request.scope["path"])
     return f"{path}/".startswith(API) and not path.startswith(f"{API}docs")
 
 
