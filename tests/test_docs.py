@@ -1,6 +1,7 @@
 """The documentation about the code: what it names exists, and what it shows can be typed."""
 
 import re
+import tomllib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -10,11 +11,12 @@ import typer
 from starlette.routing import Match
 
 from notifier import cli
-from notifier.config import load_settings
+from notifier.config import Settings, load_settings
 from notifier.emails.mailbox import Mailbox
 from notifier.installation import open_installation
 from notifier.store.models import Base
 from notifier.web.app import create_app
+from notifier.web.limiting import RULES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
@@ -160,6 +162,31 @@ def test_every_command_stands_in_the_readme() -> None:
     text = (REPOSITORY / "README.md").read_text()
 
     assert [name for name in COMMANDS if f"`notifier {name}" not in text] == []
+
+
+def test_every_setting_stands_in_the_readme_and_in_the_example() -> None:
+    names = {f"NOTIFIER_{name.upper()}" for name in Settings.model_fields}
+
+    for page in ("README.md", ".env.example"):
+        text = (REPOSITORY / page).read_text()
+        assert {name for name in names if name not in text} == set(), page
+
+
+def test_every_module_of_a_layer_stands_in_the_architecture() -> None:
+    contracts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    modules = set(re.findall(r"\((\w+)\)", " ".join(contracts[0]["layers"]))) - {"__main__"}
+    text = (REPOSITORY / "docs" / "architecture.md").read_text()
+
+    assert [name for name in sorted(modules) if f"`{name}`" not in text] == []
+
+
+def test_every_limit_stands_in_the_manual() -> None:
+    text = (REPOSITORY / "docs" / "operating.md").read_text()
+    table = text[text.index("| What | Counted per | Limit |") :].split("\n\n")[0]
+    shown = sorted(re.findall(r"\| (\w+) \| ([\d,]+) an? (\w+) \|", table))
+
+    told = [(by, f"{rule.amount:,}", rule.GRANULARITY.name) for (_, by), rule in RULES.items()]
+    assert shown == sorted(told)
 
 
 def test_every_decision_is_listed() -> None:
