@@ -82,6 +82,6 @@ def create_app(
     app.add_middleware(BodyLimit, api_bytes=installation.settings.max_body_bytes)
     app.add_middleware(HeadAsGet)
     framed_by = [site.origin for site in installation.settings.known_sites]
-    app.add_middleware(SecurityHeaders, framed_by=framed_by)
     app.add_middleware(RequestLog, apology=apology)
+    app.add_middleware(SecurityHeaders, framed_by=framed_by)
     return app

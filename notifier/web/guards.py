@@ -13,6 +13,8 @@ EMBED = "/embed"
 
 _PRIVATE = ("/confirm/", "/unsubscribe/", "/preferences/", "/subscribe", "/embed", "/proof", "/mailbox")
 _WITH_TOKEN = ("/confirm/", "/unsubscribe/", "/preferences/")
+_STATIC = "/static/"
+_FAILS = 400
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -49,15 +51,16 @@ class BodyLimit:
         limit = self._api_bytes if scope["path"].startswith(API) else min(LARGEST_FORM, self._api_bytes)
         declared = Headers(scope=scope).get("content-length", "")
         # So many digits are over each limit, and longer ones would be no number to Python.
-        taken = int(declared[:LONGEST_LENGTH]) if declared.isdecimal() else 0
+        is_declared_larger = declared.isdecimal() and int(declared[:LONGEST_LENGTH]) > limit
+        taken = 0
 
         async def counted() -> Message:
             nonlocal taken
-            if taken > limit:
+            if is_declared_larger:
                 raise BodyTooLarge(limit)
             message = await receive()
-            if not declared.isdecimal():
-                taken += len(message.get("body", b""))
+            # Whatever was declared: a body in chunks may come with any Content-Length.
+            taken += len(message.get("body", b""))
             if taken > limit:
                 raise BodyTooLarge(limit)
             return message
@@ -76,12 +79,18 @@ class HeadAsGet:
             await self._app(scope, receive, send)
             return
 
-        async def without_body(message: Message) -> None:
-            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
-
         # In place, so that the layers around see which route answered.
         scope["method"] = "GET"
-        await self._app(scope, receive, without_body)
+        await self._app(scope, receive, without_body(send))
+
+
+def without_body(send: Send) -> Send:
+    """Sends an answer's head and nothing of its body."""
+
+    async def send_head(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return send_head
 
 
 class SecurityHeaders:
@@ -98,12 +107,13 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        wanted = _headers_for(scope["path"])
-        if scope["path"] == EMBED and self._framed_by:
-            _open_frame(wanted, self._framed_by)
+        path = scope["path"]
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
+                wanted = _headers_for(path, status=message["status"])
+                if path == EMBED and self._framed_by:
+                    _open_frame(wanted, self._framed_by)
                 message["headers"] = list(message.get("headers", ()))
                 headers = MutableHeaders(raw=message["headers"])
                 for name, value in wanted.items():
@@ -113,15 +123,15 @@ class SecurityHeaders:
         await self._app(scope, receive, with_headers)
 
 
-def _headers_for(path: str) -> dict[str, str]:
+def _headers_for(path: str, *, status: int) -> dict[str, str]:
     found = dict(_EVERYWHERE)
     if path.startswith(_PRIVATE):
         found["cache-control"] = "no-store"
         found["x-robots-tag"] = "noindex, nofollow"
     else:
-        # The address of a static file changes with its content.
-        static = path.startswith("/static/")
-        found["cache-control"] = "public, max-age=31536000, immutable" if static else "no-cache"
+        # The address of a static file changes with its content; one that is not there yet may be there soon.
+        lasts = path.startswith(_STATIC) and status < _FAILS
+        found["cache-control"] = "public, max-age=31536000, immutable" if lasts else "no-cache"
     if path.startswith(_WITH_TOKEN):
         found["referrer-policy"] = "no-referrer"
     return found

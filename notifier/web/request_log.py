@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from notifier import metrics
+from notifier.web.guards import without_body
 
 log = structlog.get_logger(__name__)
 
@@ -20,7 +21,7 @@ Apology = Callable[[Request, str], Response]
 
 
 class RequestLog:
-    """The outermost layer: whatever happens inside, there is one answer, one log line and one count."""
+    """Whatever happens inside, there is one answer, one log line and one count."""
 
     def __init__(self, app: ASGIApp, *, apology: Apology) -> None:
         self._app = app
@@ -46,7 +47,8 @@ class RequestLog:
             failure = secrets.token_hex(4)
             log.exception("request.failed", failure=failure, route=_route(scope))
             if not status:
-                await self._apology(Request(scope), failure)(scope, receive, watched)
+                answer = without_body(watched) if method == "HEAD" else watched
+                await self._apology(Request(scope), failure)(scope, receive, answer)
         _tell(method, _route(scope), status=status, seconds=time.perf_counter() - began)
 
 

@@ -149,3 +149,19 @@ def test_what_nobody_expected_is_a_page_with_a_number(app: FastAPI) -> None:
     assert answer.status_code == 500
     assert "give this number" in answer.text
     assert "canary" not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-frame-options"] == "DENY"
+
+
+def test_what_nobody_expected_is_told_to_head_without_a_body(app: FastAPI) -> None:
+    @app.get("/explode")
+    def explode() -> None:
+        raise RuntimeError("boom")
+
+    answer = TestClient(app).head("/explode")
+
+    assert (answer.status_code, answer.content) == (500, b"")
+
+
+def test_a_file_that_is_not_there_yet_is_not_missed_for_a_year(client: TestClient) -> None:
+    assert client.get("/static/nothing.css").headers["cache-control"] == "no-cache"
