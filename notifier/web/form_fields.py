@@ -27,8 +27,8 @@ async def read_own(request: Request, here: Here) -> Fields:
     Raises:
         HTTPException: 400 for a body that is no form, 403 for a form that another site's page sent.
     """
-    fields = await _read_fields(request)
-    if not is_one_click(fields) and not is_own_page(request, base_url=here.installation.links.base_url):
+    fields = await read_fields(request)
+    if not is_own_page(request, base_url=here.installation.links.base_url):
         raise _refused()
     return fields
 
@@ -39,7 +39,7 @@ async def _read_own_or_listed(request: Request, here: Here) -> Fields:
     Raises:
         HTTPException: 400 for a body that is no form, 403 for a form that another site's page sent.
     """
-    fields = await _read_fields(request)
+    fields = await read_fields(request)
     if not is_own_page(request, base_url=here.installation.links.base_url):
         request.state.sent_from = site_at(here.installation.settings.known_sites, request.headers.get("origin", ""))
         if request.state.sent_from is None:
@@ -101,7 +101,12 @@ def _host_of(origin: str) -> str:
         return ""
 
 
-async def _read_fields(request: Request) -> Fields:
+async def read_fields(request: Request) -> Fields:
+    """The text fields of any form, wherever it comes from.
+
+    Raises:
+        HTTPException: 400 for a body that is no form.
+    """
     sent = await request.form(max_files=0, max_fields=MOST_FIELDS, max_part_size=LONGEST_FIELD * 4)
     fields: dict[str, str] = {}
     for name, value in sent.multi_items():

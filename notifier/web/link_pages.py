@@ -22,7 +22,7 @@ from notifier.store import (
 )
 from notifier.store.models import Subscriber, Subscription
 from notifier.subscribing import confirm_request, end_everything, end_subscription
-from notifier.web.form_fields import ONE_CLICK, Fields, Form, is_one_click, read_own
+from notifier.web.form_fields import ONE_CLICK, Fields, Form, is_one_click, read_fields, read_own
 from notifier.web.page_language import language_for
 from notifier.web.page_rendering import page
 from notifier.web.surroundings import Here, Surroundings
@@ -56,11 +56,13 @@ class Followed:
 async def _read_leaving(request: Request, here: Here) -> Fields:
     """The fields of a form to leave. One click counts by its body alone, whatever is said of its type.
 
-    RFC 8058, section 3.2, has it sent as a form; programs that send it under another name mean the same.
+    RFC 8058, section 3.2, has it sent as a form; programs that send it under another name mean the same. It is taken
+    from any page, and here only: elsewhere the field says nothing.
     """
     if _ONE_CLICK_BODY.search(await request.body()):
         return dict([ONE_CLICK])
-    return await read_own(request, here)
+    fields = await read_fields(request)
+    return fields if is_one_click(fields) else await read_own(request, here)
 
 
 @router.get("/confirm/{token}")

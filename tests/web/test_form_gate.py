@@ -201,6 +201,15 @@ def test_what_another_page_sends_is_refused(client: TestClient, rows: Rows, head
     assert mails(rows) == 0
 
 
+@pytest.mark.parametrize("path", ["/subscribe", "/embed", "/subscribe/preview", "/search"])
+def test_the_field_of_one_click_opens_no_other_form_to_other_pages(client: TestClient, path: str) -> None:
+    fields = filled_form() | {"q": "stroke", "List-Unsubscribe": "One-Click"}
+
+    answer = client.post(path, data=fields, headers={"origin": "https://evil.example", "sec-fetch-site": "cross-site"})
+
+    assert answer.status_code == 403
+
+
 def test_behind_a_proxy_that_changes_host_the_public_address_counts(client: TestClient) -> None:
     headers = {"host": "inner:8000", "origin": "http://testserver"}
 
