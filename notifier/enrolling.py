@@ -42,12 +42,13 @@ class Terms:
     """What an operator says about a list as a whole.
 
     ``text``: the words that rows without their own were agreed to with. ``site``: where consent was given.
-    ``accept_unknown``: conditions that nothing held bears are followed as words.
+    ``accept_unknown``: conditions that nothing held bears are followed as words. ``read`` reads addresses.
     """
 
     text: str | None = None
     site: str = ""
     accept_unknown: bool = False
+    read: Callable[[str], Address] = read_address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +194,7 @@ def _read(reading: _List, found: ListedRow | RowProblem) -> tuple[ListedReader, 
     if isinstance(row, RowProblem):
         return row
     try:
-        return row, read_address(row.email)
+        return row, reading.terms.read(row.email)
     except InvalidAddress as error:
         return RowProblem(line=row.line, column="email", reason=str(error))
 

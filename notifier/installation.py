@@ -14,7 +14,7 @@ from notifier.config import Settings
 from notifier.emails.links import Links
 from notifier.errors import ConfigurationError
 from notifier.store import migrating
-from notifier.store.addresses import AddressKeys
+from notifier.store.addresses import Address, AddressKeys, read_address, refuse_own
 from notifier.store.database import Database, open_database
 from notifier.store.inserting import insert_once
 from notifier.store.models import Installation as InstallationRow
@@ -35,6 +35,16 @@ class Installation:
     def host(self) -> str:
         """The host that readers know us by, for List-Id and Message-ID."""
         return urlsplit(self.links.base_url).hostname or "localhost"
+
+    def read_address(self, text: str) -> Address:
+        """A reader's address as somebody typed it.
+
+        Raises:
+            InvalidAddress: it is not one address that mail can be sent to, or it is one of ours.
+        """
+        address = read_address(text)
+        refuse_own(address, sender=self.settings.envelope_from, host=self.host)
+        return address
 
     def close(self) -> None:
         """Let go of the database."""

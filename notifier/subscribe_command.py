@@ -12,7 +12,6 @@ from notifier.domain.schedules import read_cadence
 from notifier.domain.vocabulary import DEFAULT_LANGUAGE
 from notifier.domain.wishes import EVERYTHING, Wish
 from notifier.preferring import choose_mails
-from notifier.store.addresses import Address, read_address
 from notifier.subscribing import subscribe_directly
 
 
@@ -55,14 +54,14 @@ def subscribe(
         cadence=read_cadence(cadence=cadence, hour=hour, weekday=weekday, time_zone=timezone),
         language=read_language(language), filter=read_filter(choice, year=now.year),
     )  # fmt: skip
-    address = read_address(email)
-    _subscribe(address, wish, detailed_subjects=detailed_subjects, quiet_notes=quiet_notes, now=now)
+    _subscribe(email, wish, detailed_subjects=detailed_subjects, quiet_notes=quiet_notes, now=now)
     typer.echo("Subscribed.", err=True)
 
 
 def _subscribe(
-    address: Address, wish: Wish, *, detailed_subjects: bool | None, quiet_notes: bool | None, now: datetime
+    email: str, wish: Wish, *, detailed_subjects: bool | None, quiet_notes: bool | None, now: datetime
 ) -> None:
     with embedded.opened(now=now) as here, here.database.writing() as session:
+        address = here.read_address(email)
         reader = subscribe_directly(session, keys=here.keys, address=address, wish=wish, how="operator", now=now)
         choose_mails(session, reader, detailed_subjects=detailed_subjects, quiet_notes=quiet_notes)

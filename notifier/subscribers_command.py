@@ -55,9 +55,10 @@ def import_subscribers(
     Exit code 1 if a row is bad, 2 if the list cannot be used at all.
     """
     now = datetime.now(UTC)
-    terms = Terms(text=_read_text(consent_text), site=site, accept_unknown=accept_unknown)
+    text = _read_text(consent_text)
     bring = bring_list if apply else check_list
     with embedded.opened(now=now) as here, _progress(file) as show:
+        terms = Terms(text=text, site=site, accept_unknown=accept_unknown, read=here.read_address)
         report = bring(database=here.database, keys=here.keys, path=file, terms=terms, now=now, on_progress=show)
     if as_json:
         typer.echo(json.dumps({"applied": apply} | report.as_dict()))

@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from email_validator import EmailNotValidError, validate_email
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 from notifier.errors import ConfigurationError, InvalidAddress
 
@@ -17,6 +17,12 @@ _KEY_ID_BYTES = 4
 _NONCE_BYTES = 12
 _PURPOSE = b"notifier subscriber address v1"
 _WORDS = b"notifier words of a request v1"
+# Spaces, and signs nobody sees, that come along when an address is copied from a list of contacts, a chat or a table.
+_AROUND = (
+    "\t\n\r \u00a0\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u2060\u2066\u2067\u2068\u2069\u3000\ufeff"
+)
+_ANSWERING = frozenset({"bounce", "bounces", "mailer-daemon"})
+"""Mailboxes beside the sender's that programs answer from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +38,49 @@ def read_address(text: str) -> Address:
 
     It is kept in ASCII, the domain as IDNA writes it, and compared without case: twins are one mailbox. RFC 5321
     allows a server to tell case apart in the local part; none in use does. A local part outside ASCII needs SMTPUTF8
-    (RFC 6531) all the way to the mailbox, so it is refused here rather than failing later.
+    (RFC 6531) all the way to the mailbox, so it is refused here rather than failing later. What nobody sees around it
+    is left out; inside it, it is refused.
 
     Raises:
         InvalidAddress: it is not one address that mail can be sent to; the message never repeats it.
     """
-    try:
-        found = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False, strict=True)
-    except (EmailNotValidError, UnicodeError):
+    found = _validated(text.strip(_AROUND))
+    if found is None:
+        raise InvalidAddress("This does not look like an e-mail address. It should look like name@example.org.")
+    if found.ascii_email is None:
         raise InvalidAddress(
-            "This does not look like an e-mail address. It should look like name@example.org."
-        ) from None
-    text = found.ascii_email or found.normalized
-    return Address(text=text, comparable=text.lower())
+            "Our mails cannot reach an address with letters such as ö or é before the @. Please write another address."
+        )
+    return Address(text=found.ascii_email, comparable=found.ascii_email.lower())
+
+
+def refuse_own(address: Address, *, sender: str, host: str) -> None:
+    """Refuse the address that our mails come from, with any tag, and where programs answer: mails would go in circles.
+
+    Args:
+        address: to be looked at.
+        sender: the address that our mails come from.
+        host: by which readers know us; the sender's name there counts as ours, too.
+
+    Raises:
+        InvalidAddress: it is one of ours.
+    """
+    own = _validated(sender)
+    own_name, _, own_domain = ((own and own.ascii_email) or sender).lower().rpartition("@")
+    name, _, domain = address.comparable.rpartition("@")
+    if domain in (own_domain, host.lower()) and _untagged(name) in _ANSWERING | {_untagged(own_name)}:
+        raise InvalidAddress("This is an address that our own mails come from. Please write yours.")
+
+
+def _validated(text: str) -> ValidatedEmail | None:
+    try:
+        return validate_email(text, check_deliverability=False, allow_smtputf8=True, strict=True)
+    except (EmailNotValidError, UnicodeError):
+        return None
+
+
+def _untagged(name: str) -> str:
+    return name.partition("+")[0]
 
 
 class AddressKeys:

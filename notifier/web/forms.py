@@ -1,5 +1,6 @@
 """The one form to subscribe with: as it was filled in, and checked field by field."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -109,10 +110,12 @@ class CheckedForm:
     towns: tuple[str, ...]
 
 
-def check_form(form: SubscribeForm, *, language: str, year: int) -> CheckedForm:
+def check_form(
+    form: SubscribeForm, *, language: str, year: int, read: Callable[[str], Address] = read_address
+) -> CheckedForm:
     """What the form asks for, and everything wrong with it that can be told without looking anything up.
 
-    ``language`` is the page's, for a form that names none; ``year`` is the one it is.
+    ``language`` is the page's, for a form that names none; ``year`` is the one it is; ``read`` reads the address.
     """
     errors: Errors = {}
     _check_choices(form, errors)
@@ -134,7 +137,7 @@ def check_form(form: SubscribeForm, *, language: str, year: int) -> CheckedForm:
         urgent=form.urgent,
         narrower=form.narrower,
     )
-    return CheckedForm(address=_checked_address(form, errors), wish=wish, errors=errors, towns=checked.towns)
+    return CheckedForm(address=_checked_address(form, errors, read=read), wish=wish, errors=errors, towns=checked.towns)
 
 
 def _check_choices(form: SubscribeForm, errors: Errors) -> None:
@@ -157,12 +160,12 @@ def masked(address: Address) -> str:
     return f"{local[:1]}•••@{name[:1]}•••.{ending}"
 
 
-def _checked_address(form: SubscribeForm, errors: Errors) -> Address | None:
+def _checked_address(form: SubscribeForm, errors: Errors, *, read: Callable[[str], Address]) -> Address | None:
     if not form.email:
         errors["email"] = gettext_noop("Write your e-mail address. It should look like name@example.org.")
         return None
     try:
-        return read_address(form.email)
+        return read(form.email)
     except InvalidAddress as error:
         errors["email"] = str(error)
         return None

@@ -22,7 +22,6 @@ from notifier.preferring import (
     resume_mails,
 )
 from notifier.store import plan_store, subscriber_store
-from notifier.store.addresses import read_address
 from notifier.store.models import Schedule, Subscriber
 from notifier.subscribing import end_everything, end_subscription
 from notifier.web.filter_form import FilterForm, check_filter_form, read_filter_form
@@ -177,7 +176,7 @@ def _hand_over(here: Surroundings, subscriber_id: int, fields: Fields) -> str:
 
 def _ask_mailbox(here: Surroundings, subscriber_id: int, fields: Fields, *, kind: str) -> str:
     """The same answer whoever has the address, if anybody."""
-    address = read_address(fields.get("email", ""))
+    address = here.installation.read_address(fields.get("email", ""))
     with _writing_for(here, subscriber_id) as session:
         ask_mailbox(session, subscriber_id, kind=kind, keys=here.installation.keys, address=address, now=here.now())
     queues.ring(queues.SEND_DELIVERIES)

@@ -25,7 +25,7 @@ from notifier.web.forms import (
     masked,
     read_subscribe_form,
 )
-from notifier.web.limiting import LOOK_UPS, PRESSES, TooOften, limited
+from notifier.web.limiting import OUTLOOKS, PRESSES, TooOften, limited
 from notifier.web.page_language import language_for
 from notifier.web.page_rendering import page
 from notifier.web.pages import condition_choices
@@ -89,7 +89,8 @@ def submit(request: Request, here: Surroundings, fields: Fields) -> Submission:
     """Check a form of ours, wherever it was shown, and have one mail sent if all is well."""
     site = remember_site(request, here, fields)
     form = read_subscribe_form(fields)
-    checked = check_form(form, language=language_for(request), year=here.now().year)
+    read = here.installation.read_address
+    checked = check_form(form, language=language_for(request), year=here.now().year, read=read)
     errors, address = checked.errors, checked.address
     offer = NO_OFFER
     if "intents" not in errors and "condition" not in errors:
@@ -107,7 +108,7 @@ def submit(request: Request, here: Surroundings, fields: Fields) -> Submission:
     return Submission(form=form, address=address)
 
 
-@router.post("/subscribe/preview", dependencies=[limited(LOOK_UPS)])
+@router.post("/subscribe/preview", dependencies=[limited(OUTLOOKS)])
 def show_outlook(request: Request, here: Here, fields: Form) -> HTMLResponse:
     """What a choice would bring, in the form as it was filled in, or alone for the script that puts it there.
 

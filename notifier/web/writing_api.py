@@ -20,7 +20,6 @@ from notifier.ingesting import IngestReport, ingest_records
 from notifier.preferring import choose_mails
 from notifier.registries.record_files import iter_stream
 from notifier.store import status_store
-from notifier.store.addresses import read_address
 from notifier.subscribing import find_target, request_subscription, subscribe_directly
 from notifier.web.api_access import Granted, check_scope, needs
 from notifier.web.api_answers import keyed, keyed_body
@@ -158,7 +157,7 @@ def get_status(here: Here) -> dict[str, int]:
 
 
 def _subscribe(here: Surroundings, asked: SubscriptionRequest, wish: Wish, *, key: str) -> JSONResponse:
-    address, keys, now = read_address(asked.email), here.installation.keys, here.now()
+    address, keys, now = here.installation.read_address(asked.email), here.installation.keys, here.now()
     may_mail = admit_program(here.limits, address, key=key)
     with here.installation.database.writing() as session:
         if asked.consent == "vouched":
