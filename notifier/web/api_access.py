@@ -10,7 +10,7 @@ from notifier.domain.scopes import MEANINGS
 from notifier.errors import InvalidKey
 from notifier.keying import Grant, find_grant
 from notifier.web.json_bodies import check_body
-from notifier.web.limiting import WRONG_KEYS, limits_of, network_of
+from notifier.web.limiting import WRONG_KEYS, limits_of
 from notifier.web.problems import MISSING_SCOPE, ApiProblem
 from notifier.web.surroundings import Here
 
@@ -49,7 +49,7 @@ def _require_key(request: Request, scopes: SecurityScopes, here: Here, bearer: B
     try:
         grant = find_grant(here.installation.database, given, first_key=first, now=here.now())
     except InvalidKey as error:
-        limits_of(request).check(WRONG_KEYS, "network", network_of(request))
+        limits_of(request).check_network(WRONG_KEYS, request)
         raise _refused(str(error)) from None
     for scope in scopes.scopes:
         check_scope(grant, scope)

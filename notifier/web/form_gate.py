@@ -12,11 +12,13 @@ from notifier.store.addresses import Address
 from notifier.web import form_tokens, proof_of_work
 from notifier.web.form_fields import Fields, is_browser, sent_from
 from notifier.web.form_tokens import FormToken, is_hasty
-from notifier.web.limiting import MAILBOX, PROOFS, PROVEN, UNPROVEN, domain_of, limited, mailbox_of, network_of
+from notifier.web.limiting import MAILBOX, PROOFS, PROVEN, UNPROVEN, domain_of, limited, mailbox_of
 from notifier.web.surroundings import Here, Surroundings
 
 AGAIN = "again"
 """The name under which the form says that it is to be sent once more."""
+PRESSED_TWICE = 60
+"""Seconds within which the same form, with everything in it, is somebody who pressed twice."""
 
 _OLD = gettext_noop("This page had been open for a long time. Nothing is lost. Please press once more.")
 _SENT_ALREADY = gettext_noop(
@@ -76,12 +78,15 @@ def admit(request: Request, here: Surroundings, *, fields: Fields, address: Addr
         return Verdict(again=_OLD)
     if token is not None and is_hasty(token, now=here.now()):
         return Verdict(counts=False)
+    form = f"form {sorted(fields.items())}"
+    if here.limits.was_asked(form):
+        return Verdict(counts=False)
     wrong = _look_at_proof(here, fields, now=here.now())
     if wrong:
         return Verdict(again=wrong)
     _count(request, here, address, proven=bool(fields.get(proof_of_work.FIELD)))
     fits = here.limits.seconds_to_wait(MAILBOX, "mailbox", mailbox_of(address)) == 0
-    return Verdict(counts=fits)
+    return Verdict(counts=here.limits.is_first(form, seconds=PRESSED_TWICE) and fits)
 
 
 def _look_at_proof(here: Surroundings, fields: Fields, *, now: datetime) -> str:
@@ -100,8 +105,8 @@ def _look_at_proof(here: Surroundings, fields: Fields, *, now: datetime) -> str:
 
 def _count(request: Request, here: Surroundings, address: Address, *, proven: bool) -> None:
     if proven:
-        here.limits.check(PROVEN, "network", network_of(request))
+        here.limits.check_network(PROVEN, request)
         here.limits.check(PROVEN, "domain", domain_of(address))
         return
-    here.limits.check(UNPROVEN, "network", network_of(request), _SLOW_LANE)
+    here.limits.check_network(UNPROVEN, request, _SLOW_LANE)
     here.limits.check(UNPROVEN, "domain", domain_of(address), _SLOW_LANE)

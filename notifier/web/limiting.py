@@ -1,11 +1,12 @@
 """How often something may be asked for: per network, mailbox, mail domain or key, counted together by all processes."""
 
 import hmac
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from math import ceil
 from typing import Literal, TypeAlias, TypeVar
 
@@ -24,10 +25,11 @@ from notifier.store.addresses import Address
 
 T = TypeVar("T")
 Storage: TypeAlias = MemoryStorage | RedisStorage
-By: TypeAlias = Literal["network", "mailbox", "domain", "key"]
+By: TypeAlias = Literal["network", "networks around", "mailbox", "domain", "key"]
 
 PRESSES, PROVEN, UNPROVEN, MAILBOX = "presses", "proven", "unproven", "mailbox"
-LOOK_UPS, PROOFS, LINK_MAILS, PROGRAMS, WRONG_KEYS = "look-ups", "proofs", "link mails", "programs", "wrong keys"
+LOOK_UPS, OUTLOOKS, PROOFS, LINK_MAILS = "look-ups", "outlooks", "proofs", "link mails"
+PROGRAMS, WRONG_KEYS = "programs", "wrong keys"
 
 RULES: dict[tuple[str, By], RateLimitItem] = {
     # A hospital is one network: a waiting room full of people who mistype does not reach this.
@@ -42,9 +44,12 @@ RULES: dict[tuple[str, By], RateLimitItem] = {
     (MAILBOX, "mailbox"): parse("20/day"),
     # Suggestions come with each key that several people press at once.
     (LOOK_UPS, "network"): parse("600/minute"),
+    # What a choice would bring takes a tenth of a second of work where a condition is wide.
+    (OUTLOOKS, "network"): parse("180/minute"),
     (PROOFS, "network"): parse("600/hour"),
     (LINK_MAILS, "network"): parse("60/hour"),
-    (LINK_MAILS, "mailbox"): parse("5/hour"),
+    # A forwarded mail has the link that asks for these: its other readers could have many sent.
+    (LINK_MAILS, "mailbox"): parse("10/day"),
     # A program with a key stands for many readers, and for many networks.
     (PROGRAMS, "key"): parse("20000/hour"),
     (PROGRAMS, "domain"): parse("20000/hour"),
@@ -52,6 +57,8 @@ RULES: dict[tuple[str, By], RateLimitItem] = {
 }
 """How much of what, by whom; docs/operating.md shows them."""
 
+AROUND = 16
+"""How many times what one IPv6 network may do, the networks around it may do together: some customers get them all."""
 LONGEST_WAIT = 0.25
 """Seconds that Redis may take to connect or to answer."""
 PAUSE = 10.0
@@ -84,13 +91,15 @@ class Limits:
     def __init__(self, *, url: str, secret: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._key = hmac.digest(secret.encode(), b"notifier limits v1", sha256)
         self._own = MemoryStorage()
+        # The library counts wrongly, and takes a name for new twice, where threads come at the same moment.
+        self._own_turn = threading.Lock()
         self._shared = None if url.startswith("memory://") else _open_redis(url)
         self._clock = clock
         self._trouble = _Trouble()
 
     def seconds_to_wait(self, what: str, by: By, who: str) -> float:
         """Count one request; 0 where it may go on, else after how many seconds it is worth trying again."""
-        rule, key = RULES[what, by], self._hidden(by, who)
+        rule, key = _rule(what, by), self._hidden(by, who)
 
         def ask(storage: Storage) -> float:
             limiter = SlidingWindowCounterRateLimiter(storage)
@@ -111,10 +120,26 @@ class Limits:
         if seconds:
             raise TooOften(seconds, words)
 
+    def check_network(self, what: str, request: Request, words: str = _AGAIN_LATER) -> None:
+        """Count one request for where it comes from.
+
+        Raises:
+            TooOften: there were too many from there.
+        """
+        self.check(what, "network", network_of(request), words)
+        around = networks_around(request)
+        if around is not None:
+            self.check(what, "networks around", around, words)
+
     def is_first(self, name: str, *, seconds: int) -> bool:
         """Whether nobody has asked for this name within so many seconds; from now on somebody has."""
         key = f"once/{self._hidden('key', name)}"
         return self._ask(lambda storage: storage.incr(key, seconds)) == 1
+
+    def was_asked(self, name: str) -> bool:
+        """Whether somebody asked ``is_first`` for this name within its time; changes nothing."""
+        key = f"once/{self._hidden('key', name)}"
+        return self._ask(lambda storage: storage.get(key)) > 0
 
     def _hidden(self, by: str, who: str) -> str:
         """What stands in Redis: a keyed hash, so that no address and no network can be read there or tried out."""
@@ -123,11 +148,15 @@ class Limits:
     def _ask(self, question: Callable[[Storage], T]) -> T:
         now = self._clock()
         if self._shared is None or now < self._trouble.left_alone_until:
-            return question(self._own)
+            return self._ask_own(question)
         try:
             return question(self._shared)
         except StorageError as error:
             self._leave_alone(now, error)
+            return self._ask_own(question)
+
+    def _ask_own(self, question: Callable[[Storage], T]) -> T:
+        with self._own_turn:
             return question(self._own)
 
     def _leave_alone(self, now: float, error: StorageError) -> None:
@@ -164,7 +193,7 @@ def limited(what: str, *, only_with: str = "") -> Dependency:
 
     def count(request: Request) -> None:
         if not only_with or request.query_params.get(only_with):
-            limits_of(request).check(what, "network", network_of(request))
+            limits_of(request).check_network(what, request)
 
     dependency = Depends(count)
     assert isinstance(dependency, Dependency)
@@ -184,14 +213,32 @@ def admit_program(limits: Limits, address: Address, *, key: str) -> bool:
 
 def network_of(request: Request) -> str:
     """Where a request comes from, as it is counted: one IPv4 address, or the 64 bits that a customer gets of IPv6."""
+    address = _address_of(request)
+    if address is None:
+        return request.client.host if request.client else ""
+    return str(ip_network((address, 64), strict=False) if isinstance(address, IPv6Address) else address)
+
+
+def networks_around(request: Request) -> str | None:
+    """The 48 bits of IPv6 that who has many networks of 64 has at most; None for IPv4."""
+    address = _address_of(request)
+    return str(ip_network((address, 48), strict=False)) if isinstance(address, IPv6Address) else None
+
+
+def _address_of(request: Request) -> IPv4Address | IPv6Address | None:
     host = request.client.host if request.client else ""
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:
-        return host
-    if isinstance(address, IPv6Address):
-        return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
-    return str(address)
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+def _rule(what: str, by: By) -> RateLimitItem:
+    if by != "networks around":
+        return RULES[what, by]
+    one = RULES[what, "network"]
+    return type(one)(one.amount * AROUND, one.multiples, one.namespace)
 
 
 def mailbox_of(address: Address) -> str:

@@ -19,7 +19,7 @@ from notifier.subscribing import request_preferences
 from notifier.web import moving_pages
 from notifier.web.filter_form import form_of
 from notifier.web.form_fields import Form
-from notifier.web.limiting import LINK_MAILS, network_of
+from notifier.web.limiting import LINK_MAILS
 from notifier.web.link_pages import describe_followed
 from notifier.web.page_language import language_for
 from notifier.web.page_rendering import page
@@ -66,9 +66,9 @@ def _ask(request: Request, here: Surroundings, content: TokenContent, *, sent: b
 
 
 def _send_link(request: Request, here: Surroundings, content: TokenContent) -> HTMLResponse:
-    here.limits.check(LINK_MAILS, "network", network_of(request))
+    here.limits.check_network(LINK_MAILS, request)
     if here.limits.seconds_to_wait(LINK_MAILS, "mailbox", f"reader {content.id}"):
-        # As if one went out: five have, within the hour.
+        # As if one went out: enough have, within the day.
         return _ask(request, here, content, sent=True)
     with here.installation.database.writing() as session:
         request_preferences(session, content.id, now=here.now())

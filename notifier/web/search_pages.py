@@ -21,7 +21,7 @@ SEARCHED = {"cache-control": "private, no-cache", "x-robots-tag": "noindex, nofo
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
-@router.get("/")
+@router.get("/", dependencies=[limited(LOOK_UPS, only_with="q")])
 def home(request: Request, here: Here, q: str = "") -> Response:
     """What this is, the search, studies to look at, and the form; with words, what is found, for links made earlier."""
     words = _plain(q)

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from notifier.installation import Installation
 from notifier.web.app import create_app
-from notifier.web.limiting import LOOK_UPS, MAILBOX, PRESSES, RULES, UNPROVEN
+from notifier.web.limiting import LOOK_UPS, MAILBOX, OUTLOOKS, PRESSES, RULES, UNPROVEN
 from tests.web.site import NUMBER, READER, filled_form, hidden_fields, solved_proof
 
 Rows = Callable[[str], list[Any]]
@@ -164,6 +164,7 @@ def test_a_flood_for_one_mailbox_under_many_tags_gets_the_same_answer_and_no_mor
         (PRESSES, "/subscribe", {"email": "x"}),
         (PRESSES, "/embed", {}),
         (LOOK_UPS, "/subscribe/suggestions", {"q": "a"}),
+        (OUTLOOKS, "/subscribe/preview", {"condition": "a"}),
     ],
 )
 def test_pages_that_take_forms_say_when_to_come_again(
@@ -176,6 +177,16 @@ def test_pages_that_take_forms_say_when_to_come_again(
     assert 429 not in {one.status_code for one in answers[:-1]}
     assert answers[-1].status_code == 429
     assert "Nothing is lost" in answers[-1].text
+
+
+def test_a_search_in_an_address_is_counted_and_the_first_screen_is_not(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RULES, (LOOK_UPS, "network"), RULES[UNPROVEN, "network"])
+    few = RULES[UNPROVEN, "network"].amount
+
+    assert [client.get("/?q=stroke").status_code for _ in range(few + 1)] == [200] * few + [429]
+    assert client.get("/").status_code == 200
 
 
 def test_a_challenge_is_kept_nowhere(client: TestClient) -> None:

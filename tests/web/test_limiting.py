@@ -3,7 +3,10 @@
 import os
 import re
 import signal
+import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -14,6 +17,7 @@ from fastapi import Request
 
 from notifier.store.addresses import read_address
 from notifier.web.limiting import (
+    AROUND,
     LINK_MAILS,
     PAUSE,
     RULES,
@@ -22,6 +26,7 @@ from notifier.web.limiting import (
     TooOften,
     mailbox_of,
     network_of,
+    networks_around,
 )
 from tests.servers import redis_process
 
@@ -76,6 +81,46 @@ def test_a_name_is_first_only_once() -> None:
 )
 def test_a_network_is_an_address_or_what_a_customer_gets(host: str, network: str) -> None:
     assert network_of(asked_from(host)) == network
+
+
+def test_networks_that_belong_together_are_counted_together_too() -> None:
+    limits = Limits(url="memory://", secret=SECRET)
+    forms, went_on = FEW * AROUND + 40, 0
+
+    for one in range(forms):
+        try:
+            limits.check_network(UNPROVEN, asked_from(f"2001:db8:1:{one:x}::1"))
+            went_on += 1
+        except TooOften:
+            pass
+
+    assert went_on == FEW * AROUND
+    assert networks_around(asked_from("2001:db8:1:2:aaaa::1")) == "2001:db8:1::/48"
+    assert networks_around(asked_from("::ffff:203.0.113.7")) is None
+
+
+@pytest.fixture
+def quick_turns() -> Iterator[None]:
+    """Threads that take turns as often as can be."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("quick_turns")
+def test_threads_that_come_at_the_same_moment_are_counted_rightly() -> None:
+    limits = Limits(url="memory://", secret=SECRET)
+
+    def ask(number: int) -> tuple[bool, bool]:
+        name = str(number // 8)
+        return limits.is_first(name, seconds=60), limits.seconds_to_wait(UNPROVEN, "network", name) == 0
+
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(ask, range(8 * 250)))
+
+    assert sum(first for first, _ in found) == 250
+    assert sum(goes_on for _, goes_on in found) == 250 * FEW
 
 
 @pytest.mark.parametrize(
