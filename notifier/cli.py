@@ -34,17 +34,9 @@ from notifier.subscribers_command import subscribers
 from notifier.web.app import create_app
 from notifier.web.serving import run_server, web_config
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-app.add_typer(conditions, name="conditions")
-app.add_typer(held, name="held")
-app.add_typer(subscribers, name="subscribers")
-app.add_typer(keys, name="keys")
-app.command("gone")(gone)
-app.command("subscribe")(subscribe)
-app.command("preview")(preview)
-app.command("export")(export)
-app.command("forget")(forget)
-app.command("audit")(audit)
+ABOUT = "Tells people by e-mail when a clinical study they follow changes. Everything on this machine: notifier up"
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=ABOUT)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
@@ -252,3 +244,16 @@ def _clock(moment: datetime | None) -> Callable[[], datetime]:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+# What has a file of its own comes last in --help: first what runs and feeds the service.
+app.command("gone")(gone)
+app.command("preview")(preview)
+app.command("subscribe")(subscribe)
+app.command("export")(export)
+app.command("forget")(forget)
+app.command("audit")(audit)
+app.add_typer(subscribers, name="subscribers")
+app.add_typer(keys, name="keys")
+app.add_typer(conditions, name="conditions")
+app.add_typer(held, name="held")

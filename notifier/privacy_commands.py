@@ -37,7 +37,7 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Erase everything that is held of a person, at once and for good, but that they must not be mailed."""
+    """Erase everything that is held of a person, at once and for good; only a ban on mail to them stays."""
     now, address = datetime.now(UTC), read_address(email)
     with embedded.opened(now=now) as here:
         with here.database.reading() as session:
@@ -71,5 +71,5 @@ def audit(
 def _said(erased: Erased) -> str:
     if erased == Erased():
         return NOTHING
-    counts = [f"{number:,} {name}" for name, number in asdict(erased).items() if number]
+    counts = [f"{name} {number:,}" for name, number in asdict(erased).items() if number]
     return f"Erased: {', '.join(counts)}. No mail goes to this address any more."
