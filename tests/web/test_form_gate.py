@@ -245,3 +245,17 @@ def test_the_form_names_no_cookie_and_no_address(browser: TestClient) -> None:
 
     assert "set-cookie" not in answer.headers
     assert hidden_fields(browser)["form_token"].count(".") == 1
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_a_form_that_is_sent_twice_gets_the_same_answer_and_one_mail(
+    browser: TestClient, clock: Clock, rows: Rows, proven: bool
+) -> None:
+    form = with_proof(browser) if proven else filled_form() | hidden_fields(browser)
+    clock.pass_by(seconds=20)
+
+    first, second = (browser.post("/subscribe", data=form) for _ in range(2))
+
+    assert (first.status_code, first.text) == (second.status_code, second.text)
+    assert "r•••@e•••.org" in second.text
+    assert mails(rows) == 1

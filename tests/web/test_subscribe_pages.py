@@ -146,8 +146,8 @@ def test_words_that_nobody_confirmed_are_not_readable_in_the_database(client: Te
 
 
 def test_asking_again_for_the_same_words_is_one_request(client: TestClient, rows: Rows) -> None:
-    for words in ("stroke of the eye", "stroke of the eye", "stroke of the ear"):
-        client.post("/subscribe", data=filled_form(condition=words, trial="", accept_unknown=words))
+    for words, hour in (("stroke of the eye", "8"), ("stroke of the eye", "9"), ("stroke of the ear", "8")):
+        client.post("/subscribe", data=filled_form(condition=words, trial="", accept_unknown=words, hour=hour))
 
     assert rows("SELECT mails FROM pending_requests ORDER BY id") == [(2,), (1,)]
 
