@@ -110,7 +110,7 @@ def check_list(
     path: Path,
     terms: Terms,
     now: datetime,
-    on_progress: Callable[[int], None],
+    on_progress: OnProgress,
 ) -> EnrolReport:
     """What bringing a list would come to; changes nothing.
 
@@ -144,7 +144,7 @@ def bring_list(
     path: Path,
     terms: Terms,
     now: datetime,
-    on_progress: Callable[[int], None],
+    on_progress: OnProgress,
 ) -> EnrolReport:
     """Bring a list: subscribe those who may be, in short transactions; the same list again changes nothing.
 
@@ -165,7 +165,7 @@ def bring_list(
     return reading.report
 
 
-def _portions_of(reading: _List, path: Path, on_progress: Callable[[int], None]) -> Iterator[list[_Wanted]]:
+def _portions_of(reading: _List, path: Path, on_progress: OnProgress) -> Iterator[list[_Wanted]]:
     """What the good rows ask for, with all that is wrong with the others counted."""
     lines = _lines_of(path, on_progress)
     header = read_header(next(lines, ""), has_text=reading.terms.text is not None)
@@ -346,7 +346,7 @@ def _subscription_row(shared: _Shared, one: _Wanted, subscriber_id: int) -> dict
     }
 
 
-def _lines_of(path: Path, on_progress: Callable[[int], None]) -> Iterator[str]:
+def _lines_of(path: Path, on_progress: OnProgress) -> Iterator[str]:
     """The lines of a file, of which only one is held at a time; what is no UTF-8 shows as a sign of its own."""
     try:
         with path.open("rb") as file:

@@ -49,7 +49,7 @@ def test_forgetting_says_what_was_erased(folder: Path) -> None:
     trail = json.loads(notifier(folder, "audit", "--json").stdout)["entries"]
 
     assert (done.returncode, done.stdout) == (
-        0, "Erased: 1 subscribers, 1 subscriptions. No mail goes to this address any more.\n",
+        0, "Erased: subscribers 1, subscriptions 1. No mail goes to this address any more.\n",
     )  # fmt: skip
     assert [(one["what"], one["by"], one["count"]) for one in trail] == [("erased", "operator", 1)]
     assert json.loads(notifier(folder, "status", "--json").stdout)["subscribers"] == 0
