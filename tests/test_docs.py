@@ -11,7 +11,7 @@ import typer
 from starlette.routing import Match
 
 from notifier import cli
-from notifier.config import Settings, load_settings
+from notifier.config import load_settings
 from notifier.emails.mailbox import Mailbox
 from notifier.installation import open_installation
 from notifier.store.models import Base
@@ -162,14 +162,6 @@ def test_every_command_stands_in_the_readme() -> None:
     text = (REPOSITORY / "README.md").read_text()
 
     assert [name for name in COMMANDS if f"`notifier {name}" not in text] == []
-
-
-def test_every_setting_stands_in_the_readme_and_in_the_example() -> None:
-    names = {f"NOTIFIER_{name.upper()}" for name in Settings.model_fields}
-
-    for page in ("README.md", ".env.example"):
-        text = (REPOSITORY / page).read_text()
-        assert {name for name in names if name not in text} == set(), page
 
 
 def test_every_module_of_a_layer_stands_in_the_architecture() -> None:
