@@ -85,9 +85,10 @@ class Letters:
 
     def _ask_mailbox(self, session: Session, one: Claimed, now: datetime) -> Made:
         """To a mailbox that a reader named: their own new one, or that of who shall take over."""
-        request = session.get_one(PendingRequest, one.request_id)
-        asks = subscriber_store.count_open(session, request.from_subscriber_id or 0)
-        if request.confirmed_at is not None or request.expires_at <= now or not asks:
+        request = session.get(PendingRequest, one.request_id or 0)
+        if request is None or request.confirmed_at is not None or request.expires_at <= now:
+            return NothingToSay(delivery_id=one.id, reason="answered, replaced or expired already")
+        if not subscriber_store.count_open(session, request.from_subscriber_id or 0):
             return NothingToSay(delivery_id=one.id, reason="answered, replaced or expired already")
         mail: NewMailbox | HandOver
         if one.kind == "new_mailbox":
@@ -111,7 +112,9 @@ class Letters:
 
     def _moved(self, session: Session, one: Claimed, now: datetime) -> Made:
         """To a reader's former mailbox, which the request holds since its owner's mails go elsewhere."""
-        request = session.get_one(PendingRequest, one.request_id)
+        request = session.get(PendingRequest, one.request_id or 0)
+        if request is None:
+            return NothingToSay(delivery_id=one.id, reason="erased")
         mail = Moved(
             language=request.language,
             unsubscribe_url=self._links.end_all(request.from_subscriber_id or 0),

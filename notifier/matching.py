@@ -56,4 +56,5 @@ def _match(session: Session, claimed: Sequence[int], *, now: datetime) -> int:
     held_store.end_matches_of_dropped(session, claimed, now=now)
     # Whoever leaves from now on waits until these are committed, and ends them.
     match_store.end_orphans(session, claimed, now=now)
+    match_store.follow_moved(session, claimed)
     return made

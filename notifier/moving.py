@@ -111,9 +111,10 @@ def accept_move(session: Session, request_id: int, *, now: datetime) -> None:
         return
     there, reader = _lock_both(session, request)
     index, sealed = reader.address_index, reader.address_sealed
-    if there is None:
-        move_store.change_address(session, reader.id, index=request.address_index, sealed=request.address_sealed)
-    else:
+    new_index, new_sealed = request.address_index, request.address_sealed
+    if there is None and not move_store.change_address(session, reader.id, index=new_index, sealed=new_sealed):
+        there, reader = _lock_both(session, request)
+    if there is not None:
         move_store.merge_readers(session, from_id=reader.id, into_id=there.id, now=now)
         request.from_subscriber_id = there.id
     request.confirmed_at, request.address_index, request.address_sealed = now, index, sealed
@@ -223,6 +224,7 @@ def _get_request(session: Session, request_id: int, *, kind: str, now: datetime)
 
 
 def _lock_request(session: Session, request_id: int, *, kind: str, now: datetime) -> PendingRequest:
+    move_store.lock_siblings(session, request_id)
     subscriber_store.lock_request(session, request_id)
     return _get_request(session, request_id, kind=kind, now=now)
 
@@ -233,10 +235,10 @@ def _lock_both(session: Session, request: PendingRequest) -> tuple[Subscriber | 
     Raises:
         InvalidToken: who asked left meanwhile, or the other mailbox must not be mailed.
     """
-    from_id, there = request.from_subscriber_id or 0, subscriber_store.find_subscriber(session, request.address_index)
-    move_store.lock_readers(session, {from_id, there.id} if there else {from_id})
+    from_id = request.from_subscriber_id or 0
+    there = move_store.lock_both(session, from_id, address_index=request.address_index)
     reader = session.get(Subscriber, from_id, populate_existing=True)
-    is_gone = reader is None or not subscriber_store.count_open(session, from_id)
+    is_gone = reader is there or not subscriber_store.count_open(session, from_id)
     if reader is None or is_gone or subscriber_store.is_suppressed(session, request.address_index):
         raise InvalidToken(_GONE)
     return there, reader

@@ -9,18 +9,18 @@ from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import CHOICES, EVERYTHING, IMPORTANT
 from notifier.errors import InvalidRequest
 from notifier.store import filter_store, pause_store, subscriber_store
-from notifier.store.models import Subscriber, Subscription
+from notifier.store.models import Subscription
 
 
 def change_cadence(session: Session, subscriber_id: int, *, cadence: Cadence, now: datetime) -> None:
     """Change how often a reader hears from us."""
-    subscriber = session.get_one(Subscriber, subscriber_id)
+    subscriber = subscriber_store.lock_reader(session, subscriber_id)
     subscriber.schedule_id = subscriber_store.get_or_make_schedule(session, cadence, now=now).id
 
 
 def change_language(session: Session, subscriber_id: int, *, language: str) -> None:
     """Change the language of a reader's mails; what is under way stays as it is."""
-    session.get_one(Subscriber, subscriber_id).language = language
+    subscriber_store.lock_reader(session, subscriber_id).language = language
 
 
 def change_subscription(
@@ -39,11 +39,12 @@ def change_subscription(
     Raises:
         InvalidRequest: there is no such news of what it follows.
     """
-    subscription = session.get_one(Subscription, subscription_id)
+    subscriber_store.lock_owner(session, subscription_id)
+    subscription = session.get_one(Subscription, subscription_id, populate_existing=True)
     allowed = CHOICES if subscription.condition_id is not None else (IMPORTANT, EVERYTHING)
     if wants not in allowed:
         raise InvalidRequest("Choose which news you want.")
-    session.get_one(Subscriber, subscription.subscriber_id).revision += 1
+    subscriber_store.lock_reader(session, subscription.subscriber_id).revision += 1
     subscription.wants, subscription.urgent = wants, urgent
     if subscription.condition_id is not None:
         subscription.filter_id = filter_store.get_or_make_filter(session, wanted)
@@ -54,7 +55,7 @@ def change_mails(
     session: Session, subscriber_id: int, *, country: str | None, detailed_subjects: bool, quiet_notes: bool
 ) -> None:
     """Change whose places stand first in a reader's mails, what their subjects tell, and whether silence is told."""
-    subscriber = session.get_one(Subscriber, subscriber_id)
+    subscriber = subscriber_store.lock_reader(session, subscriber_id)
     # A mail that is about to go out is made anew: its subject may name what it no longer shall.
     subscriber.revision += 1
     subscriber.country = country
@@ -63,12 +64,13 @@ def change_mails(
 
 def pause_mails(session: Session, subscriber_id: int, *, until: datetime) -> None:
     """Send a reader nothing but what they ask for themselves until a moment; then one digest tells what waited."""
+    subscriber_store.lock_reader(session, subscriber_id)
     pause_store.begin(session, subscriber_id, until=until)
 
 
 def resume_mails(session: Session, subscriber_id: int, *, now: datetime) -> None:
     """End a pause at once; what waited comes with the next digest."""
-    if session.get_one(Subscriber, subscriber_id).paused_until is not None:
+    if subscriber_store.lock_reader(session, subscriber_id).paused_until is not None:
         pause_store.end(session, subscriber_id, now=now)
 
 
@@ -76,7 +78,7 @@ def choose_mails(
     session: Session, subscriber_id: int, *, detailed_subjects: bool | None, quiet_notes: bool | None
 ) -> None:
     """Set what somebody vouches that a reader chose; what is None stays as it is."""
-    subscriber = session.get_one(Subscriber, subscriber_id)
+    subscriber = subscriber_store.lock_reader(session, subscriber_id)
     if detailed_subjects is not None:
         subscriber.detailed_subjects = detailed_subjects
     if quiet_notes is not None:

@@ -190,7 +190,8 @@ def end_subscription(session: Session, subscription_id: int, *, reason: str, now
     Raises:
         InvalidToken: there never was such a subscription.
     """
-    subscription = session.get(Subscription, subscription_id)
+    subscriber_store.lock_owner(session, subscription_id)
+    subscription = session.get(Subscription, subscription_id, populate_existing=True)
     if subscription is None:
         raise InvalidToken("This subscription is not known.")
     ended = 0

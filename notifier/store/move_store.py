@@ -3,24 +3,48 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import exists, func, literal, select, update
+from sqlalchemy import Update, exists, func, literal, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from notifier.domain.deliveries import MOVED
-from notifier.store import told_store
+from notifier.store import forget_store, told_store
 from notifier.store.delivery_contents import release
 from notifier.store.inserting import insert_for
 from notifier.store.models import Delivery, Match, PendingRequest, Subscriber, Subscription, Told
 from notifier.store.subscriber_store import UNSENT, count_open, end_subscriptions
 
 _SETTINGS = ("language", "schedule_id", "country", "detailed_subjects", "quiet_notes", "paused_until")
-_WITHOUT_SYNC = {"synchronize_session": False}
 
 
 def lock_readers(session: Session, ids: Iterable[int]) -> None:
     """Keep everybody else from these readers, always in the same order; also those who write Matches for them."""
     chosen = select(Subscriber.id).where(Subscriber.id.in_(sorted(ids))).order_by(Subscriber.id)
     session.execute(chosen.with_for_update())
+
+
+def lock_both(session: Session, subscriber_id: int, *, address_index: bytes) -> Subscriber | None:
+    """Lock a reader and whoever has a mailbox, if anybody, and give the latter as they are now.
+
+    Who has it may be erased, or move away, while we wait for the lock: then we look again.
+    """
+    found = select(Subscriber.id).where(Subscriber.address_index == address_index)
+    there = _lock_with(session, subscriber_id, session.scalar(found))
+    while there != (seen := session.scalar(found)):
+        there = _lock_with(session, subscriber_id, seen)
+    return session.get_one(Subscriber, there, populate_existing=True) if there is not None else None
+
+
+def _lock_with(session: Session, subscriber_id: int, other: int | None) -> int | None:
+    lock_readers(session, {subscriber_id} if other is None else {subscriber_id, other})
+    return other
+
+
+def lock_siblings(session: Session, request_id: int) -> None:
+    """Lock a request and the others of the same reader, in order, as whoever erases them does."""
+    asked_by = select(PendingRequest.from_subscriber_id).where(PendingRequest.id == request_id).scalar_subquery()
+    named = or_(PendingRequest.id == request_id, PendingRequest.from_subscriber_id == asked_by)
+    session.execute(select(PendingRequest.id).where(named).order_by(PendingRequest.id).with_for_update())
 
 
 def lock_asking(session: Session, subscriber_id: int) -> None:
@@ -51,31 +75,40 @@ def count_asked(session: Session, subscriber_id: int, *, since: datetime) -> int
     return session.scalar(mine) or 0
 
 
-def change_address(session: Session, subscriber_id: int, *, index: bytes, sealed: bytes) -> None:
-    """Have a reader's mails go to another mailbox that nobody has yet; those on their way are made anew for it."""
-    _settle_mails(session, subscriber_id)
-    row = update(Subscriber).where(Subscriber.id == subscriber_id)
+def change_address(session: Session, subscriber_id: int, *, index: bytes, sealed: bytes) -> bool:
+    """Have a reader's mails go to another mailbox; those on their way are made anew for it.
+
+    Whether it was done: not where somebody with that mailbox subscribed in the same moment.
+    """
     new = {"address_index": index, "address_sealed": sealed, "revision": Subscriber.revision + 1}
-    session.execute(row.values(**new), execution_options=_WITHOUT_SYNC)
+    try:
+        with session.begin_nested():
+            _run(session, update(Subscriber).where(Subscriber.id == subscriber_id).values(**new))
+    except IntegrityError:
+        return False
+    _settle_mails(session, subscriber_id)
+    return True
 
 
 def merge_readers(session: Session, *, from_id: int, into_id: int, now: datetime) -> None:
     """Have another reader, the same person, follow what one follows; what both follow stays as the other has it.
 
-    The subscriptions themselves go over, with their consent, the links in earlier mails, and the news that waits.
-    Of a study, the other counts as told as far as either was. The first one follows nothing then.
+    The subscriptions themselves go over, also those that ended, with their consent, the links in earlier mails, the
+    news that waits, and the mails that were made. Of a study, the other counts as told as far as either was. Of the
+    first one nothing is left but an empty row, because what is just being matched may refer to it.
     """
     _settle_mails(session, from_id)
     if not count_open(session, into_id):
         _copy_settings(session, from_id=from_id, into_id=into_id)
-    moved = _move_subscriptions(session, from_id=from_id, into_id=into_id)
-    waiting = update(Match).where(Match.subscription_id.in_(moved), Match.ended_at.is_(None))
-    session.execute(waiting.values(subscriber_id=into_id), execution_options=_WITHOUT_SYNC)
     _merge_told(session, from_id=from_id, into_id=into_id)
+    _move_news_of_twins(session, from_id=from_id, into_id=into_id)
+    _move_subscriptions(session, from_id=from_id, into_id=into_id)
     end_subscriptions(session, subscriber_id=from_id, subscription_id=None, reason=MOVED, now=now)
+    _move_the_rest(session, from_id=from_id, into_id=into_id)
     told_store.forget_uncovered(session, into_id)
-    row = update(Subscriber).where(Subscriber.id == into_id).values(revision=Subscriber.revision + 1)
-    session.execute(row, execution_options=_WITHOUT_SYNC)
+    _run(session, update(Subscriber).where(Subscriber.id == into_id).values(revision=Subscriber.revision + 1))
+    former = session.get_one(Subscriber, from_id, populate_existing=True)
+    forget_store.erase(session, former, now=now)
 
 
 def _settle_mails(session: Session, subscriber_id: int) -> None:
@@ -84,34 +117,51 @@ def _settle_mails(session: Session, subscriber_id: int) -> None:
     doubtful = session.scalars(mine.where(Delivery.state.in_(UNSENT))).all()
     release(session, doubtful)
     settled = {"state": "unknown", "reason": MOVED, "lease_token": None, "leased_until": None}
-    session.execute(
-        update(Delivery).where(Delivery.id.in_(doubtful)).values(**settled), execution_options=_WITHOUT_SYNC
-    )
+    _run(session, update(Delivery).where(Delivery.id.in_(doubtful)).values(**settled))
     going = update(Delivery).where(Delivery.subscriber_id == subscriber_id, Delivery.state == "in_data")
-    session.execute(going.values(reason=MOVED), execution_options=_WITHOUT_SYNC)
+    _run(session, going.values(reason=MOVED))
 
 
 def _copy_settings(session: Session, *, from_id: int, into_id: int) -> None:
     former = session.get_one(Subscriber, from_id)
     values = {name: getattr(former, name) for name in _SETTINGS}
-    session.execute(update(Subscriber).where(Subscriber.id == into_id).values(**values))
+    _run(session, update(Subscriber).where(Subscriber.id == into_id).values(**values))
 
 
-def _move_subscriptions(session: Session, *, from_id: int, into_id: int) -> list[int]:
-    """Those to what the other does not follow; their ids."""
+def _move_news_of_twins(session: Session, *, from_id: int, into_id: int) -> None:
+    """Where both follow the same, what was found for one and not for the other: they may have asked later."""
+    mine, there, known = aliased(Subscription), aliased(Subscription), aliased(Match)
+    same = or_(there.trial_id == mine.trial_id, there.condition_id == mine.condition_id)
+    both = select(mine.id, there.id).join(there, same).where(mine.subscriber_id == from_id, mine.ended_at.is_(None))
+    pairs = session.execute(both.where(there.subscriber_id == into_id, there.ended_at.is_(None))).all()
+    for left, kept in pairs:
+        is_known = exists().where(known.subscription_id == kept, known.change_id == Match.change_id)
+        moving = update(Match).where(Match.subscription_id == left, ~is_known)
+        _run(session, moving.values(subscription_id=kept, subscriber_id=into_id))
+
+
+def _move_subscriptions(session: Session, *, from_id: int, into_id: int) -> None:
+    """Those to what the other does not follow."""
     there = aliased(Subscription)
     twin = exists().where(
         there.subscriber_id == into_id,
         there.ended_at.is_(None),
-        (there.trial_id == Subscription.trial_id) | (there.condition_id == Subscription.condition_id),
+        or_(there.trial_id == Subscription.trial_id, there.condition_id == Subscription.condition_id),
     )
-    open_ones = select(Subscription.id).where(Subscription.subscriber_id == from_id, Subscription.ended_at.is_(None))
-    ids = list(session.scalars(open_ones.where(~twin)))
-    session.execute(
-        update(Subscription).where(Subscription.id.in_(ids)).values(subscriber_id=into_id),
-        execution_options=_WITHOUT_SYNC,
-    )
-    return ids
+    mine = (Subscription.subscriber_id == from_id, Subscription.ended_at.is_(None))
+    ids = session.scalars(select(Subscription.id).where(*mine, ~twin)).all()
+    _run(session, update(Match).where(Match.subscription_id.in_(ids)).values(subscriber_id=into_id))
+    _run(session, update(Subscription).where(Subscription.id.in_(ids)).values(subscriber_id=into_id))
+
+
+def _move_the_rest(session: Session, *, from_id: int, into_id: int) -> None:
+    """What ended, the mails that were made, and what was asked: nobody but the other one is to answer for it."""
+    ids = session.scalars(select(Subscription.id).where(Subscription.subscriber_id == from_id)).all()
+    _run(session, update(Match).where(Match.subscription_id.in_(ids)).values(subscriber_id=into_id))
+    _run(session, update(Subscription).where(Subscription.id.in_(ids)).values(subscriber_id=into_id))
+    _run(session, update(Delivery).where(Delivery.subscriber_id == from_id).values(subscriber_id=into_id))
+    asked = update(PendingRequest).where(PendingRequest.from_subscriber_id == from_id)
+    _run(session, asked.values(from_subscriber_id=into_id))
 
 
 def _merge_told(session: Session, *, from_id: int, into_id: int) -> None:
@@ -125,3 +175,7 @@ def _merge_told(session: Session, *, from_id: int, into_id: int) -> None:
         where=inserted.excluded.seq > Told.seq,
     )
     session.execute(further)
+
+
+def _run(session: Session, statement: Update) -> None:
+    session.execute(statement, execution_options={"synchronize_session": False})

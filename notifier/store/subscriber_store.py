@@ -27,6 +27,7 @@ GOODBYE = "goodbye"
 SUBSCRIPTION = "subscription"
 """The kind of a request that the form makes."""
 
+NOTHING_HERE = gettext_noop("Nothing is kept here any more. There is nothing you need to do.")
 _EXPIRED = gettext_noop("This link has expired. Please fill in the form again.")
 
 
@@ -144,6 +145,28 @@ def end_subscriptions(
         # Whoever comes back has not asked for silence.
         session.execute(update(Subscriber).where(Subscriber.id == subscriber_id).values(paused_until=None))
     return len(ids)
+
+
+def lock_reader(session: Session, subscriber_id: int) -> Subscriber:
+    """A reader as they are now, whom nobody else alters, erases or joins with another for this transaction.
+
+    Raises:
+        InvalidToken: they were forgotten, or never there.
+    """
+    session.flush()
+    reader = session.get(Subscriber, subscriber_id, with_for_update={"key_share": True}, populate_existing=True)
+    if reader is None or reader.is_erased:
+        raise InvalidToken(NOTHING_HERE)
+    return reader
+
+
+def lock_owner(session: Session, subscription_id: int) -> None:
+    """Keep a subscription with the reader it belongs to now: two readers may be joined while we wait for the lock."""
+    whose = select(Subscription.subscriber_id).where(Subscription.id == subscription_id)
+    owner, locked = session.scalar(whose), None
+    while owner != locked:
+        session.execute(select(Subscriber.id).where(Subscriber.id == owner).with_for_update())
+        owner, locked = session.scalar(whose), owner
 
 
 def count_open(session: Session, subscriber_id: int) -> int:

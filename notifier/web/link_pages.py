@@ -184,6 +184,7 @@ def _end(here: Surroundings, content: TokenContent, fields: Fields) -> bool:
         if content.purpose == END_ALL:
             end_everything(session, content.id, reason=reason, now=here.now())
             return True
+        subscriber_store.lock_owner(session, content.id)
         followed = find_followed(session, content.id)
         if followed is not None and wants_all:
             end_everything(session, followed.subscriber_id, reason=reason, now=here.now())

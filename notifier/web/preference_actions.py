@@ -29,7 +29,6 @@ from notifier.web.form_fields import Fields
 from notifier.web.forms import Errors, cadence_of
 from notifier.web.surroundings import Surroundings
 
-NOTHING_HERE = gettext_noop("Nothing is kept here any more. There is nothing you need to do.")
 _KEPT = gettext_noop("Your choice is kept.")
 _ASKED = gettext_noop("If this address can get mail, a mail is on its way there. Nothing changes before they say yes.")
 
@@ -195,7 +194,7 @@ def _writing_for(here: Surroundings, subscriber_id: int) -> Iterator[Session]:
     with here.installation.database.writing() as session:
         reader = session.get(Subscriber, subscriber_id)
         if reader is None or reader.is_erased:
-            raise InvalidToken(NOTHING_HERE)
+            raise InvalidToken(subscriber_store.NOTHING_HERE)
         yield session
 
 

@@ -1,0 +1,118 @@
+"""Two rights used in the same moment: whoever comes second waits, and then gets what was promised all the same."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from notifier.domain.wishes import Wish
+from notifier.errors import InvalidToken
+from notifier.forgetting import forget_subscriber
+from notifier.moving import MOVE, accept_move, ask_mailbox
+from notifier.preferring import change_mails
+from notifier.store.addresses import read_address
+from notifier.store.models import Subscriber, Subscription
+from notifier.subscribing import end_subscription, subscribe_directly
+from tests.studies import make_study
+from tests.world import World
+
+pytestmark = [pytest.mark.postgres, pytest.mark.rules]
+
+OLD, NEW = "old@example.org", "new@example.org"
+MOMENT = 0.3
+Work = Callable[[Session], object]
+
+
+def prepare(world: World, *, joining: bool = True) -> int:
+    """A reader who asked for a new mailbox, in which somebody reads of another study already if they are to join."""
+    world.ingest(make_study(1), make_study(2))
+    reader = world.subscribe(OLD, trial="NCT90000001")
+    if joining:
+        world.subscribe(NEW, trial="NCT90000002")
+    write(world, lambda session: ask(world, session, reader))
+    return reader
+
+
+def ask(world: World, session: Session, reader: int, *, address: str = NEW) -> None:
+    keys = world.installation.keys
+    ask_mailbox(session, reader, kind=MOVE, keys=keys, address=read_address(address), now=world.now)
+
+
+def accept(world: World, request: int = 1) -> Work:
+    return lambda session: accept_move(session, request, now=world.now)
+
+
+def subscribe(world: World) -> Work:
+    keys, address, wish = world.installation.keys, read_address(NEW), Wish(trial="NCT90000002")
+    return lambda session: subscribe_directly(
+        session, keys=keys, address=address, wish=wish, how="operator", now=world.now
+    )
+
+
+def write(world: World, work: Work) -> object:
+    with world.installation.database.writing() as session:
+        return work(session)
+
+
+def meet(world: World, first: Work, second: Callable[[], Any]) -> Any:
+    """What the second one gives, who begins before the first one has committed."""
+    with ThreadPoolExecutor() as others:
+        with world.installation.database.writing() as session:
+            first(session)
+            coming: Future[Any] = others.submit(second)
+            wait([coming], timeout=MOMENT)
+        return coming.result()
+
+
+def owners(world: World) -> list[int]:
+    with world.installation.database.reading() as session:
+        return list(session.scalars(select(Subscription.subscriber_id).where(Subscription.ended_at.is_(None))))
+
+
+def test_news_matched_while_two_readers_are_joined_reaches_the_new_mailbox(postgres_world: World) -> None:
+    prepare(postgres_world)
+    postgres_world.ingest(make_study(1, enrollment=120))
+
+    assert meet(postgres_world, accept(postgres_world), postgres_world.match) == 1
+    postgres_world.tick()
+    assert "1 update to a study you follow" in [mail["Subject"] for mail in postgres_world.mails(NEW)]
+
+
+def test_what_is_left_while_two_readers_are_joined_has_ended(postgres_world: World) -> None:
+    prepare(postgres_world)
+    leave: Work = lambda session: end_subscription(session, 1, reason="reader", now=postgres_world.now)  # noqa: E731
+
+    meet(postgres_world, accept(postgres_world), lambda: write(postgres_world, leave))
+    assert len(owners(postgres_world)) == 1
+
+
+def test_a_mailbox_that_subscribes_while_it_says_yes_to_a_move_is_one_reader(postgres_world: World) -> None:
+    prepare(postgres_world, joining=False)
+
+    meet(postgres_world, subscribe(postgres_world), lambda: write(postgres_world, accept(postgres_world)))
+    assert len(owners(postgres_world)) == 2
+    assert len(set(owners(postgres_world))) == 1
+
+
+def test_who_moves_to_a_mailbox_that_its_reader_just_leaves_behind_stays_themselves(postgres_world: World) -> None:
+    reader = prepare(postgres_world)
+    write(postgres_world, lambda session: ask(postgres_world, session, reader + 1, address="third@example.org"))
+
+    meet(postgres_world, accept(postgres_world, 2), lambda: write(postgres_world, accept(postgres_world)))
+    assert sorted(owners(postgres_world)) == [reader, reader + 1]
+
+
+def test_a_choice_made_while_its_reader_is_erased_leaves_nothing(postgres_world: World) -> None:
+    reader = prepare(postgres_world)
+    erase: Work = lambda session: forget_subscriber(session, reader, by="reader", now=postgres_world.now)  # noqa: E731
+    choice: Work = lambda session: change_mails(  # noqa: E731
+        session, reader, country="DE", detailed_subjects=True, quiet_notes=True
+    )
+
+    with pytest.raises(InvalidToken):
+        meet(postgres_world, erase, lambda: write(postgres_world, choice))
+    with postgres_world.installation.database.reading() as session:
+        assert session.get_one(Subscriber, reader).country is None
