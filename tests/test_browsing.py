@@ -77,3 +77,14 @@ def test_a_condition_or_page_that_is_not_there_is_unknown(either_world: World) -
     for asked in ((number + 1_000, 1), (number, 0), (number, 2)):
         with either_world.installation.database.reading() as session, pytest.raises(UnknownCondition):
             view_condition(session, asked[0], page=asked[1])
+
+
+def test_an_aside_of_a_study_is_no_other_name_of_its_condition(world: World) -> None:
+    for at in range(2):
+        conditions = ["Arm Weakness", "Ischaemic Stroke, Acute"]
+        world.ingest(make_record(f"NCT9000000{at}", conditionsModule={"conditions": conditions}))
+
+    with world.installation.database.reading() as session:
+        view = view_condition(session, condition_id(world, STROKE))
+
+    assert view.listed_names == ("Ischaemic Stroke, Acute",)

@@ -15,6 +15,7 @@ _TABLE = tomllib.loads((files("notifier.domain") / "data" / "condition_words.tom
 _SAME_WORD: Mapping[str, str] = _TABLE["words"]
 _SILENT = frozenset(_TABLE["silent"]["words"])
 _QUALIFIERS = frozenset(_TABLE["qualifiers"]["words"])
+_TELLING_NOTHING = frozenset({"disease", "neoplasm", "syndrome"}) | _QUALIFIERS
 
 SHELVES = tuple(_TABLE["shelves"]["codes"])
 """Codes of headings that only sort others; no study is tied to them by its words."""
@@ -145,6 +146,11 @@ def named_concepts(facts: TrialFacts, names: KnownNames) -> frozenset[int]:
 def name_words(name: str) -> tuple[str, ...]:
     """The words that a name is compared by: in the singular, with one word for the same thing, without silent ones."""
     return _words_of_key(condition_key(name))
+
+
+def is_like_name(one: str, other: str) -> bool:
+    """Whether two names share a word that tells a disease; "disease" itself tells none."""
+    return not set(name_words(one)).isdisjoint(set(name_words(other)) - _TELLING_NOTHING)
 
 
 def _narrows(one: int, found: frozenset[int], names: KnownNames) -> bool:

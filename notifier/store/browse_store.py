@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Executable, and_, case, exists, func, or_, select, union
 from sqlalchemy.orm import Session, aliased
 
+from notifier.domain.condition_naming import is_like_name
 from notifier.domain.conditions import condition_key, folded
 from notifier.domain.trials import OPEN_STATUSES
 from notifier.store.models import (
@@ -25,6 +26,8 @@ MOST_KIN = 1_000
 """How many narrower conditions are looked through for the direct ones; the widest headings have thousands."""
 MOST_SAMPLED = 1_000
 """From how many studies of a condition it is learned what registrants call it, or what stands around it."""
+USUAL = 3
+"""In how many of these studies a name stands that may be taken for another name of it."""
 MOST_RANKED = 20_000
 """How many studies of a condition are put in order for its page; the widest ones have a hundred thousand."""
 MOST_RANKED_FOUND = 1_000
@@ -68,9 +71,13 @@ def list_names(session: Session, condition: Condition) -> list[str]:
 
 
 def list_listed_names(session: Session, condition: Condition, *, limit: int) -> list[str]:
-    """What registrants call it, the most usual first: in studies for which no other condition was derived."""
+    """What registrants call it, the most usual first: in studies for which no other condition was derived.
+
+    A name that has no word in common with it may only be an aside of a study, so several must call it that.
+    """
     rows = _beside(session, condition, tied_as=("derived", "named"), beside=("listed",))
-    return [row.name for row in rows if row.key != condition.key][:limit]
+    meant = (row.name for row in rows if row.together >= USUAL or is_like_name(row.name, condition.name))
+    return [name for name in meant if condition_key(name) != condition.key][:limit]
 
 
 def list_broader(session: Session, condition: Condition) -> list[Kin]:
@@ -126,7 +133,7 @@ def _beside(
     derived = (further.trial_id == sample.c.trial_id, further.how.in_(("derived", "named")))
     about = select(func.count()).select_from(further).where(*derived, further.until_seq.is_(None)).scalar_subquery()
     chosen = (
-        select(*_KIN)
+        select(*_KIN, func.count().label("together"))
         .join(other, other.condition_id == Condition.id)
         .join(sample, sample.c.trial_id == other.trial_id)
         .where(sample.c.how.in_(tied_as), about == 1, other.how.in_(beside), other.until_seq.is_(None))
