@@ -28,6 +28,7 @@ REQUEST_LIVES = timedelta(days=7)
 MAILS_PER_REQUEST = 3
 MAILS_PER_READER_AND_DAY = 6
 MAILS_PER_MAILBOX_AND_DAY = 10
+TOO_MANY_TO_IT = "too many mails to this mailbox today"
 NEWS_REACHES_BACK = timedelta(days=30)
 """A study registered up to this long before somebody takes over is still new to them when it reaches us."""
 
@@ -54,13 +55,21 @@ class Offer:
     seal: str = ""
 
 
-def ask_mailbox(
-    session: Session, subscriber_id: int, *, kind: str, keys: AddressKeys, address: Address, now: datetime
+def ask_mailbox(  # noqa: PLR0913  # who, whom, and what for, by name
+    session: Session,
+    subscriber_id: int,
+    *,
+    kind: str,
+    keys: AddressKeys,
+    address: Address,
+    now: datetime,
+    may_mail: bool = True,
 ) -> None:
     """Have another mailbox's owner asked, for `MOVE` or `HAND_OVER`; nothing changes before they say yes.
 
     A reader has one such request at a time: a new one replaces it, and the same again resends its mail, three times
-    at most. What may not be mailed is written as refused, so that nothing tells whom we know.
+    at most. What may not be mailed is written as refused, so that nothing tells whom we know. ``may_mail``: whether
+    whoever counts requests lets one out to this mailbox.
 
     Raises:
         WrongChoice: it is the reader's own address.
@@ -73,7 +82,7 @@ def ask_mailbox(
         raise WrongChoice("address", _SAME)
     if not subscriber_store.count_open(session, subscriber_id):
         return
-    refused = _why_refused(session, subscriber_id, index=index, now=now)
+    refused = _why_refused(session, subscriber_id, index=index, now=now) or (None if may_mail else TOO_MANY_TO_IT)
     request = move_store.find_open_request(session, subscriber_id, now=now)
     if request is None or (request.kind, request.address_index) != (kind, index):
         move_store.withdraw_requests(session, subscriber_id, now=now)
@@ -119,6 +128,11 @@ def accept_move(session: Session, request_id: int, *, now: datetime) -> None:
         request.from_subscriber_id = there.id
     request.confirmed_at, request.address_index, request.address_sealed = now, index, sealed
     letter_store.add_letter(session, kind=NOTE, key=f"{NOTE}:{request.id}", now=now, request_id=request.id)
+
+
+def has_moved(session: Session, subscriber_id: int, *, since: datetime) -> bool:
+    """Whether a reader's mails came to go to another mailbox since a moment; earlier ones lie in the former."""
+    return move_store.was_answered(session, subscriber_id, kind=MOVE, since=since)
 
 
 def view_offer(session: Session, request_id: int, *, now: datetime) -> Offer:
@@ -198,7 +212,7 @@ def _why_refused(session: Session, subscriber_id: int, *, index: bytes, now: dat
     if subscriber_store.is_suppressed(session, index):
         return "suppressed"
     if subscriber_store.count_recent_mails(session, address_index=index, since=since) >= MAILS_PER_MAILBOX_AND_DAY:
-        return "too many mails to this mailbox today"
+        return TOO_MANY_TO_IT
     if move_store.count_asked(session, subscriber_id, since=since) >= MAILS_PER_READER_AND_DAY:
         return "too many mails for this reader today"
     return None

@@ -29,6 +29,7 @@ BY_BUTTON = "reader"
 REQUEST_LIVES = timedelta(days=7)
 MAILS_PER_REQUEST = 3
 MAILS_PER_MAILBOX_AND_DAY = 10
+OVER_THE_LIMIT = "over the limit"
 NEWS_REACHES_BACK = timedelta(days=30)
 """A study registered up to this long before somebody subscribed is still new to them when it reaches us."""
 
@@ -67,14 +68,21 @@ class _Terms:
     health: bool
 
 
-def request_subscription(
-    session: Session, *, keys: AddressKeys, address: Address, wish: Wish, how: str, now: datetime
+def request_subscription(  # noqa: PLR0913  # who, what, and how they asked, by name
+    session: Session,
+    *,
+    keys: AddressKeys,
+    address: Address,
+    wish: Wish,
+    how: str,
+    now: datetime,
+    may_mail: bool = True,
 ) -> None:
     """Keep what somebody asked for and have one confirmation mail sent; nothing else changes.
 
     Asking again for the same resends the mail, three times at most. Known, unknown and suppressed addresses, and those
     over a limit, cost the same work, so that neither the answer nor its time tells them apart: a mail that must not be
-    sent is written as well, as refused.
+    sent is written as well, as refused. ``may_mail``: whether whoever counts requests lets one out to this mailbox.
 
     Raises:
         InvalidRequest: UnknownTrial or UnknownCondition, or a wish for nothing.
@@ -87,7 +95,7 @@ def request_subscription(
     request = _same_request(session, index=index, target=target, words=words, now=now)
     if request is None:
         request = _new_request(address_index=index, sealed=sealed, target=target, words=words, now=now)
-    refused = _why_refused(session, request, now=now)
+    refused = _why_refused(session, request, now=now) or (None if may_mail else OVER_THE_LIMIT)
     _take_over(request, wish, terms=terms)
     request.site, request.how, request.created_at = wish.site, how, now
     _send_confirmation(session, request, refused=refused, now=now)
@@ -311,7 +319,7 @@ def _why_refused(session: Session, request: PendingRequest, *, now: datetime) ->
     if subscriber_store.is_suppressed(session, request.address_index):
         return "suppressed"
     is_over = request.mails >= MAILS_PER_REQUEST or recent >= MAILS_PER_MAILBOX_AND_DAY
-    return "over the limit" if is_over else None
+    return OVER_THE_LIMIT if is_over else None
 
 
 def _say_goodbye(session: Session, subscriber_id: int, *, now: datetime) -> None:

@@ -25,11 +25,17 @@ ROUNDS = 200
 NOISE = 1.25
 
 
-def ask(world: World, email: str, *, trial: str = NUMBER) -> None:
+def ask(world: World, email: str, *, trial: str = NUMBER, may_mail: bool = True) -> None:
     wish, address = Wish(trial=trial, condition="Stroke", agreed=AGREED), read_address(email)
     with world.installation.database.writing() as session:
         request_subscription(
-            session, keys=world.installation.keys, address=address, wish=wish, how="form", now=world.now
+            session,
+            keys=world.installation.keys,
+            address=address,
+            wish=wish,
+            how="form",
+            now=world.now,
+            may_mail=may_mail,
         )
 
 
@@ -97,6 +103,15 @@ def test_every_mailbox_is_asked_about_in_the_same_statements(filled: World) -> N
 
     assert {"INSERT pending_requests", "INSERT deliveries"} < set(asked["unknown"])
     assert {name: found for name, found in asked.items() if found != asked["unknown"]} == {}
+
+
+def test_a_mailbox_that_is_counted_out_is_the_same_work(filled: World) -> None:
+    with statements(filled) as asked:
+        ask(filled, "a@example.org")
+    with statements(filled) as counted_out:
+        ask(filled, "b@example.org", may_mail=False)
+
+    assert counted_out == asked
 
 
 def test_asking_again_is_the_same_work_below_and_over_the_limit(filled: World) -> None:

@@ -61,6 +61,12 @@ def find_open_request(session: Session, subscriber_id: int, *, now: datetime) ->
     return session.scalar(waiting.order_by(PendingRequest.id.desc()).limit(1))
 
 
+def was_answered(session: Session, subscriber_id: int, *, kind: str, since: datetime) -> bool:
+    """Whether another mailbox said yes to what a reader asked it, since a moment."""
+    mine = exists().where(PendingRequest.from_subscriber_id == subscriber_id, PendingRequest.kind == kind)
+    return session.scalar(select(mine.where(PendingRequest.confirmed_at > since))) or False
+
+
 def withdraw_requests(session: Session, subscriber_id: int, *, now: datetime) -> None:
     """End what a reader asked to be moved or handed over: its link leads to nothing any more."""
     mine = update(PendingRequest).where(PendingRequest.from_subscriber_id == subscriber_id)

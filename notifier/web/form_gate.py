@@ -12,7 +12,7 @@ from notifier.store.addresses import Address
 from notifier.web import form_tokens, proof_of_work
 from notifier.web.form_fields import Fields, is_browser, sent_from
 from notifier.web.form_tokens import FormToken, is_hasty
-from notifier.web.limiting import MAILBOX, PROOFS, PROVEN, UNPROVEN, domain_of, limited, mailbox_of
+from notifier.web.limiting import PROOFS, PROVEN, UNPROVEN, domain_of, limited, may_mail
 from notifier.web.surroundings import Here, Surroundings
 
 AGAIN = "again"
@@ -38,11 +38,12 @@ class Verdict:
     """What becomes of a form that is filled in well.
 
     ``again``: why it is to be shown once more; empty if not. ``counts``: whether anything is done beyond the answer,
-    which is the same either way.
+    which is the same either way. ``may_mail``: whether a mail may go out; all else is done the same without.
     """
 
     again: str = ""
     counts: bool = True
+    may_mail: bool = True
 
 
 @router.get("/proof", dependencies=[limited(PROOFS)])
@@ -85,8 +86,8 @@ def admit(request: Request, here: Surroundings, *, fields: Fields, address: Addr
     if wrong:
         return Verdict(again=wrong)
     _count(request, here, address, proven=bool(fields.get(proof_of_work.FIELD)))
-    fits = here.limits.seconds_to_wait(MAILBOX, "mailbox", mailbox_of(address)) == 0
-    return Verdict(counts=here.limits.is_first(form, seconds=PRESSED_TWICE) and fits)
+    is_new = here.limits.is_first(form, seconds=PRESSED_TWICE)
+    return Verdict(counts=is_new, may_mail=may_mail(here.limits, address))
 
 
 def _look_at_proof(here: Surroundings, fields: Fields, *, now: datetime) -> str:

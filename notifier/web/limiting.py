@@ -201,13 +201,18 @@ def limited(what: str, *, only_with: str = "") -> Dependency:
 
 
 def admit_program(limits: Limits, address: Address, *, key: str) -> bool:
-    """Count a subscription that a program with a key asks for; whether a mail may go out, which the answer keeps quiet.
+    """Count a subscription that a program with a key asks for; whether a mail may go out, as ``may_mail`` tells.
 
     Raises:
         TooOften: the key asked for too many, or too many are for this mail domain.
     """
     limits.check(PROGRAMS, "key", key)
     limits.check(PROGRAMS, "domain", domain_of(address))
+    return may_mail(limits, address)
+
+
+def may_mail(limits: Limits, address: Address) -> bool:
+    """Count a mail to who did not confirm yet, whatever asks for it; whether it may go out, which is told to nobody."""
     return limits.seconds_to_wait(MAILBOX, "mailbox", mailbox_of(address)) == 0
 
 

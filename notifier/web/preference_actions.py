@@ -27,6 +27,7 @@ from notifier.subscribing import end_everything, end_subscription
 from notifier.web.filter_form import FilterForm, check_filter_form, read_filter_form
 from notifier.web.form_fields import Fields
 from notifier.web.forms import Errors, cadence_of
+from notifier.web.limiting import may_mail
 from notifier.web.surroundings import Surroundings
 
 _KEPT = gettext_noop("Your choice is kept.")
@@ -89,7 +90,9 @@ def _change_one(here: Surroundings, subscriber_id: int, number: str, fields: Fie
         if not errors:
             errors = _change(session, int(number), fields, checked.wanted)
     if errors:
-        return Outcome(where=where, errors=errors, refused=Refused(id=int(number), form=form, towns=checked.towns))
+        return Outcome(
+            where=where, errors=errors, refused=Refused(id=int(number), form=form, towns=checked.towns), typed=fields
+        )
     return Outcome(where=where, notice=_KEPT)
 
 
@@ -176,8 +179,9 @@ def _hand_over(here: Surroundings, subscriber_id: int, fields: Fields) -> str:
 def _ask_mailbox(here: Surroundings, subscriber_id: int, fields: Fields, *, kind: str) -> str:
     """The same answer whoever has the address, if anybody."""
     address = here.installation.read_address(fields.get("email", ""))
+    keys, fits = here.installation.keys, may_mail(here.limits, address)
     with _writing_for(here, subscriber_id) as session:
-        ask_mailbox(session, subscriber_id, kind=kind, keys=here.installation.keys, address=address, now=here.now())
+        ask_mailbox(session, subscriber_id, kind=kind, keys=keys, address=address, now=here.now(), may_mail=fits)
     queues.ring(queues.SEND_DELIVERIES)
     return _ASKED
 

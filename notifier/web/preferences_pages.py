@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from notifier import queues
 from notifier.domain.languages import spoken
 from notifier.domain.pauses import day_after, last_day
-from notifier.emails.links import END_ALL, PREFERENCES, TokenContent
+from notifier.emails.links import END_ALL, PREFERENCES, PREFERENCES_LIVE, TokenContent
 from notifier.forgetting import collect, forget_subscriber
+from notifier.moving import has_moved
 from notifier.store import plan_store, subscriber_store
 from notifier.store.models import Schedule, Subscriber
 from notifier.subscribing import request_preferences
@@ -156,7 +157,11 @@ def _is_gone(here: Surroundings, subscriber_id: int) -> bool:
 
 
 def _is_over(here: Surroundings, content: TokenContent) -> bool:
-    return content.expires_at is not None and content.expires_at <= here.now()
+    """Whether a link that opens the preferences does so no longer: it is too old, or lies in a former mailbox."""
+    if content.expires_at is None or content.expires_at <= here.now():
+        return content.expires_at is not None
+    with here.installation.database.reading() as session:
+        return has_moved(session, content.id, since=content.expires_at - PREFERENCES_LIVE)
 
 
 def _read(here: Surroundings, token: str) -> TokenContent:

@@ -104,7 +104,8 @@ def submit(request: Request, here: Surroundings, fields: Fields) -> Submission:
     if verdict.again:
         return Submission(form=form, errors={AGAIN: verdict.again}, offer=offer)
     if verdict.counts and not form.filled_by_machine:
-        _request(here, address, replace(checked.wish, site=site, agreed=_agreed(here, form, checked.wish)))
+        wish = replace(checked.wish, site=site, agreed=_agreed(here, form, checked.wish))
+        _request(here, address, wish, may_mail=verdict.may_mail)
     return Submission(form=form, address=address)
 
 
@@ -149,11 +150,10 @@ def _agreed(here: Surroundings, form: SubscribeForm, wish: Wish) -> Agreement:
     return Agreement(text=words, health=form.consent_health)
 
 
-def _request(here: Surroundings, address: Address, wish: Wish) -> None:
+def _request(here: Surroundings, address: Address, wish: Wish, *, may_mail: bool) -> None:
+    keys, now = here.installation.keys, here.now()
     with here.installation.database.writing() as session:
-        request_subscription(
-            session, keys=here.installation.keys, address=address, wish=wish, how="form", now=here.now()
-        )
+        request_subscription(session, keys=keys, address=address, wish=wish, how="form", now=now, may_mail=may_mail)
     queues.ring(queues.SEND_DELIVERIES)
 
 

@@ -20,7 +20,7 @@ from notifier.ingesting import IngestReport, ingest_records
 from notifier.preferring import choose_mails
 from notifier.registries.record_files import iter_stream
 from notifier.store import status_store
-from notifier.subscribing import find_target, request_subscription, subscribe_directly
+from notifier.subscribing import request_subscription, subscribe_directly
 from notifier.web.api_access import Granted, check_scope, needs
 from notifier.web.api_answers import keyed, keyed_body
 from notifier.web.idempotency import OnceOnly
@@ -167,11 +167,7 @@ def _subscribe(here: Surroundings, asked: SubscriptionRequest, wish: Wish, *, ke
             )
             choose_mails(session, reader, detailed_subjects=asked.detailed_subjects, quiet_notes=asked.quiet_notes)
             return JSONResponse({"status": "subscribed"}, 201)
-        # What the wish gets wrong is told either way; a mailbox that asks too often gets the same answer and no mail.
-        if may_mail:
-            request_subscription(session, keys=keys, address=address, wish=wish, how="api", now=now)
-        else:
-            find_target(session, wish)
+        request_subscription(session, keys=keys, address=address, wish=wish, how="api", now=now, may_mail=may_mail)
     queues.ring(queues.SEND_DELIVERIES)
     return JSONResponse({"status": "confirmation_sent"}, 202)
 

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
+from limits import parse
 from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from notifier.installation import Installation
 from notifier.store.models import Subscriber
 from notifier.web.app import create_app
-from tests.web.site import READER
+from notifier.web.limiting import MAILBOX, RULES
+from tests.web.site import NUMBER, READER
 
 Rows = Callable[[str], list[Any]]
 NEW = "new@example.org"
@@ -35,6 +37,18 @@ def part_of(page: str) -> str:
     """The heading of the part of the page in which the notice stands."""
     found = BeautifulSoup(page, "html.parser").select_one("section:has([autofocus]) h2")
     return found.get_text(strip=True) if found else ""
+
+
+def test_one_mailbox_under_many_names_is_asked_only_so_often(
+    client: TestClient, path: str, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RULES, (MAILBOX, "mailbox"), parse("2/day"))
+
+    for one in range(4):
+        answer = client.post(path, data={"action": "move" if one % 2 else "hand_over", "email": f"v.ictim+{one}@x.org"})
+        assert answer.status_code == 200
+
+    assert rows("SELECT state, count(*) FROM deliveries GROUP BY state") == [("cancelled", 2), ("waiting", 2)]
 
 
 def test_a_pause_is_begun_and_ended(client: TestClient, path: str) -> None:
@@ -121,6 +135,23 @@ def test_the_new_mailbox_is_asked_on_a_page_that_shows_nothing(
     assert "Your mails now come to this mailbox" in done
     assert client.post(link).text == done
     assert rows("SELECT count(*) FROM subscribers") == [(1,)]
+
+
+def test_a_link_in_the_former_mailbox_opens_nothing_any_more(
+    client: TestClient, installation: Installation, subscriber: int, rows: Rows, now: datetime
+) -> None:
+    sent_before = installation.links.preferences(subscriber, now=now - timedelta(minutes=5))
+    sent_after = installation.links.preferences(subscriber, now=now + timedelta(minutes=5))
+    client.post(sent_before, data={"action": "move", "email": NEW})
+    request_id = rows("SELECT max(id) FROM pending_requests")[0][0]
+    assert client.post(installation.links.move(request_id), data={}).status_code == 200
+
+    for answer in (client.get(sent_before), client.post(sent_before, data={"action": "export"})):
+        assert (answer.status_code, NUMBER in answer.text) == (404, False)
+    client.post(sent_before, data={"action": "erase_now"})
+
+    assert NUMBER in client.get(sent_after).text
+    assert rows("SELECT count(*) FROM subscriptions WHERE ended_at IS NULL") == [(2,)]
 
 
 def test_who_takes_over_sees_what_it_is_and_must_agree(
