@@ -150,7 +150,7 @@ def _check_choices(form: SubscribeForm, errors: Errors) -> None:
     if not form.consent:
         errors["consent"] = gettext_noop("Tick this box if you agree. We cannot write to you without it.")
     if not form.consent_health:
-        errors["consent_health"] = gettext_noop("Tick this box as well if you agree. We ask for it apart, as we must.")
+        errors["consent_health"] = gettext_noop("Tick this box as well if you agree. We must ask for this separately.")
 
 
 def masked(address: Address) -> str:

@@ -19,7 +19,7 @@ from notifier.web.surroundings import Here, Surroundings
 
 _BOXES = {
     "consent": gettext_noop("Tick this box if you agree. We cannot write to you without it."),
-    "consent_health": gettext_noop("Tick this box as well if you agree. It is asked apart from the other."),
+    "consent_health": gettext_noop("Tick this box as well if you agree. We must ask for this separately."),
 }
 """By the name of a box that has to be ticked, what is said where it is not."""
 

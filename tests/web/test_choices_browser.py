@@ -142,7 +142,7 @@ def test_the_page_can_be_used_by_everybody(browser: Browser, address: str, width
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
     page.fill("#new-address", "nobody")
-    page.get_by_role("button", name="Ask there").click()
+    page.get_by_role("button", name="Send this mail").click()
     assert judged(page) == []
     assert "does not look like an e-mail address" in page.evaluate("document.activeElement.textContent")
     page.get_by_role("button", name="Erase everything").click()

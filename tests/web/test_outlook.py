@@ -26,6 +26,7 @@ def test_it_is_shown_in_the_form_with_everything_typed_and_asks_for_no_address(
     assert outlook is not None
     assert "Ischemic Stroke" in outlook.text
     assert "In the last 90 days" in outlook.text
+    assert "only just begun to watch" in outlook.text
     assert outlook.select_one(f"a[href='/studies/{NUMBER}']")
     assert page.select_one("[name=cadence][value=weekly][checked]")
     assert page.select_one("details.more[open]")

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from bs4 import BeautifulSoup
 from starlette.testclient import TestClient
 
 from notifier.domain.reasons import cadence_in_words
@@ -102,3 +103,14 @@ def test_a_bad_cadence_changes_nothing(client: TestClient, path: str, wrong: dic
 
     assert answer.status_code == 422
     assert cadence_in_words(DAILY, language="en") in answer.text
+
+
+def test_what_was_chosen_beside_a_mistyped_town_is_shown_again(client: TestClient, path: str) -> None:
+    chosen = {"wants": "everything", "narrower": "no", "urgent": "yes", "near": "Xyzzy", "within_km": "50"}
+
+    answer = client.post(path, data={"action": "change:2", **chosen})
+
+    own = BeautifulSoup(answer.text, "html.parser").select_one("details.change[open]")
+    assert own is not None
+    ticked = {str(one["name"]): one.get("value") for one in own.select("input[checked]")}
+    assert ticked == {"wants": "everything", "narrower": "no", "urgent": "yes"}
