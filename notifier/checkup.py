@@ -9,12 +9,14 @@ from notifier.domain.breaking import HELD
 from notifier.errors import NotifierError, StoreUnavailable
 from notifier.holding import list_held
 from notifier.installation import Installation, open_installation
+from notifier.web.limiting import is_counting_together
 from notifier.web.probes import OK, look
 
 ADVICE = {
     "database": "Is NOTIFIER_DATABASE_URL right, and was `notifier migrate` run?",
     "broker": "Is NOTIFIER_BROKER_URL right, and does the broker run? Mail waits for the sweep until it does.",
     "mail_server": "Is NOTIFIER_SMTP_URL right, and does the mail server run? Mail waits until it does.",
+    "limits": "Does it run? Without the setting it is the broker's. Until then each process counts for itself.",
 }
 
 
@@ -39,11 +41,27 @@ def check_up(settings: Settings, *, now: datetime) -> list[Finding]:
     queues.configure(installation.settings)
     try:
         found = look(installation)
-        waiting = _held(installation, now=now)
+        waiting = [*_limits(installation.settings), *_held(installation, now=now)]
     finally:
         installation.close()
     opened = Finding("installation", True, "the keys are those of this database")
     return [opened, *(_finding(part, state) for part, state in found.items()), *waiting]
+
+
+def _limits(settings: Settings) -> list[Finding]:
+    """Whether floods are kept out as they should be."""
+    found = []
+    if "*" in settings.trusted_proxies:
+        says = "NOTIFIER_TRUSTED_PROXIES is *, so everybody says who they are and no limit holds. Name your proxies."
+        found.append(Finding("visitors", False, says))
+    where = settings.counts_in
+    if not where.startswith("memory://"):
+        state = OK if is_counting_together(where) else "the Redis of NOTIFIER_LIMITS_URL does not answer"
+        found.append(_finding("limits", state))
+    elif not settings.is_embedded:
+        says = "each web process counts for itself. If there are several, set NOTIFIER_LIMITS_URL to a Redis."
+        found.append(Finding("limits", True, says))
+    return found
 
 
 def _held(installation: Installation, *, now: datetime) -> list[Finding]:

@@ -176,6 +176,14 @@ def _open_redis(url: str) -> RedisStorage:
     return RedisStorage(url, key_prefix="notifier", wrap_exceptions=True, **options)  # type: ignore[arg-type]
 
 
+def is_counting_together(url: str) -> bool:
+    """Whether the Redis at an address answers, in which all processes count."""
+    try:
+        return bool(_open_redis(url).check())
+    except (StorageError, ValueError):
+        return False
+
+
 def limits_of(request: Request) -> Limits:
     """Where requests to this application are counted."""
     limits = request.app.state.surroundings.limits

@@ -23,22 +23,31 @@ router = APIRouter(include_in_schema=False)
 
 
 class _Kept:
-    """The last answer: many probes at once ask the servers behind us only once in a few seconds."""
+    """The last answer: many probes at once ask the servers behind us only once in a few seconds.
+
+    Who comes while somebody asks gets the answer before that, so that a slow server behind us holds up one thread only.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._answers: dict[int, tuple[float, dict[str, str]]] = {}
 
     def get(self, installation: Installation) -> dict[str, str]:
-        with self._lock:
+        at, parts = self._answers.get(id(installation), (float("-inf"), {}))
+        if time.monotonic() - at < KEPT_SECONDS or not self._lock.acquire(blocking=not parts):
+            return parts
+        try:
             at, parts = self._answers.get(id(installation), (float("-inf"), {}))
             if time.monotonic() - at >= KEPT_SECONDS:
                 parts = look(installation)
                 self._answers = {id(installation): (time.monotonic(), parts)}
             return parts
+        finally:
+            self._lock.release()
 
 
 _kept = _Kept()
+_counting = threading.Lock()
 
 
 @router.get("/healthz")
@@ -57,12 +66,15 @@ def readyz(here: Here) -> JSONResponse:
 
 @router.get("/metrics")
 def show_metrics(here: Here) -> Response:
-    """What this process counted, and how much is held, for Prometheus."""
-    try:
-        with here.installation.database.reading() as session:
-            metrics.show_held(status_store.count_all(session, now=here.now()))
-    except StoreUnavailable:
-        metrics.show_held({})
+    """What this process counted, and how much is held, for Prometheus; that is counted for one at a time."""
+    if _counting.acquire(blocking=False):
+        try:
+            with here.installation.database.reading() as session:
+                metrics.show_held(status_store.count_all(session, now=here.now()))
+        except StoreUnavailable:
+            metrics.show_held({})
+        finally:
+            _counting.release()
     return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
 
 

@@ -1,6 +1,7 @@
 """What keeps floods from the form, and lets people through with and without JavaScript."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -115,6 +116,26 @@ def test_a_proof_that_is_not_worth_anything_shows_the_page_again(
     assert (again.status_code, mails(rows)) == (422, before)
     assert told in again.text
     assert READER in again.text
+
+
+@pytest.mark.redis
+def test_a_proof_counts_once_in_all_processes_together(
+    installation: Installation, clock: Clock, rows: Rows, redis_url: str
+) -> None:
+    settings = installation.settings.model_copy(update={"limits_url": redis_url})
+    shared = type(installation)(settings, installation.database, installation.keys, installation.links)
+    browsers = [TestClient(create_app(shared, now=lambda: clock.now), headers=BROWSER) for _ in range(2)]
+    form = with_proof(browsers[0])
+    clock.pass_by(minutes=1)
+
+    def send(number: int) -> str:
+        return browsers[number % 2].post("/subscribe", data=form | {"email": f"a{number}@example.org"}).text
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(send, range(8)))
+
+    assert sum("sent already" in one for one in answers) == len(answers) - 1
+    assert mails(rows) == 1
 
 
 def test_an_error_elsewhere_does_not_spend_the_proof(browser: TestClient, clock: Clock) -> None:

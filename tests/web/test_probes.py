@@ -1,6 +1,8 @@
 """What machines that watch get to see."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
@@ -55,6 +57,27 @@ def test_many_probes_ask_once(client: TestClient, monkeypatch: pytest.MonkeyPatc
         client.get("/readyz")
 
     assert len(asked) == 1
+
+
+def test_a_slow_server_behind_us_holds_up_one_probe_only(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def look_slowly(_one: Installation) -> dict[str, str]:
+        asked.set()
+        goes_on.wait(10)
+        return {"database": "does not answer"}
+
+    before = client.get("/readyz").json()
+    monkeypatch.setattr(probes, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(probes, "look", look_slowly)
+    with ThreadPoolExecutor(1) as threads:
+        slow = threads.submit(client.get, "/readyz")
+        asked.wait(10)
+        meanwhile = client.get("/readyz").json()
+        goes_on.set()
+
+    assert meanwhile == before
+    assert slow.result().json()["database"] == "does not answer"
 
 
 def test_a_missing_mail_server_is_told_in_a_sentence(installation: Installation) -> None:
