@@ -14,6 +14,14 @@ JITTER = 0.2
 
 TELLING = ("digest", "urgent")
 """The kinds of mail that tell studies: all that waits for a reader, or only what could not wait for their hour."""
+QUIET = "quiet"
+UNASKED = (*TELLING, QUIET)
+"""The kinds of mail that come by themselves; a pause keeps them back, but not what readers ask for themselves."""
+
+UNSENT = ("waiting", "leased", "deferred")
+"""The states of a mail that is not under way yet, or no longer."""
+UNRESOLVED = (*UNSENT, "in_data")
+"""The states of a mail of which nobody knows yet how it ends."""
 
 MOVED = "moved"
 """Why a mail is not tried again: its reader's mails go to another mailbox now, and the same mail to the same one."""

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, union, update
 from sqlalchemy.orm import Session
 
-from notifier.domain.deliveries import TELLING, CannotCompose, Composed, NothingToSay, wait_before_retry
+from notifier.domain.deliveries import TELLING, UNASKED, CannotCompose, Composed, NothingToSay, wait_before_retry
 from notifier.store import quiet_store
 from notifier.store.delivery_contents import (
     AnyRow,
@@ -23,7 +23,7 @@ from notifier.store.delivery_contents import (
 )
 from notifier.store.lease_store import LEASE, update_ids
 from notifier.store.models import Delivery, PendingRequest, Subscription, Suppression
-from notifier.store.pause_store import PAUSED, RESTING
+from notifier.store.pause_store import PAUSED
 
 _GIVEN_BACK: dict[str, Any] = {"lease_token": None, "leased_until": None}
 
@@ -156,7 +156,7 @@ def _unwanted(kind: str, *, follows: bool, busy: bool) -> str | None:
     """Why a mail of this kind is wanted no more by who follows something or not, and has news waiting or not."""
     if kind == "goodbye":
         return "came back" if follows else None
-    if kind in (*TELLING, "quiet") and not follows:
+    if kind in UNASKED and not follows:
         return "ended"
     return "news came" if kind == "quiet" and busy else None
 
@@ -167,7 +167,7 @@ def _resting_until(
     """Of these Deliveries, those that their readers' pauses keep back, and until when."""
     found = {}
     for id_, row in rows.items():
-        reader = subscribers.get(row.subscriber_id) if row.kind in RESTING and id_ not in but else None
+        reader = subscribers.get(row.subscriber_id) if row.kind in UNASKED and id_ not in but else None
         if reader is not None and reader.paused_until is not None and reader.paused_until > now:
             found[id_] = reader.paused_until
     return found

@@ -8,6 +8,7 @@ from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from notifier.domain.conditions import BROADER
+from notifier.domain.deliveries import UNRESOLVED
 from notifier.domain.reader_filters import NO_FILTER, ReaderFilter
 from notifier.domain.schedules import Cadence
 from notifier.store.breaker_store import held_changes
@@ -26,8 +27,6 @@ from notifier.store.models import (
     TrialCondition,
     TrialState,
 )
-
-_UNRESOLVED = ("waiting", "leased", "deferred", "in_data")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +160,7 @@ def list_blocked(session: Session, subscriber_ids: Collection[int]) -> dict[int,
     chosen = (
         select(Delivery.subscriber_id, DeliverySpan.trial_id, Delivery.id)
         .join(DeliverySpan, DeliverySpan.delivery_id == Delivery.id)
-        .where(Delivery.subscriber_id.in_(subscriber_ids), Delivery.state.in_(_UNRESOLVED))
+        .where(Delivery.subscriber_id.in_(subscriber_ids), Delivery.state.in_(UNRESOLVED))
     )
     found: dict[int, set[tuple[int, int]]] = {}
     for subscriber_id, trial_id, delivery_id in session.execute(chosen):

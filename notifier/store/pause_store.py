@@ -5,15 +5,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Update, and_, or_, update
 from sqlalchemy.orm import Session
 
-from notifier.domain.deliveries import TELLING
+from notifier.domain.deliveries import UNASKED, UNSENT
 from notifier.store.models import Delivery, Match, Subscriber
 
 PAUSED = "paused"
 """Why a mail rests, or was given up for a later one."""
-RESTING = (*TELLING, "quiet")
-"""The kinds of mail that a pause keeps back; what readers ask for themselves goes out."""
-
-_UNSENT = ("waiting", "leased", "deferred")
 
 
 def is_awake(now: datetime) -> ColumnElement[bool]:
@@ -33,7 +29,7 @@ def begin(session: Session, subscriber_id: int, *, until: datetime) -> None:
     is written first: whoever is about to send to them has locked it, or will see the pause.
     """
     _set(session, subscriber_id, until)
-    unsent = _mails_of(subscriber_id).where(Delivery.state.in_(_UNSENT))
+    unsent = _mails_of(subscriber_id).where(Delivery.state.in_(UNSENT))
     given_back = {"reason": PAUSED, "lease_token": None, "leased_until": None}
     _run(session, unsent.where(Delivery.message_id.is_(None)).values(state="cancelled", **given_back))
     _run(session, unsent.where(Delivery.message_id.is_not(None)).values(
@@ -54,7 +50,7 @@ def _set(session: Session, subscriber_id: int, moment: datetime) -> None:
 
 
 def _mails_of(subscriber_id: int) -> Update:
-    return update(Delivery).where(Delivery.subscriber_id == subscriber_id, Delivery.kind.in_(RESTING))
+    return update(Delivery).where(Delivery.subscriber_id == subscriber_id, Delivery.kind.in_(UNASKED))
 
 
 def _run(session: Session, statement: Update) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, String, Subquery, and_, case, exis
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session, aliased
 
+from notifier.domain.deliveries import UNRESOLVED, UNSENT
 from notifier.domain.schedules import Cadence
 from notifier.store.breaker_store import held_changes
 from notifier.store.inserting import insert_for
@@ -16,8 +17,6 @@ from notifier.store.models import Delivery, DeliverySpan, Match, Schedule, Subsc
 from notifier.store.pause_store import is_awake
 
 DIGEST = "digest"
-_UNSENT = ("waiting", "leased", "deferred")
-_UNRESOLVED = (*_UNSENT, "in_data")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +108,7 @@ def _rows(news: Subquery, columns: Iterable[ColumnElement[Any]], names: dict[int
     joined = select(*columns).select_from(news).join(Subscriber, Subscriber.id == news.c.subscriber_id)
     return joined.where(
         Subscriber.schedule_id.in_(list(names)),
-        ~is_on_its_way(news.c.subscriber_id, kind=DIGEST, states=_UNSENT),
+        ~is_on_its_way(news.c.subscriber_id, kind=DIGEST, states=UNSENT),
         ~exists().where(Delivery.dedupe_key == key),
     )
 
@@ -122,7 +121,7 @@ def waiting_news(whose: ColumnElement[bool], *, now: datetime) -> Select[int, in
     in_doubt = (
         exists()
         .where(DeliverySpan.delivery_id == Delivery.id, DeliverySpan.trial_id == Match.trial_id)
-        .where(Delivery.subscriber_id == Match.subscriber_id, Delivery.state.in_(_UNRESOLVED))
+        .where(Delivery.subscriber_id == Match.subscriber_id, Delivery.state.in_(UNRESOLVED))
     )
     is_free = and_(Match.delivery_id.is_(None), Match.change_id.not_in(held_changes()))
     waiting = and_(Match.ended_at.is_(None), is_free, ~in_doubt)

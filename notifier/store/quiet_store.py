@@ -9,18 +9,15 @@ from sqlalchemy import ColumnElement, Select, String, and_, case, exists, func, 
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session
 
-from notifier.domain.deliveries import TELLING
+from notifier.domain.deliveries import QUIET, UNASKED, UNRESOLVED
 from notifier.domain.trials import day_of
 from notifier.store.models import Delivery, Match, Subscriber, Subscription, Trial, TrialCondition
 from notifier.store.pause_store import is_awake
 from notifier.store.plan_store import insert_new, new_delivery
 
-QUIET = "quiet"
 SILENCE = timedelta(days=30)
 """How long nothing must have gone to a reader before they hear that there is nothing."""
 
-_WRITES = (*TELLING, QUIET)
-_UNRESOLVED = ("waiting", "leased", "deferred", "in_data")
 
 # Written out, so that SQLite too sees that the partial index applies.
 _IS_CHOSEN = text("subscribers.quiet_notes")
@@ -85,8 +82,8 @@ def _rows(
 ) -> Select[Any]:
     since = now - SILENCE
     mine = Delivery.subscriber_id == Subscriber.id
-    wrote = exists().where(mine, Delivery.kind.in_(_WRITES), Delivery.sent_at > since)
-    writes = exists().where(mine, Delivery.kind.in_(_WRITES), Delivery.state.in_(_UNRESOLVED))
+    wrote = exists().where(mine, Delivery.kind.in_(UNASKED), Delivery.sent_at > since)
+    writes = exists().where(mine, Delivery.kind.in_(UNASKED), Delivery.state.in_(UNRESOLVED))
     return select(*columns).where(
         whose,
         _IS_CHOSEN,
@@ -123,7 +120,7 @@ def _newest_data(session: Session) -> date | None:
 
 
 def _last_written(session: Session, subscriber_id: int, now: datetime) -> datetime | None:
-    mine = and_(Delivery.subscriber_id == subscriber_id, Delivery.kind.in_(_WRITES), Delivery.sent_at <= now)
+    mine = and_(Delivery.subscriber_id == subscriber_id, Delivery.kind.in_(UNASKED), Delivery.sent_at <= now)
     return session.scalar(select(func.max(Delivery.sent_at)).where(mine))
 
 

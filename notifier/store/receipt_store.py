@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Select, and_, exists, func, null, or_, select
 from sqlalchemy.orm import Session
 
+from notifier.domain.deliveries import UNRESOLVED, UNSENT
 from notifier.domain.receipts import Tie
 from notifier.store.condition_ties import concerns_at_change
 from notifier.store.models import (
@@ -27,9 +28,6 @@ from notifier.store.models import (
     TrialCondition,
 )
 from notifier.store.portions import portions
-
-_UNRESOLVED = ("waiting", "leased", "deferred", "in_data")
-_GOES_OUT = ("waiting", "leased", "deferred")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +109,7 @@ def list_in_doubt(session: Session, subscriber_id: int) -> set[int]:
     chosen = (
         select(DeliverySpan.trial_id)
         .join(Delivery, Delivery.id == DeliverySpan.delivery_id)
-        .where(Delivery.subscriber_id == subscriber_id, Delivery.state.in_(_UNRESOLVED))
+        .where(Delivery.subscriber_id == subscriber_id, Delivery.state.in_(UNRESOLVED))
     )
     return set(session.scalars(chosen))
 
@@ -140,7 +138,7 @@ def find_next_mail(session: Session, subscriber_id: int, *, kind: str) -> Delive
     chosen = select(Delivery).where(
         Delivery.subscriber_id == subscriber_id,
         Delivery.kind == kind,
-        Delivery.state.in_(_GOES_OUT),
+        Delivery.state.in_(UNSENT),
         Delivery.message_id.is_(None),
     )
     return session.scalar(chosen.order_by(Delivery.id.desc()).limit(1))

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Delete, Update, and_, delete, exists, or_,
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, aliased
 
-from notifier.domain.deliveries import TELLING
+from notifier.domain.deliveries import UNASKED
 from notifier.store.inserting import insert_for
 from notifier.store.models import (
     AuditEntry,
@@ -24,11 +24,9 @@ from notifier.store.models import (
     Told,
     Trial,
 )
-from notifier.store.quiet_store import QUIET
 from notifier.store.retire_store import MERGED
 
 _FINISHED = ("sent", "failed", "cancelled", "unknown")
-_WRITES = (*TELLING, QUIET)
 _PORTION = 1_000
 
 
@@ -177,12 +175,12 @@ def _is_match_needless() -> ColumnElement[bool]:
 def _is_mail_needless(before: datetime) -> ColumnElement[bool]:
     later = aliased(Delivery)
     mine = and_(later.subscriber_id == Delivery.subscriber_id, later.id > Delivery.id)
-    written_since = exists().where(mine, later.kind.in_(_WRITES), later.sent_at >= Delivery.sent_at)
+    written_since = exists().where(mine, later.kind.in_(UNASKED), later.sent_at >= Delivery.sent_at)
     erased = exists().where(Subscriber.id == Delivery.subscriber_id, Subscriber.address_sealed == b"")
     waits = exists().where(
         Match.subscriber_id == Delivery.subscriber_id, Match.ended_at.is_(None), Match.created_at < before
     )
-    is_last = and_(Delivery.kind.in_(_WRITES), Delivery.sent_at.is_not(None), ~written_since, ~erased)
+    is_last = and_(Delivery.kind.in_(UNASKED), Delivery.sent_at.is_not(None), ~written_since, ~erased)
     return and_(_carries_nothing(), ~is_last, ~waits)
 
 
