@@ -32,7 +32,7 @@ LOST = "the connection was lost after the message had gone out"
 
 _MARK = "•••"
 _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]*(?:@|%40|=40)[^\s<>()\[\]\",;]*", re.IGNORECASE)
-_SHORTEST_LOCAL_PART = 3
+_SHORTEST_PART = 3
 _ENHANCED = re.compile(r"\s*([245])\.(\d{1,3}\.\d{1,3})(?!\S)")
 _OUR_CODES = frozenset({530, 534, 535, 538})
 _OUR_DETAILS = frozenset({"1.7", "1.8", "7.8", "7.9", "7.11", "7.27"})
@@ -63,15 +63,33 @@ def judge_error(error: SMTPException, *, recipient: str = "") -> Verdict:
 
 
 def mask_reply(text: str, *, recipient: str = "") -> str:
-    """A reply in one line, at most 200 characters, without any address and without the recipient's local part."""
+    """A reply in one line, at most 200 characters, without any address and without either part of the recipient's."""
     # A server may write what is neither UTF-8 nor printable; no database takes every such character.
     known = text.encode("utf-8", "replace").decode()
     line = "".join(character for character in " ".join(known.split()) if character.isprintable())
     masked = _ADDRESS.sub(_MARK, line)
-    local_part = recipient.rpartition("@")[0]
-    if len(local_part) >= _SHORTEST_LOCAL_PART:
-        masked = re.sub(rf"(?<!\w){re.escape(local_part)}(?!\w)", _MARK, masked, flags=re.IGNORECASE)
+    for part in _parts_of(recipient):
+        masked = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", _MARK, masked, flags=re.IGNORECASE)
     return masked[:LONGEST_REPLY]
+
+
+def _parts_of(recipient: str) -> list[str]:
+    """What of an address a reply may repeat by itself, longest first: the local part without its tag, the domain."""
+    local_part, _, domain = recipient.rpartition("@")
+    labels = domain.split(".")
+    # Of mail.example.org also example.org, but never co.uk.
+    domains = {".".join(labels[at:]) for at in range(len(labels) - 1) if not at or len(labels[at]) > _SHORTEST_PART}
+    shown = {_as_shown(one) for one in domains}
+    locals_ = {one for one in (local_part, local_part.partition("+")[0]) if len(one) >= _SHORTEST_PART}
+    return sorted(locals_ | domains | shown - {""}, key=len, reverse=True)
+
+
+def _as_shown(domain: str) -> str:
+    """A domain as people write it, where it is not of ASCII letters."""
+    try:
+        return domain.encode().decode("idna")
+    except UnicodeError:
+        return domain
 
 
 def _judge_refusal(code: int, text: str) -> tuple[Answer, str]:

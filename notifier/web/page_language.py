@@ -1,7 +1,7 @@
 """Which language a page speaks: the one its address asks for, the reader's own, or the one their browser asks for."""
 
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from fastapi import Request
 
@@ -45,7 +45,7 @@ def other_languages(request: Request, language: str) -> list[OtherLanguage]:
 
 
 def _translated_url(request: Request, code: str) -> str:
-    # Two slashes would lead to another site.
-    path = "/" + quote(request.scope["path"].lstrip("/"), safe="/:@!$&'()*+,;=~")
-    kept = [(name, value) for name, value in request.query_params.multi_items() if name != PARAMETER]
-    return f"{path}?{urlencode([*kept, (PARAMETER, code)])}"
+    # Without the path, which a browser knows: a page that says that there is none repeats nothing that was asked for.
+    is_ours = request.scope.get("route") is not None
+    kept = [(name, value) for name, value in request.query_params.multi_items() if is_ours and name != PARAMETER]
+    return f"?{urlencode([*kept, (PARAMETER, code)])}"

@@ -86,6 +86,20 @@ def test_a_reply_is_kept_without_the_address(text: str) -> None:
     assert "@" not in masked
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("550 mailbox Jo.Roe unknown", "550 mailbox ••• unknown"),
+        ("550 jo.roe+list is unknown at Mail.Sägewerk.CO.UK", "550 ••• is unknown at •••"),
+        ("550 xn--sgewerk-5wa.co.uk does not know you", "550 ••• does not know you"),
+        ("550 mx1.mail.sägewerk.co.uk says no", "550 mx1.••• says no"),
+        ("550 see mx.elsewhere.co.uk, joroe, jo.roey", "550 see mx.elsewhere.co.uk, joroe, jo.roey"),
+    ],
+)
+def test_a_reply_is_kept_without_either_part_of_the_address(text: str, kept: str) -> None:
+    assert mask_reply(text, recipient="Jo.Roe+list@mail.xn--sgewerk-5wa.co.uk") == kept
+
+
 def test_a_reply_is_kept_short_and_in_one_line() -> None:
     masked = mask_reply("550 first line\nsecond line " + "x" * 300)
 

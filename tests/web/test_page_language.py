@@ -51,9 +51,16 @@ def test_the_address_wins_over_the_browser_and_keeps_its_language_in_links(clien
     paths = [str(link["href"]) for link in page.find_all("a")]
 
     assert spoken_by(str(page)) == "en"
-    assert {"/?lang=en", "/search?lang=en", f"/studies/{NUMBER}?lang=en", "/?lang=de"} <= set(paths)
+    assert {"/?lang=en", "/search?lang=en", f"/studies/{NUMBER}?lang=en", "?lang=de"} <= set(paths)
     assert page.find("form", action="/subscribe?lang=en") is not None
     assert page.find("form", action="/search?lang=en") is not None
+
+
+def test_a_page_that_is_not_there_repeats_nothing_of_its_address(client: TestClient) -> None:
+    answer = client.get("/reader.canary@example.org?q=reader.canary@example.org")
+
+    assert answer.status_code == 404
+    assert "canary" not in answer.text
 
 
 def test_a_language_nobody_knows_in_the_address_is_passed_over(client: TestClient) -> None:
