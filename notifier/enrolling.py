@@ -16,6 +16,7 @@ from notifier.domain.enrol_reports import EnrolReport
 from notifier.domain.followed_words import has_contacts
 from notifier.domain.listed_readers import ListedReader, read_reader
 from notifier.domain.subscriber_lists import Header, ListedRow, RowProblem, read_header, read_rows
+from notifier.domain.wishes import news_since
 from notifier.errors import InvalidAddress, InvalidList, InvalidRequest, StoreUnavailable, UnknownCondition
 from notifier.store import audit_store, consent_store, enrol_store, filter_store, subscriber_store, text_conditions
 from notifier.store.addresses import Address, AddressKeys, read_address
@@ -23,7 +24,7 @@ from notifier.store.conflicts import unless_conflict
 from notifier.store.database import Database
 from notifier.store.enrol_store import Followed, Known
 from notifier.store.portions import portions
-from notifier.subscribing import NEWS_REACHES_BACK, Target, find_target
+from notifier.subscribing import Target, find_target
 
 PORTION = 100
 """Rows written in one transaction, so that nobody else's writing waits long on SQLite."""
@@ -336,7 +337,7 @@ def _subscription_row(shared: _Shared, one: _Wanted, subscriber_id: int) -> dict
         "condition_id": one.condition_id,
         "wants": row.wish.of_trial if of_trial else row.wish.of_condition,
         "filter_id": None if of_trial else shared.filter(row.wish.filter),
-        "news_since": (shared.now - NEWS_REACHES_BACK).date().isoformat(),
+        "news_since": news_since(shared.now),
         "consent_site": row.wish.site,
         "consent_how": row.how,
         "consent_text_id": shared.text(row.agreed.text),

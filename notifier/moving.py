@@ -6,10 +6,16 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from notifier.domain.asking import (
+    MAILS_PER_MAILBOX_AND_DAY,
+    MAILS_PER_READER_AND_DAY,
+    MAILS_PER_REQUEST,
+    REQUEST_LIVES,
+)
 from notifier.domain.consents import Agreement
 from notifier.domain.languages import gettext_noop
 from notifier.domain.schedules import Cadence
-from notifier.domain.wishes import Consent
+from notifier.domain.wishes import Consent, news_since
 from notifier.errors import InvalidToken, WrongChoice
 from notifier.store import consent_store, letter_store, move_store, plan_store, subscriber_store, trial_lookup
 from notifier.store.addresses import Address, AddressKeys
@@ -24,13 +30,7 @@ NOTE = "moved"
 """The kind of mail that tells the former mailbox."""
 HANDED_OVER = "handed_over"
 """Why subscriptions ended."""
-REQUEST_LIVES = timedelta(days=7)
-MAILS_PER_REQUEST = 3
-MAILS_PER_READER_AND_DAY = 6
-MAILS_PER_MAILBOX_AND_DAY = 10
 TOO_MANY_TO_IT = "too many mails to this mailbox today"
-NEWS_REACHES_BACK = timedelta(days=30)
-"""A study registered up to this long before somebody takes over is still new to them when it reaches us."""
 
 _SAME = gettext_noop("Your mails come to this mailbox already. Write another address.")
 _GONE = gettext_noop("This link leads to nothing any more. There is nothing you need to do.")
@@ -169,7 +169,7 @@ def accept_offer(session: Session, request_id: int, *, seal: str, agreed: Agreem
     )  # fmt: skip
     text_id = consent_store.get_or_make_text(session, agreed.text, now=now)
     consent = Consent(
-        site=request.site, how=request.how, at=now, news_since=(now - NEWS_REACHES_BACK).date().isoformat(),
+        site=request.site, how=request.how, at=now, news_since=news_since(now),
         text_id=text_id, health=agreed.health, asked_at=now,
     )  # fmt: skip
     _take_over(session, taker, giver, offer=offer, consent=consent)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from notifier.domain import retention
+from notifier.domain.asking import REQUEST_LIVES
 from notifier.store import audit_store, forget_store, retention_store
 from notifier.store.database import Database
 from notifier.store.models import Subscriber
@@ -54,7 +55,7 @@ def _work_on(name: str, work: _Work, position: int, *, database: Database, now: 
 def _delete_requests(session: Session, _position: int, now: datetime) -> Portion:
     confirmed = now - retention.CONFIRMED
     return retention_store.delete_requests(
-        session, unconfirmed=now - retention.UNCONFIRMED, confirmed=confirmed, day=confirmed + retention.REQUEST_LIVES
+        session, unconfirmed=now - retention.UNCONFIRMED, confirmed=confirmed, day=confirmed + REQUEST_LIVES
     )
 
 

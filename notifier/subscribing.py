@@ -6,9 +6,10 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
+from notifier.domain.asking import MAILS_PER_MAILBOX_AND_DAY, MAILS_PER_REQUEST, REQUEST_LIVES
 from notifier.domain.languages import gettext_noop
 from notifier.domain.schedules import Cadence
-from notifier.domain.wishes import Consent, Wish, check_wish
+from notifier.domain.wishes import Consent, Wish, check_wish, news_since
 from notifier.errors import InvalidRequest, InvalidToken, UnknownCondition, UnknownTrial
 from notifier.store import (
     condition_store,
@@ -26,12 +27,7 @@ from notifier.store.models import PendingRequest, Subscriber, Subscription
 
 BY_BUTTON = "reader"
 """The reason of who ended something on a page of ours; a mail program's one click is another: no mail answers it."""
-REQUEST_LIVES = timedelta(days=7)
-MAILS_PER_REQUEST = 3
-MAILS_PER_MAILBOX_AND_DAY = 10
 OVER_THE_LIMIT = "over the limit"
-NEWS_REACHES_BACK = timedelta(days=30)
-"""A study registered up to this long before somebody subscribed is still new to them when it reaches us."""
 
 _GONE = gettext_noop("What this link was for has ended. If you want our mails again, please fill in the form.")
 _MUST_NOT_BE_MAILED = gettext_noop("Mails to this mailbox were stopped for good, so this cannot begin.")
@@ -378,7 +374,7 @@ def _consent(terms: _Terms, *, site: str, how: str, asked_at: datetime | None, n
         site=site,
         how=how,
         at=now,
-        news_since=(now - NEWS_REACHES_BACK).date().isoformat(),
+        news_since=news_since(now),
         text_id=terms.text_id,
         health=terms.health,
         asked_at=asked_at,

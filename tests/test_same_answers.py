@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from notifier.domain.asking import MAILS_PER_MAILBOX_AND_DAY, MAILS_PER_REQUEST
 from notifier.domain.consent_words import consent_text
 from notifier.domain.consents import Agreement
 from notifier.domain.wishes import Wish
 from notifier.store.addresses import read_address
 from notifier.store.models import Suppression
-from notifier.subscribing import MAILS_PER_MAILBOX_AND_DAY, MAILS_PER_REQUEST, request_subscription
+from notifier.subscribing import request_subscription
 from tests.studies import make_study
 from tests.world import World
 

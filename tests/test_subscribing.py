@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, func, select
 
+from notifier.domain.asking import MAILS_PER_REQUEST
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import Wish
 from notifier.errors import InvalidAddress, InvalidRequest, InvalidToken, UnknownCondition, UnknownTrial
@@ -23,7 +24,6 @@ from notifier.store.models import (
     Told,
 )
 from notifier.subscribing import (
-    MAILS_PER_REQUEST,
     confirm_request,
     end_everything,
     end_subscription,

@@ -6,8 +6,6 @@ from datetime import timedelta
 
 from notifier.domain.languages import gettext_noop
 
-REQUEST_LIVES = timedelta(days=7)
-"""How long the link in a confirmation mail works."""
 UNCONFIRMED = timedelta(days=7)
 """How long a request that nobody confirmed stays after its link expired."""
 CONFIRMED = timedelta(days=30)

@@ -1,7 +1,7 @@
 """What somebody asks for: a study, a condition or both, how often, and in which language."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from notifier.domain.consents import Agreement
 from notifier.domain.reader_filters import NO_FILTER, ReaderFilter
@@ -12,6 +12,8 @@ EVERYTHING = "everything"
 IMPORTANT = "important"
 OPENINGS = "openings"
 CHOICES = (OPENINGS, IMPORTANT, EVERYTHING)
+NEWS_REACHES_BACK = timedelta(days=30)
+"""A study registered up to this long before somebody asks is still new to them when it reaches us."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,11 @@ class Consent:
     text_id: int | None = None
     health: bool = False
     asked_at: datetime | None = None
+
+
+def news_since(now: datetime) -> str:
+    """The day before which a registration is not new to somebody who asks now."""
+    return (now - NEWS_REACHES_BACK).date().isoformat()
 
 
 def check_wish(wish: Wish) -> None:
