@@ -200,10 +200,7 @@ def _end_giver(session: Session, subscriber_id: int, *, now: datetime) -> None:
     subscriber_store.end_subscriptions(
         session, subscriber_id=subscriber_id, subscription_id=None, reason=HANDED_OVER, now=now
     )
-    giver = session.get_one(Subscriber, subscriber_id, populate_existing=True)
-    kind = subscriber_store.GOODBYE
-    key = f"{kind}:{subscriber_id}:{giver.revision}"
-    letter_store.add_letter(session, kind=kind, key=key, now=now, subscriber_id=subscriber_id)
+    letter_store.add_goodbye(session, subscriber_id, now=now)
 
 
 def _why_refused(session: Session, subscriber_id: int, *, index: bytes, now: datetime) -> str | None:

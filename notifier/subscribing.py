@@ -1,4 +1,4 @@
-"""Subscribing: a wish waits as a pending request until the mailbox's owner confirms it; leaving ends it at once."""
+"""Subscribing: a wish waits as a pending request until the mailbox's owner confirms it."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,17 +16,14 @@ from notifier.store import (
     consent_store,
     filter_store,
     letter_store,
-    retire_store,
     subscriber_store,
     suggestion_store,
     text_conditions,
     trial_lookup,
 )
 from notifier.store.addresses import Address, AddressKeys
-from notifier.store.models import PendingRequest, Subscriber, Subscription
+from notifier.store.models import PendingRequest, Subscriber
 
-BY_BUTTON = "reader"
-"""The reason of who ended something on a page of ours; a mail program's one click is another: no mail answers it."""
 OVER_THE_LIMIT = "over the limit"
 
 _GONE = gettext_noop("What this link was for has ended. If you want our mails again, please fill in the form.")
@@ -188,43 +185,14 @@ def find_target(session: Session, wish: Wish) -> Target:
     return _with_condition(session, wish, target) if wish.condition else target
 
 
-def end_subscription(session: Session, subscription_id: int, *, reason: str, now: datetime) -> None:
-    """End one subscription, and what it went on as where its study took another number; doing it twice is fine.
-
-    Raises:
-        InvalidToken: there never was such a subscription.
-    """
-    subscriber_store.lock_owner(session, subscription_id)
-    subscription = session.get(Subscription, subscription_id, populate_existing=True)
-    if subscription is None:
-        raise InvalidToken("This subscription is not known.")
-    ended = 0
-    for one in (subscription_id, *retire_store.list_kin(session, subscription)):
-        ended += subscriber_store.end_subscriptions(
-            session, subscriber_id=subscription.subscriber_id, subscription_id=one, reason=reason, now=now
-        )
-    if ended and reason == BY_BUTTON:
-        _say_goodbye(session, subscription.subscriber_id, now=now)
-
-
-def end_everything(session: Session, subscriber_id: int, *, reason: str, now: datetime) -> None:
-    """End all subscriptions of one mailbox and cancel what is not under way; doing it twice is fine.
-
-    Whoever pressed the button on a page gets a last mail that says so.
-    """
-    ended = subscriber_store.end_subscriptions(
-        session, subscriber_id=subscriber_id, subscription_id=None, reason=reason, now=now
-    )
-    if ended and reason == BY_BUTTON:
-        _say_goodbye(session, subscriber_id, now=now)
-
-
 def request_preferences(session: Session, subscriber_id: int, *, now: datetime) -> None:
-    """Mail a fresh link to the preferences to the mailbox itself, once in ten minutes at most."""
+    """Mail a fresh link to the preferences to the mailbox itself, once in ten minutes unless something changed."""
     if not subscriber_store.count_open(session, subscriber_id):
         return
     window = now.strftime("%Y-%m-%dT%H:%M")[:-1]
-    key = f"preferences:{subscriber_id}:{window}"
+    # Who moved has no link in the new mailbox yet.
+    revision = session.get_one(Subscriber, subscriber_id, populate_existing=True).revision
+    key = f"preferences:{subscriber_id}:{revision}:{window}"
     letter_store.add_letter(session, kind="preferences", key=key, now=now, subscriber_id=subscriber_id)
 
 
@@ -316,15 +284,6 @@ def _why_refused(session: Session, request: PendingRequest, *, now: datetime) ->
         return "suppressed"
     is_over = request.mails >= MAILS_PER_REQUEST or recent >= MAILS_PER_MAILBOX_AND_DAY
     return OVER_THE_LIMIT if is_over else None
-
-
-def _say_goodbye(session: Session, subscriber_id: int, *, now: datetime) -> None:
-    """Have one last mail sent to a reader for whom nothing is left open."""
-    if subscriber_store.count_open(session, subscriber_id):
-        return
-    reader = session.get_one(Subscriber, subscriber_id, populate_existing=True)
-    key = f"{subscriber_store.GOODBYE}:{subscriber_id}:{reader.revision}"
-    letter_store.add_letter(session, kind=subscriber_store.GOODBYE, key=key, now=now, subscriber_id=subscriber_id)
 
 
 def _who_confirmed(session: Session, request: PendingRequest) -> int:

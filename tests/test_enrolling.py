@@ -9,9 +9,9 @@ from sqlalchemy import select
 from notifier import enrolling
 from notifier.domain.enrol_reports import EnrolReport
 from notifier.enrolling import Terms, bring_list, check_list
+from notifier.leaving import end_everything
 from notifier.store.addresses import read_address
 from notifier.store.models import AuditEntry, ConsentText, Delivery, Subscriber, Subscription, Suppression, Told
-from notifier.subscribing import end_everything
 from tests.studies import make_study
 from tests.world import World
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from notifier.subscribing import end_everything, end_subscription
+from notifier.leaving import end_everything, end_subscription
 from tests.studies import make_study
 from tests.world import World
 

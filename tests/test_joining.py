@@ -8,11 +8,11 @@ from sqlalchemy import select
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import EVERYTHING
 from notifier.forgetting import forget_subscriber
+from notifier.leaving import end_subscription
 from notifier.moving import MOVE, accept_move, ask_mailbox
 from notifier.retiring import retire_study
 from notifier.store.addresses import read_address
 from notifier.store.models import Delivery, Match, PendingRequest, Subscriber, Subscription, Told
-from notifier.subscribing import end_subscription
 from tests.studies import make_study
 from tests.world import World
 

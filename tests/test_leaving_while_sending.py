@@ -15,10 +15,10 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import insert, select
 
 from notifier.forgetting import forget_subscriber
+from notifier.leaving import end_everything
 from notifier.rounds import open_service
 from notifier.store.addresses import read_address
 from notifier.store.models import Delivery, Schedule, Subscriber, Subscription, Told, Trial
-from notifier.subscribing import end_everything
 from tests.servers import free_port
 from tests.smtp_servers import Mailbox
 from tests.studies import make_study

@@ -6,17 +6,19 @@ import pytest
 from sqlalchemy import select, update
 
 from notifier.errors import InvalidToken, WrongChoice
+from notifier.leaving import end_everything, end_subscription
 from notifier.moving import MOVE, accept_move, ask_mailbox
 from notifier.preferring import pause_mails
 from notifier.store.addresses import read_address
 from notifier.store.models import Delivery, DeliverySpan, Match, PendingRequest, Subscriber, Subscription, Suppression
-from notifier.subscribing import end_everything, end_subscription
+from notifier.subscribing import request_preferences
 from tests.studies import make_study
 from tests.world import World
 
 pytestmark = pytest.mark.rules
 
 OLD, NEW = "old@example.org", "new@example.org"
+CHOICES = "Your link to change your e-mails"
 NEWS, MOVED = "1 update to a study you follow", "Your e-mails now go to another mailbox"
 DAY = timedelta(days=1)
 
@@ -64,6 +66,20 @@ def test_after_the_yes_mails_go_to_the_new_mailbox(either_world: World) -> None:
     assert subjects(either_world, NEW) == ["Please confirm your new e-mail address", NEWS]
     assert subjects(either_world, OLD) == [MOVED]
     assert followed(either_world) == [(reader, 1)]
+
+
+def test_who_asked_for_the_choices_before_gets_them_in_the_new_mailbox_too(either_world: World) -> None:
+    either_world.ingest(make_study(1))
+    reader = follow(either_world)
+    ask(either_world, reader)
+    for _ in range(2):
+        with either_world.installation.database.writing() as session:
+            request_preferences(session, reader, now=either_world.now)
+        either_world.tick()
+        accept(either_world)
+
+    assert subjects(either_world, OLD)[0] == CHOICES
+    assert subjects(either_world, NEW)[-1] == CHOICES
 
 
 def test_before_the_yes_nothing_changes(either_world: World) -> None:

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from notifier.errors import InvalidToken
+from notifier.leaving import end_everything
 from notifier.moving import MOVE, accept_move, ask_mailbox
 from notifier.preferring import pause_mails
 from notifier.store.addresses import read_address
 from notifier.store.models import Match, PendingRequest, Subscription
-from notifier.subscribing import end_everything
 from tests.studies import make_study
 from tests.world import World
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from notifier.domain.schedules import Cadence
+from notifier.leaving import end_everything
 from notifier.preferring import pause_mails, resume_mails
 from notifier.store.models import Delivery, DeliverySpan, Match, Subscriber
-from notifier.subscribing import end_everything, request_preferences
+from notifier.subscribing import request_preferences
 from tests.studies import make_study
 from tests.world import INSTANT, World
 

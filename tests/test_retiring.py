@@ -9,11 +9,11 @@ from sqlalchemy import select
 from notifier import preparing, rereading
 from notifier.domain.trials import FACTS_VERSION
 from notifier.errors import UnknownTrial, WrongSuccessor
+from notifier.leaving import end_subscription
 from notifier.registries import states
 from notifier.retiring import Retired, retire_study
 from notifier.store import trial_store
 from notifier.store.models import Subscription, Told, Trial
-from notifier.subscribing import end_subscription
 from notifier.viewing import StudyView, view_study
 from tests.studies import make_study
 from tests.world import World

@@ -10,11 +10,11 @@ from sqlalchemy import func, select
 
 from notifier.delisting import READERS_AT_ONCE
 from notifier.domain.condition_naming import NO_NAMES
+from notifier.leaving import end_everything
 from notifier.preparing import Incoming, prepare
 from notifier.retiring import retire_study, settle_merged
 from notifier.store import trial_store
 from notifier.store.models import Change, Subscription, Trial
-from notifier.subscribing import end_everything
 from tests.studies import make_study
 from tests.world import World
 

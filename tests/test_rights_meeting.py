@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 from notifier.domain.wishes import Wish
 from notifier.errors import InvalidToken
 from notifier.forgetting import forget_subscriber
+from notifier.leaving import end_subscription
 from notifier.moving import MOVE, accept_move, ask_mailbox
 from notifier.preferring import change_mails
 from notifier.store.addresses import read_address
 from notifier.store.models import Subscriber, Subscription
-from notifier.subscribing import end_subscription, subscribe_directly
+from notifier.subscribing import subscribe_directly
 from tests.studies import make_study
 from tests.world import World
 

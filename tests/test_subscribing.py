@@ -11,6 +11,7 @@ from notifier.domain.asking import MAILS_PER_REQUEST
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import Wish
 from notifier.errors import InvalidAddress, InvalidRequest, InvalidToken, UnknownCondition, UnknownTrial
+from notifier.leaving import end_everything, end_subscription
 from notifier.preferring import change_cadence
 from notifier.store.addresses import read_address
 from notifier.store.models import (
@@ -23,12 +24,7 @@ from notifier.store.models import (
     Suppression,
     Told,
 )
-from notifier.subscribing import (
-    confirm_request,
-    end_everything,
-    end_subscription,
-    request_subscription,
-)
+from notifier.subscribing import confirm_request, request_subscription
 from tests.studies import make_study
 from tests.world import INSTANT, World
 

@@ -17,12 +17,13 @@ from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import EVERYTHING, Wish
 from notifier.ingesting import IngestReport, ingest_records
 from notifier.installation import Installation, open_installation
+from notifier.leaving import end_everything
 from notifier.registries.record_files import FoundRecord
 from notifier.rounds import Service, deliver, make_news, open_service
 from notifier.store import status_store
 from notifier.store.addresses import read_address
 from notifier.store.models import Match, Trial, TrialState
-from notifier.subscribing import end_everything, subscribe_directly
+from notifier.subscribing import subscribe_directly
 from tests.smtp_servers import Mailbox
 
 SECRET = "a made-up secret that is long enough for anybody"

@@ -15,6 +15,7 @@ JITTER = 0.2
 TELLING = ("digest", "urgent")
 """The kinds of mail that tell studies: all that waits for a reader, or only what could not wait for their hour."""
 QUIET = "quiet"
+GOODBYE = "goodbye"
 UNASKED = (*TELLING, QUIET)
 """The kinds of mail that come by themselves; a pause keeps them back, but not what readers ask for themselves."""
 

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from notifier.domain.deliveries import GOODBYE
 from notifier.store.inserting import insert_once
-from notifier.store.models import Delivery
+from notifier.store.models import Delivery, Subscriber
 
 
 def add_letter(  # noqa: PLR0913  # what its row says, by name
@@ -26,3 +27,10 @@ def add_letter(  # noqa: PLR0913  # what its row says, by name
     waiting |= {"state": "cancelled" if refused else "waiting", "reason": refused}
     whose = {"subscriber_id": subscriber_id, "request_id": request_id}
     insert_once(session, Delivery, [{"kind": kind, "dedupe_key": key, **waiting, **whose}])
+
+
+def add_goodbye(session: Session, subscriber_id: int, *, now: datetime) -> None:
+    """Have one last mail sent to a reader for whom nothing is left open, once for each time they left."""
+    reader = session.get_one(Subscriber, subscriber_id, populate_existing=True)
+    key = f"{GOODBYE}:{subscriber_id}:{reader.revision}"
+    add_letter(session, kind=GOODBYE, key=key, now=now, subscriber_id=subscriber_id)

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, func, literal, select, update
 from sqlalchemy.orm import Session
 
+from notifier.domain.deliveries import GOODBYE, UNSENT
 from notifier.domain.languages import gettext_noop
 from notifier.domain.schedules import Cadence, next_due
 from notifier.domain.wishes import Consent
@@ -22,8 +23,6 @@ from notifier.store.models import (
     Suppression,
 )
 
-UNSENT = ("waiting", "leased", "deferred")
-GOODBYE = "goodbye"
 SUBSCRIPTION = "subscription"
 """The kind of a request that the form makes."""
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from notifier import queues
 from notifier.domain.reader_filters import ReaderFilter
 from notifier.emails.links import CONFIRM, END_ALL, END_ONE, TokenContent
+from notifier.leaving import end_everything, end_subscription
 from notifier.reviewing import RequestView, view_request
 from notifier.store import (
     condition_store,
@@ -21,7 +22,7 @@ from notifier.store import (
     trial_lookup,
 )
 from notifier.store.models import Subscriber, Subscription
-from notifier.subscribing import confirm_request, end_everything, end_subscription
+from notifier.subscribing import confirm_request
 from notifier.web.form_fields import ONE_CLICK, Fields, Form, is_one_click, read_fields, read_own
 from notifier.web.page_language import language_for
 from notifier.web.page_rendering import page

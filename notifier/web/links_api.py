@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 from notifier import queues
 from notifier.domain.scopes import SUBSCRIPTIONS_WRITE
 from notifier.emails.links import CONFIRM, END_ALL, END_ONE, TokenContent
+from notifier.leaving import BY_BUTTON, end_everything, end_subscription
 from notifier.store.models import Subscription
-from notifier.subscribing import BY_BUTTON, confirm_request, end_everything, end_subscription
+from notifier.subscribing import confirm_request
 from notifier.web.api_access import needs
 from notifier.web.api_answers import keyed_body
 from notifier.web.idempotency import OnceOnly

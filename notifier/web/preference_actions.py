@@ -12,6 +12,7 @@ from notifier.domain.languages import gettext_noop, read_language
 from notifier.domain.pauses import read_pause
 from notifier.domain.reader_filters import ReaderFilter
 from notifier.errors import InvalidRequest, InvalidToken
+from notifier.leaving import end_everything, end_subscription
 from notifier.moving import HAND_OVER, MOVE, ask_mailbox
 from notifier.preferring import (
     change_cadence,
@@ -23,7 +24,6 @@ from notifier.preferring import (
 )
 from notifier.store import plan_store, subscriber_store
 from notifier.store.models import Schedule, Subscriber
-from notifier.subscribing import end_everything, end_subscription
 from notifier.web.filter_form import FilterForm, check_filter_form, read_filter_form
 from notifier.web.form_fields import Fields
 from notifier.web.forms import Errors, cadence_of

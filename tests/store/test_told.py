@@ -7,12 +7,12 @@ from sqlalchemy import select
 
 from notifier.domain.deliveries import Answer, Composed, Verdict
 from notifier.domain.wishes import Consent
+from notifier.leaving import end_subscription
 from notifier.store.delivery_store import enter_data
 from notifier.store.lease_store import claim
 from notifier.store.models import Condition, Told, Trial, TrialCondition
 from notifier.store.outcome_store import mark
 from notifier.store.subscriber_store import add_subscription
-from notifier.subscribing import end_subscription
 from tests.delivery_rows import add_change, add_digest, add_reader, add_trial, compose_simply
 from tests.studies import make_study
 from tests.world import World

@@ -16,10 +16,11 @@ from notifier.domain.consents import Agreement, ConsentText
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import Wish
 from notifier.installation import Installation
+from notifier.leaving import end_everything
 from notifier.preferring import change_cadence
 from notifier.store import consent_store
 from notifier.store.addresses import read_address
-from notifier.subscribing import end_everything, request_subscription
+from notifier.subscribing import request_subscription
 from tests.web.site import NUMBER, READER, filled_form
 
 Rows = Callable[[str], list[Any]]

@@ -16,10 +16,11 @@ from notifier.domain.wishes import Wish
 from notifier.emails.links import Links
 from notifier.forgetting import forget_subscriber
 from notifier.installation import Installation
+from notifier.leaving import end_everything
 from notifier.moving import HAND_OVER, MOVE, accept_move, ask_mailbox
 from notifier.store.addresses import read_address
 from notifier.store.models import Match, PendingRequest, Subscriber
-from notifier.subscribing import end_everything, request_preferences, request_subscription
+from notifier.subscribing import request_preferences, request_subscription
 from notifier.web.app import create_app
 from tests.smtp_servers import Mailbox
 from tests.smtp_servers import mailbox as running_mailbox
