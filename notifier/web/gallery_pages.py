@@ -1,20 +1,20 @@
 """The gallery in the browser: every mail in every variant, at two widths, light and dark, as the templates are now."""
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
 from notifier.domain.tiers import ROOM
 from notifier.emails import gallery
 from notifier.emails.gallery import Broken, Scheme, Shown
 from notifier.emails.sample_mails import SAMPLES
-from notifier.web.mailbox_pages import MAIL_HEADERS
+from notifier.web.mailbox_pages import MAIL_HEADERS, at_own_name
 from notifier.web.page_language import chosen_language
 from notifier.web.page_rendering import page
 
 WIDTHS = (360, 800)
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse, dependencies=[Depends(at_own_name)])
 
 
 @router.get("/mailbox/gallery")

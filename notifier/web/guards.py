@@ -11,7 +11,7 @@ LONGEST_LENGTH = 20
 API = "/api/"
 EMBED = "/embed"
 
-_PRIVATE = ("/confirm/", "/unsubscribe/", "/preferences/", "/subscribe", "/embed", "/proof", "/mailbox")
+_PRIVATE = ("/confirm/", "/unsubscribe/", "/preferences/", "/subscribe", "/embed", "/proof", "/mailbox", "/api/v1/")
 _WITH_TOKEN = ("/confirm/", "/unsubscribe/", "/preferences/")
 _STATIC = "/static/"
 _FAILS = 400

@@ -1,15 +1,54 @@
 """The embedded mailbox in the browser: the mails that the service here sent, for whoever runs it on their machine."""
 
-from fastapi import APIRouter, HTTPException, Request
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from notifier.domain.languages import gettext_noop
 from notifier.emails.mailbox import KeptMail, Mailbox
 from notifier.web.form_fields import Form
 from notifier.web.page_language import chosen_language, with_language
 from notifier.web.page_rendering import page
 from notifier.web.surroundings import Here, Surroundings
 
-router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+LOCALHOST = "localhost"
+
+_ELSEWHERE = gettext_noop("Open the mailbox at the address that the service says when it starts.")
+
+
+def at_own_name(request: Request, here: Here) -> None:
+    """Refuse who asks under a name that somebody else may have led to this machine, to read its mails by a script.
+
+    Raises:
+        HTTPException: 403, where only this machine is listened to and the name is neither an address nor one we know.
+    """
+    asked, bind = _host_of(f"//{request.headers.get('host', '')}"), here.installation.settings.bind
+    is_known = _is_address(asked) or asked in (LOCALHOST, _host_of(here.installation.links.base_url))
+    if not is_known and (bind == LOCALHOST or _is_loopback(bind)):
+        raise HTTPException(403, _ELSEWHERE)
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_address(host: str) -> bool:
+    try:
+        return bool(ip_address(host))
+    except ValueError:
+        return False
+
+
+def _is_loopback(host: str) -> bool:
+    return _is_address(host) and ip_address(host).is_loopback
+
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse, dependencies=[Depends(at_own_name)])
 
 # A mail is somebody else's HTML: no script, no form, no request; its links open in the whole window.
 _MAIL_POLICY = (

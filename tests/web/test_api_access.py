@@ -82,6 +82,64 @@ def test_the_description_names_the_scope_of_every_operation_with_a_key(app: Fast
     assert needed == MEANINGS.keys() - {SUBSCRIPTIONS_VOUCH}
 
 
+OPEN = {
+    ("GET", "/api/v1/studies"),
+    ("GET", "/api/v1/studies/{nct_id}"),
+    ("GET", "/api/v1/studies/{nct_id}/changes"),
+    ("GET", "/api/v1/conditions"),
+    ("GET", "/api/v1/conditions/matches"),
+    ("GET", "/api/v1/conditions/{condition_id}"),
+}
+"""What everybody may ask for: what the pages show."""
+
+
+def operations(app: FastAPI) -> dict[tuple[str, str], set[str]]:
+    """The scopes that each operation says it needs."""
+    return {
+        (method.upper(), path): {scope for scheme in one.get("security", []) for of in scheme.values() for scope in of}
+        for path, methods in app.openapi()["paths"].items()
+        for method, one in methods.items()
+    }
+
+
+def call(client: TestClient, operation: tuple[str, str], headers: dict[str, str]) -> Any:
+    method, path = operation
+    return client.request(method, path.format(nct_id=NUMBER, condition_id=1, language="en"), headers=headers)
+
+
+def test_each_operation_is_open_to_its_own_scope_only(
+    app: FastAPI, client: TestClient, made: Callable[..., dict[str, str]]
+) -> None:
+    keys = {scope: made(scope) for scope in MEANINGS}
+    needed = operations(app)
+
+    let_in = {
+        operation: {scope for scope, key in keys.items() if call(client, operation, key).status_code not in (401, 403)}
+        for operation in needed
+    }
+
+    assert let_in == {one: scopes or set(MEANINGS) for one, scopes in needed.items()}
+
+
+def test_without_a_key_or_with_a_wrong_one_only_what_pages_show_is_answered(app: FastAPI, client: TestClient) -> None:
+    needed = operations(app)
+    wrong: tuple[dict[str, str], ...] = (
+        {},
+        {"X-API-Key": "wrong"},
+        {"X-API-Key": "wrong", **KEY},
+        {"Authorization": "Bearer "},
+    )
+
+    for headers in wrong:
+        closed = {one for one in needed if call(client, one, headers).status_code in (401, 429)}
+        assert set(needed) - closed == OPEN
+
+
+def test_the_api_is_kept_by_no_cache_on_the_way(client: TestClient) -> None:
+    for path in ("/api/v1/status", "/api/v1/studies"):
+        assert client.get(path, headers=KEY).headers["cache-control"] == "no-store"
+
+
 def test_a_request_sent_again_is_done_once_and_answered_the_same(client: TestClient, rows: Rows) -> None:
     headers = KEY | {"Idempotency-Key": '"8e03978e"'}
 

@@ -21,6 +21,25 @@ def make_mail(subject: str = "Grüße", html: str | None = None) -> EmailMessage
     return mail
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("testserver", 200),
+        ("localhost:8000", 200),
+        ("127.0.0.1:8000", 200),
+        ("[::1]:8000", 200),
+        ("evil.example:8000", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("[::1", 403),
+    ],
+)
+def test_a_name_led_to_this_machine_by_somebody_else_reads_no_mail(
+    client: TestClient, kept: str, host: str, status: int
+) -> None:
+    for path in ("/mailbox", f"/mailbox/{kept}/raw", "/mailbox/gallery"):
+        assert client.get(path, headers={"host": host}).status_code == status
+
+
 @pytest.fixture
 def kept(mailbox: Mailbox) -> str:
     return mailbox.keep(
