@@ -11,9 +11,10 @@ from notifier.domain.reader_filters import ReaderFilter
 from notifier.domain.schedules import Cadence
 from notifier.errors import InvalidToken
 from notifier.moving import HAND_OVER, MOVE, Offer, accept_move, accept_offer, ask_mailbox, view_offer
-from notifier.store import consent_store, subscriber_store
+from notifier.store import subscriber_store
 from notifier.store.addresses import read_address
 from notifier.store.models import Subscriber, Subscription
+from tests.evidence import list_evidence
 from tests.studies import make_study
 from tests.world import World
 
@@ -82,7 +83,7 @@ def test_consent_is_their_own(either_world: World) -> None:
     accept(either_world)
 
     with either_world.installation.database.reading() as session:
-        evidence = consent_store.list_evidence(session, taken(either_world)[0].subscriber_id)
+        evidence = list_evidence(session, taken(either_world)[0].subscriber_id)
     assert [(one.text, one.health, one.how, one.confirmed_at) for one in evidence] == [
         (WORDS, True, "hand_over", either_world.now)
     ] * 2

@@ -11,6 +11,7 @@ from notifier.retiring import retire_study
 from notifier.store import consent_store
 from notifier.store.addresses import read_address
 from notifier.subscribing import subscribe_directly
+from tests.evidence import list_evidence
 from tests.studies import make_study
 from tests.world import INSTANT, World
 
@@ -45,6 +46,6 @@ def test_consent_goes_along_when_a_study_goes_on_under_another_number(either_wor
     world.tick()
 
     with database.reading() as session:
-        old, new = consent_store.list_evidence(session, reader)
+        old, new = list_evidence(session, reader)
     assert replace(new, subscription_id=old.subscription_id) == old
     assert (old.text, old.health, old.site, old.asked_at) == (TEXT, True, "hospital", asked_at)

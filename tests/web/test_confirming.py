@@ -18,9 +18,9 @@ from notifier.domain.wishes import Wish
 from notifier.installation import Installation
 from notifier.leaving import end_everything
 from notifier.preferring import change_cadence
-from notifier.store import consent_store
 from notifier.store.addresses import read_address
 from notifier.subscribing import request_subscription
+from tests.evidence import list_evidence
 from tests.web.site import NUMBER, READER, filled_form
 
 Rows = Callable[[str], list[Any]]
@@ -62,7 +62,7 @@ def test_the_evidence_reads_back_the_very_words(
     client.post(path)
 
     with installation.database.reading() as session:
-        found = consent_store.list_evidence(session, 1)
+        found = list_evidence(session, 1)
 
     assert len(found) == 2
     assert WISH.agreed is not None
@@ -81,7 +81,7 @@ def test_who_asks_again_agreed_the_second_time(
     client.post(ask(at=now - timedelta(days=2)))
 
     with installation.database.reading() as session:
-        assert consent_store.list_evidence(session, 1)[0].asked_at == now - timedelta(days=2)
+        assert list_evidence(session, 1)[0].asked_at == now - timedelta(days=2)
 
 
 def test_changed_words_are_kept_beside_the_old_ones(
@@ -94,7 +94,7 @@ def test_changed_words_are_kept_beside_the_old_ones(
     client.post(ask(trial=None, agreed=newer))
 
     with installation.database.reading() as session:
-        versions = [one.text.version for one in consent_store.list_evidence(session, 1) if one.text]
+        versions = [one.text.version for one in list_evidence(session, 1) if one.text]
     assert versions == [WISH.agreed.text.version, "2031-01"]
     assert rows("SELECT count(*) FROM consent_texts") == [(2,)]
 
@@ -107,7 +107,7 @@ def test_first_words_stay_where_somebody_confirms_the_same_again(
     client.post(ask(agreed=Agreement(text=other, health=False)))
 
     with installation.database.reading() as session:
-        found = consent_store.list_evidence(session, subscriber)
+        found = list_evidence(session, subscriber)
     assert WISH.agreed is not None
     assert {one.text for one in found} == {WISH.agreed.text}
     assert {one.how for one in found} == {"test"}
@@ -119,7 +119,7 @@ def test_words_are_unknown_where_nobody_recorded_them(
     client.post(ask(agreed=None))
 
     with installation.database.reading() as session:
-        found = consent_store.list_evidence(session, 1)
+        found = list_evidence(session, 1)
     assert [(one.text, one.health) for one in found] == [(None, False)] * 2
 
 
@@ -214,7 +214,7 @@ def test_the_form_keeps_the_very_words_that_stood_beside_its_boxes(
     client.post(installation.links.confirm(1))
 
     with installation.database.reading() as session:
-        found = consent_store.list_evidence(session, 1)[0]
+        found = list_evidence(session, 1)[0]
     assert found.text is not None
     assert [found.text.terms, found.text.health, found.text.language] == [*shown, language]
     assert (found.health, found.how, found.asked_at) == (True, "form", found.confirmed_at)
