@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
@@ -11,21 +11,19 @@ from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
 from notifier.delisting import find_claims, merge_claimed
-from notifier.domain import comparing, fitting
 from notifier.domain.breaking import Threshold
-from notifier.domain.changes import Weight, heaviest
 from notifier.domain.condition_naming import KnownNames
-from notifier.domain.followed_words import FollowedWords
 from notifier.errors import InvalidRecord
 from notifier.preparing import Incoming, Prepared, held_of, newer_version, outcome_at_a_glance, prepare
+from notifier.recording import Recorded, tie_records, write_record
 from notifier.registries import ctgov
 from notifier.registries.record_files import BadRecord, FoundRecord
-from notifier.store import breaker_store, text_conditions, trial_store, vocabulary_store
+from notifier.store import breaker_store, trial_store, vocabulary_store
 from notifier.store.addresses import AddressKeys
-from notifier.store.condition_ties import Span, Tally, conditions_of, put_off_ends, set_trial_conditions, write_tally
+from notifier.store.condition_ties import Tally, conditions_of, write_tally
 from notifier.store.conflicts import unless_conflict
 from notifier.store.database import Database
-from notifier.store.trial_store import MERGED, HeldTrial, NewChange
+from notifier.store.trial_store import MERGED, HeldTrial
 
 CHUNK = 32
 """Records written in one transaction: it stays well under 200 ms, so that forms posted meanwhile need not wait."""
@@ -93,16 +91,6 @@ class _Compared:
 
     prepared: list[Prepared] = field(default_factory=list)
     seen_again: dict[int, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """What became of one record: the trial, the Change it stands at now, and new, changed or unchanged."""
-
-    trial_id: int
-    seq: int
-    outcome: str
-    change_id: int | None = None
 
 
 def ingest_records(  # noqa: PLR0913  # what a run is given, by name
@@ -298,88 +286,21 @@ def _write_all(session: Session, prepared: Iterable[Prepared], run: _Run) -> lis
         trial_store.lock_trials(session, [*claims, *(one.incoming.number for one in ordered)])
     conditions = conditions_of(session, [one.concerns or () for one in ordered], tally)
     before = conditions_of(session, [one.concerned if one.concerns else () for one in ordered], tally)
-    followed = text_conditions.followed_words(session)
-    outcomes: list[str | None] = []
-    trial_ids: dict[str, int] = {}
-    changes: list[breaker_store.Written] = []
-    for one, tied, was_tied in zip(ordered, conditions, before, strict=True):
-        written = _write(session, one, now=now, baseline=run.baseline)
-        outcomes.append(written.outcome if written else None)
-        trial_ids |= {one.incoming.number: written.trial_id} if written else {}
-        if written and written.change_id and not run.baseline:
-            changes.append(breaker_store.Written(written.change_id, written.trial_id, one.fields))
-        if written:
-            _tie(session, one, written, concerns=tied, before=was_tied, tally=tally)
-            _tie_words(session, one, written, followed=followed, tally=tally)
+    outcomes = [write_record(session, one, now=now, baseline=run.baseline) for one in ordered]
+    rows = zip(ordered, outcomes, conditions, before, strict=True)
+    written = [Recorded(one, done, concerns, concerned) for one, done, concerns, concerned in rows if done]
+    tie_records(session, written, tally)
+    trial_ids = {one.record.incoming.number: one.written.trial_id for one in written}
     merge_claimed(session, claims, written=trial_ids, baseline=run.baseline, now=now)
+    changes = [] if run.baseline else [one.change for one in written if one.change]
     breaker_store.watch(session, changes, now=now, threshold=run.breaker)
     write_tally(session, tally)
-    return list(zip(ordered, outcomes, strict=True))
-
-
-def _tie(
-    session: Session,
-    one: Prepared,
-    written: _Written,
-    *,
-    concerns: dict[int, str],
-    before: dict[int, str],
-    tally: Tally,
-) -> None:
-    """Tie a study to its conditions; one that it leaves ends with a Change that is mailed, so that it is told."""
-    is_mailed = heaviest(one.fields) > Weight.HOUSEKEEPING
-    if written.outcome == "changed" and not is_mailed:
-        put_off_ends(session, trial_id=written.trial_id, seq=written.seq)
-    if one.concerns is None:
-        return
-    stood_at = one.held.seq if one.held else written.seq
-    span = Span(since=written.seq, ends=written.seq + (not is_mailed), stood_at=stood_at)
-    set_trial_conditions(session, trial_id=written.trial_id, span=span, concerns=concerns, before=before, tally=tally)
-
-
-def _tie_words(session: Session, one: Prepared, written: _Written, *, followed: FollowedWords, tally: Tally) -> None:
-    """Tie a study to the words it says that readers follow as text; what it says no longer ends like its conditions."""
-    text_conditions.keep_said(session, written.trial_id, one.said)
-    if followed:
-        since, ends = written.seq, written.seq + (heaviest(one.fields) <= Weight.HOUSEKEEPING)
-        found = followed.found_in(one.said)
-        text_conditions.tie_texts(session, trial_id=written.trial_id, since=since, ends=ends, found=found, tally=tally)
+    return [(one, done.outcome if done else None) for one, done in zip(ordered, outcomes, strict=True)]
 
 
 def _in_turn(one: Prepared) -> tuple[bool, int, str]:
     """Where a record's turn is: writers who lock in one order never wait for each other in a ring."""
     return one.held is None, one.held.id if one.held else 0, one.incoming.number
-
-
-def _write(session: Session, one: Prepared, *, now: datetime, baseline: bool) -> _Written | None:
-    """Write one record; None, with nothing written, where somebody else was first."""
-    if one.held is None:
-        trial_id = trial_store.insert_trial(session, one.state, source=ctgov.NAME, now=now)
-        if trial_id is None:
-            return None
-        written, from_state_id = _Written(trial_id, 1, "new"), None
-    else:
-        changed = bool(one.fields)
-        if not trial_store.swap_state(session, one.held, one.state, changed=changed, source=ctgov.NAME, now=now):
-            return None
-        seq = one.held.seq + 1 if changed else one.held.seq
-        written, from_state_id = _Written(one.held.id, seq, "changed" if changed else "unchanged"), one.held.state_id
-    if one.fields:
-        change = NewChange(
-            fields=one.fields,
-            weight=heaviest(one.fields),
-            opens=comparing.opens(one.fields) or fitting.relists(one.fields),
-            closes=fitting.closes(one.fields),
-            first_posted=one.first_posted,
-            baseline=baseline,
-        )
-        change_id = trial_store.insert_change(
-            session, trial_id=written.trial_id, seq=written.seq, from_state_id=from_state_id, change=change, now=now
-        )
-        written = replace(written, change_id=change_id)
-        if baseline and written.seq > 1:
-            trial_store.tell_silently(session, trial_id=written.trial_id, seq=written.seq)
-    return written
 
 
 def _reason(error: Exception) -> str:

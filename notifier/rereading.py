@@ -14,7 +14,15 @@ from notifier.preparing import state_of
 from notifier.registries import ctgov
 from notifier.registries.states import try_state
 from notifier.store import text_conditions, traits_store, trial_store, vocabulary_store
-from notifier.store.condition_ties import Span, Tally, conditions_of, set_trial_conditions, write_tally
+from notifier.store.condition_ties import (
+    Span,
+    Tally,
+    conditions_of,
+    read_ties,
+    set_trial_conditions,
+    write_tally,
+    write_ties,
+)
 from notifier.store.conflicts import unless_conflict
 from notifier.store.database import Database
 from notifier.store.trial_store import HeldTrial
@@ -51,11 +59,13 @@ def _reread(database: Database, held: HeldTrial, *, names: KnownNames, now: date
         if trial_store.swap_state(session, held, state, changed=False, source=ctgov.NAME, now=now):
             since, ends = held.seq, held.seq + 1
             span = Span(since=since, ends=ends, stood_at=held.seq)
-            set_trial_conditions(session, trial_id=held.id, span=span, concerns=tied, before=tied, tally=tally)
+            ties = read_ties(session, [held.id])
+            set_trial_conditions(ties, trial_id=held.id, span=span, concerns=tied, before=tied, tally=tally)
             said = said_by(facts)
-            text_conditions.keep_said(session, held.id, said)
+            text_conditions.keep_said(session, {held.id: said})
             found = text_conditions.followed_words(session).found_in(said)
-            text_conditions.tie_texts(session, trial_id=held.id, since=since, ends=ends, found=found, tally=tally)
+            text_conditions.tie_texts(ties, trial_id=held.id, since=since, ends=ends, found=found, tally=tally)
+            write_ties(session, ties)
             _describe_states(session, held.id)
         write_tally(session, tally)
 

@@ -1,7 +1,7 @@
 """Ties trials to the conditions they concern, as of a Change; the conditions' own rows are written last, in order."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,26 @@ class Tally:
 
     counts: Counter[int] = field(default_factory=Counter)
     named: dict[int, Concern] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ties:
+    """The open ties of some trials, by trial and condition, and rows of those that begin.
+
+    Read at once and written at once, because statements for each trial are much of the work of a load.
+    """
+
+    held: dict[int, dict[int, TrialCondition]]
+    begun: dict[int, dict[int, dict[str, Any]]]
+
+    def begin(self, trial_id: int, condition_id: int, *, how: str, since: int) -> None:
+        """Have a tie begin with a Change."""
+        row = {"trial_id": trial_id, "condition_id": condition_id, "how": how, "since_seq": since}
+        self.begun[trial_id][condition_id] = row
+
+    def end(self, trial_id: int, condition_id: int, *, until: int) -> None:
+        """Have a tie end with a Change."""
+        self.held[trial_id].pop(condition_id).until_seq = until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +95,24 @@ def conditions_of(session: Session, groups: Sequence[Sequence[Concern]], tally: 
     return tied
 
 
-def set_trial_conditions(
-    session: Session, *, trial_id: int, span: Span, concerns: dict[int, str], before: Mapping[int, str], tally: Tally
+def read_ties(session: Session, trial_ids: Collection[int]) -> Ties:
+    """The ties of these trials that have not ended; the trials are locked by having been written."""
+    held: dict[int, dict[int, TrialCondition]] = {trial_id: {} for trial_id in trial_ids}
+    for some in portions(trial_ids):
+        chosen = select(TrialCondition).where(TrialCondition.trial_id.in_(some), TrialCondition.until_seq.is_(None))
+        for tie in session.scalars(chosen):
+            held[tie.trial_id][tie.condition_id] = tie
+    return Ties(held, {trial_id: {} for trial_id in trial_ids})
+
+
+def write_ties(session: Session, ties: Ties) -> None:
+    """Write which of these ties ended, and then which began."""
+    session.flush()
+    begin_ties(session, [row for rows in ties.begun.values() for row in rows.values()])
+
+
+def set_trial_conditions(  # what a trial concerns, by name
+    ties: Ties, *, trial_id: int, span: Span, concerns: dict[int, str], before: Mapping[int, str], tally: Tally
 ) -> None:
     """Tie a trial to its conditions as of a Change: what is new begins, what is gone ends, the rest stays.
 
@@ -86,15 +122,14 @@ def set_trial_conditions(
     ends and another begins.
 
     Args:
-        session: a writing transaction.
-        trial_id: the trial, locked by having been written.
+        ties: of the trial and others.
+        trial_id: the trial.
         span: the Changes with which ties begin and end.
         concerns: condition id to how it concerns the trial.
         before: condition id to how it concerned the trial before, by the rules and names of now.
         tally: takes up how many more, or fewer, trials each condition has.
     """
-    open_rows = select(TrialCondition).where(TrialCondition.trial_id == trial_id, TrialCondition.until_seq.is_(None))
-    held = {row.condition_id: row for row in session.scalars(open_rows)}
+    held = ties.held[trial_id]
     # Words that readers follow as text are looked for apart from these.
     gone = {one for one in held.keys() - concerns.keys() if held[one].how != "text"}
     turned = {one for one in held.keys() & concerns.keys() if is_turned(held[one].how, concerns[one])}
@@ -105,11 +140,10 @@ def set_trial_conditions(
     begun = sorted((concerns.keys() - held.keys()) | turned)
     for condition_id in gone:
         told = max(span.ends, held[condition_id].since_seq + 1)
-        held[condition_id].until_seq = told if condition_id in before else span.stood_at
-    session.flush()
-    since = {one: FIRST if one in before and one not in turned else span.since for one in begun}
-    rows = [{"trial_id": trial_id, "condition_id": one, "how": concerns[one], "since_seq": since[one]} for one in begun]
-    begin_ties(session, rows)
+        ties.end(trial_id, condition_id, until=told if condition_id in before else span.stood_at)
+    for condition_id in begun:
+        since = FIRST if condition_id in before and condition_id not in turned else span.since
+        ties.begin(trial_id, condition_id, how=concerns[condition_id], since=since)
     tally.counts.update(begun)
     tally.counts.subtract(gone)
 
@@ -135,7 +169,7 @@ def begin_ties(session: Session, rows: list[dict[str, Any]]) -> None:
     if rows:
         unique, again = ["trial_id", "condition_id", "since_seq"], {"until_seq": None, "how": offered("how")}
         inserted = insert_for(session, TrialCondition)
-        session.execute(inserted.on_conflict_do_update(index_elements=unique, set_=again), rows)
+        session.connection().execute(inserted.on_conflict_do_update(index_elements=unique, set_=again), rows)
 
 
 def write_tally(session: Session, tally: Tally) -> None:

@@ -1,6 +1,6 @@
 """Words that readers follow as text: which studies say them, and the ties that make matching find them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from weakref import WeakKeyDictionary
@@ -14,7 +14,7 @@ from notifier.domain.followed_words import FollowedWords, as_shown, has_contacts
 from notifier.domain.languages import gettext_noop
 from notifier.errors import UnfitWords
 from notifier.store.condition_store import is_plausible_name
-from notifier.store.condition_ties import Tally, begin_ties
+from notifier.store.condition_ties import Tally, Ties, begin_ties
 from notifier.store.inserting import insert_for, insert_once, offered
 from notifier.store.models import Condition, ConditionCode, Trial, TrialCondition, TrialText
 
@@ -113,32 +113,37 @@ def followed_words(session: Session) -> FollowedWords:
     return held[1]
 
 
-def keep_said(session: Session, trial_id: int, said: str) -> None:
-    """Put down what a trial says of itself."""
-    inserted = insert_for(session, TrialText).values(trial_id=trial_id, said=said)
-    session.execute(inserted.on_conflict_do_update(index_elements=["trial_id"], set_={"said": offered("said")}))
+def keep_said(session: Session, said: Mapping[int, str]) -> None:
+    """Put down what trials say of themselves, by trial id."""
+    rows = [{"trial_id": trial_id, "said": said[trial_id]} for trial_id in sorted(said)]
+    if rows:
+        inserted = insert_for(session, TrialText)
+        kept = inserted.on_conflict_do_update(index_elements=["trial_id"], set_={"said": offered("said")})
+        session.connection().execute(kept, rows)
 
 
-def tie_texts(session: Session, *, trial_id: int, since: int, ends: int, found: set[int], tally: Tally) -> None:
+def tie_texts(  # what a trial says, by name
+    ties: Ties, *, trial_id: int, since: int, ends: int, found: set[int], tally: Tally
+) -> None:
     """Tie a trial to the texts found in what it says, as of a Change; other ties are left alone.
 
     Args:
-        session: a writing transaction, in which the trial's other ties are set already.
-        trial_id: the trial, locked by having been written.
+        ties: of the trial and others, in which its other ties are set already.
+        trial_id: the trial.
         since: the Change with which begins what is new.
         ends: the Change with which ends what is gone.
         found: the conditions whose words it says.
         tally: takes up how many more, or fewer, trials each condition has.
     """
-    open_ties = select(TrialCondition).where(TrialCondition.trial_id == trial_id, TrialCondition.until_seq.is_(None))
-    held = {tie.condition_id: tie for tie in session.scalars(open_ties)}
-    gone = [tie for tie in held.values() if tie.how == TEXT and tie.condition_id not in found]
-    for tie in gone:
-        tie.until_seq = max(ends, tie.since_seq + 1)
-    begun = sorted(found - held.keys())
-    begin_ties(session, [_tie(trial_id, one, since) for one in begun])
+    held = ties.held[trial_id]
+    gone = [one for one, tie in held.items() if tie.how == TEXT and one not in found]
+    begun = sorted(found - held.keys() - ties.begun[trial_id].keys())
+    for condition_id in gone:
+        ties.end(trial_id, condition_id, until=max(ends, held[condition_id].since_seq + 1))
+    for condition_id in begun:
+        ties.begin(trial_id, condition_id, how=TEXT, since=since)
     tally.counts.update(begun)
-    tally.counts.subtract(tie.condition_id for tie in gone)
+    tally.counts.subtract(gone)
 
 
 def find_unlooked(session: Session) -> tuple[int, str, int] | None:

@@ -1,15 +1,14 @@
 """Ties trials to conditions anew after a vocabulary was imported, without any Change, Match or mail coming of it."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from notifier.domain.conditions import Concern
 from notifier.store import trial_store
-from notifier.store.condition_ties import FIRST, Tally, begin_ties, conditions_of, is_turned, write_tally
-from notifier.store.models import Trial, TrialCondition
+from notifier.store.condition_ties import FIRST, Tally, begin_ties, conditions_of, is_turned, read_ties, write_tally
+from notifier.store.models import Trial
 from notifier.store.trial_store import HeldTrial
 
 _BY_NAMES = ("named", "broader")
@@ -29,7 +28,7 @@ def tie_silently(session: Session, trials: Sequence[HeldTrial], concerns: Mappin
     revisions = {row.id: row.revision for row in rows}
     current = [trial for trial in trials if revisions.get(trial.id) == trial.revision]
     tied = conditions_of(session, [concerns[trial.id] for trial in current], tally)
-    held = _open_ties(session, [trial.id for trial in current])
+    held = read_ties(session, [trial.id for trial in current]).held
     begun = []
     for trial, wanted in zip(current, tied, strict=True):
         ties = held[trial.id]
@@ -47,11 +46,3 @@ def tie_silently(session: Session, trials: Sequence[HeldTrial], concerns: Mappin
     begin_ties(session, begun)
     write_tally(session, tally)
     return len(current) == len(trials)
-
-
-def _open_ties(session: Session, ids: Iterable[int]) -> defaultdict[int, dict[int, TrialCondition]]:
-    chosen = select(TrialCondition).where(TrialCondition.trial_id.in_(list(ids)), TrialCondition.until_seq.is_(None))
-    found: defaultdict[int, dict[int, TrialCondition]] = defaultdict(dict)
-    for row in session.scalars(chosen):
-        found[row.trial_id][row.condition_id] = row
-    return found

@@ -23,13 +23,14 @@ def write_traits(session: Session, state_id: int, traits: Traits) -> None:
         "oldest_months": traits.oldest_months,
     }
     inserted = insert_for(session, StateTraits).values(state_id=state_id, **row).on_conflict_do_nothing()
-    is_new = session.scalar(inserted.returning(StateTraits.state_id)) is not None
+    connection = session.connection()
+    is_new = connection.scalar(inserted.returning(StateTraits.state_id)) is not None
     if not is_new:
-        session.execute(update(StateTraits).where(StateTraits.state_id == state_id).values(row))
-        session.execute(delete(StatePlace).where(StatePlace.state_id == state_id))
+        connection.execute(update(StateTraits).where(StateTraits.state_id == state_id).values(row))
+        connection.execute(delete(StatePlace).where(StatePlace.state_id == state_id))
     places = [_row_of(state_id, place) for place in traits.places]
     if places:
-        session.connection().execute(insert(StatePlace), places)
+        connection.execute(insert(StatePlace), places)
 
 
 def load_traits(session: Session, state_ids: Collection[int]) -> dict[int, Traits]:
