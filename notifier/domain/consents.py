@@ -19,6 +19,11 @@ class ConsentText:
         parts = (self.version, self.language, self.terms, self.health or "")
         return hashlib.sha256("\x1f".join(parts).encode()).digest()
 
+    @property
+    def seal(self) -> str:
+        """The same, short: what a form carries to say which words stood next to its boxes."""
+        return self.digest.hex()[:16]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:

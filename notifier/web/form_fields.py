@@ -60,6 +60,10 @@ def sent_from(request: Request) -> Site | None:
     return found
 
 
+WORDS = "consent_words"
+"""The field that says which words stood next to the boxes."""
+
+
 def without_consent(fields: Fields) -> Fields:
     """The fields without what was agreed to, which counts only where our own words stood next to it."""
     return {name: value for name, value in fields.items() if not name.startswith("consent")}

@@ -13,6 +13,10 @@ from notifier.store.addresses import Address, read_address
 from notifier.web.filter_form import NOTHING_CHOSEN, FilterForm, check_filter_form, read_filter_form
 from notifier.web.form_fields import Fields
 
+OTHER_WORDS = gettext_noop(
+    "These words have changed since you opened this page. Please read them, and tick the boxes again if you agree."
+)
+
 Errors: TypeAlias = dict[str, str]
 """By field, what is wrong and what to do; empty when all is well."""
 

@@ -10,8 +10,8 @@ from notifier.domain.consents import Agreement, ConsentText
 from notifier.domain.languages import gettext_noop
 from notifier.emails.links import HAND_OVER, MOVE
 from notifier.moving import Offer, accept_move, accept_offer, view_move, view_offer
-from notifier.web.form_fields import Fields, Form
-from notifier.web.forms import Errors
+from notifier.web.form_fields import WORDS, Fields, Form
+from notifier.web.forms import OTHER_WORDS, Errors
 from notifier.web.link_pages import describe_followed
 from notifier.web.page_language import language_for
 from notifier.web.page_rendering import page
@@ -64,7 +64,10 @@ def take_over(request: Request, here: Here, token: str, fields: Form) -> HTMLRes
         errors = {} if offer.done else {name: words for name, words in _BOXES.items() if not fields.get(name)}
         if errors:
             return _show(request, session, offer, fields=fields, errors=errors)
-        agreed = Agreement(text=_words(request, here, offer), health=bool(fields.get("consent_health")))
+        words = _words(request, here, offer)
+        if not offer.done and fields.get(WORDS, words.seal) != words.seal:
+            return _show(request, session, offer, fields={}, errors={"consent": OTHER_WORDS})
+        agreed = Agreement(text=words, health=bool(fields.get("consent_health")))
         seal = fields.get("seal", "")
         is_done = accept_offer(session, content.id, seal=seal, agreed=agreed, now=here.now())
         offer = view_offer(session, content.id, now=here.now())

@@ -16,9 +16,10 @@ from notifier.subscribing import request_subscription
 from notifier.viewing import view_study
 from notifier.web.condition_field import NO_OFFER, Offer, look_up
 from notifier.web.filter_form import FILTER_FIELDS
-from notifier.web.form_fields import Fields, Form, FormOfSites, sent_from, without_consent
+from notifier.web.form_fields import WORDS, Fields, Form, FormOfSites, sent_from, without_consent
 from notifier.web.form_gate import AGAIN, admit, remember_site
 from notifier.web.forms import (
+    OTHER_WORDS,
     Errors,
     SubscribeForm,
     check_form,
@@ -92,6 +93,9 @@ def submit(request: Request, here: Surroundings, fields: Fields) -> Submission:
     read = here.installation.read_address
     checked = check_form(form, language=language_for(request), year=here.now().year, read=read)
     errors, address = checked.errors, checked.address
+    words = consent_text(language=checked.wish.language, site_name=here.installation.settings.site_name)
+    if fields.get(WORDS, words.seal) != words.seal:
+        form, errors["consent"] = replace(form, consent=False, consent_health=False), OTHER_WORDS
     offer = NO_OFFER
     if "intents" not in errors and "condition" not in errors:
         offer = look_up(here, checked.wish, errors)
@@ -104,7 +108,7 @@ def submit(request: Request, here: Surroundings, fields: Fields) -> Submission:
     if verdict.again:
         return Submission(form=form, errors={AGAIN: verdict.again}, offer=offer)
     if verdict.counts and not form.filled_by_machine:
-        wish = replace(checked.wish, site=site, agreed=_agreed(here, form, checked.wish))
+        wish = replace(checked.wish, site=site, agreed=Agreement(text=words, health=form.consent_health))
         _request(here, address, wish, may_mail=verdict.may_mail)
     return Submission(form=form, address=address)
 
@@ -142,12 +146,6 @@ def _outlook(here: Surroundings, offer: Offer, wish: Wish, *, language: str) -> 
         return None
     with here.installation.database.reading() as session:
         return estimate(session, offer.condition_id, wish=wish, now=here.now(), language=language)
-
-
-def _agreed(here: Surroundings, form: SubscribeForm, wish: Wish) -> Agreement:
-    """What they agreed to: the words that stood next to the boxes."""
-    words = consent_text(language=wish.language, site_name=here.installation.settings.site_name)
-    return Agreement(text=words, health=form.consent_health)
 
 
 def _request(here: Surroundings, address: Address, wish: Wish, *, may_mail: bool) -> None:

@@ -260,3 +260,20 @@ def test_no_log_line_holds_the_address_or_the_condition(
     assert "request.answered" in written
     assert READER not in written
     assert "ischaemic" not in written
+
+
+@pytest.mark.parametrize("path", ["/subscribe", "/embed"])
+def test_words_that_changed_since_the_page_was_opened_are_agreed_to_anew(
+    client: TestClient, rows: Rows, path: str
+) -> None:
+    shown = BeautifulSoup(client.get(path).text, "html.parser").select_one("[name=consent_words]")
+    assert shown is not None
+
+    again = client.post(path, data=filled_form(consent_words="older words"))
+    boxes = BeautifulSoup(again.text, "html.parser").select("[name=consent], [name=consent_health]")
+
+    assert again.status_code == 422
+    assert "These words have changed" in again.text
+    assert [box.has_attr("checked") for box in boxes] == [False, False]
+    assert rows("SELECT count(*) FROM pending_requests") == [(0,)]
+    assert client.post(path, data=filled_form(consent_words=str(shown["value"]))).status_code == 200
