@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 import structlog
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,6 +14,8 @@ from notifier.web.guards import without_body
 
 log = structlog.get_logger(__name__)
 
+_LEFT = 499
+"""As web servers count who hung up; there is no such answer."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 Apology = Callable[[Request, str], Response]
@@ -42,6 +44,9 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            # Whoever sent this hung up in the middle of it: nothing was done, and nobody waits for an answer.
+            status = _LEFT
         except Exception:
             # The last line of defence: nobody sees a traceback.
             failure = secrets.token_hex(4)
