@@ -174,6 +174,7 @@ class Composer:
                 wants=asked.wants,
                 is_text=asked.is_text,
                 only=asked.filter,
+                narrower=asked.narrower,
                 language=language,
             ),
             end_url=self._links.end_one(asked.subscription_id),

@@ -70,7 +70,7 @@ class Account:
     """Everything that can be said of one address; it never holds the address.
 
     ``suppressed`` is why it must not be mailed. ``more`` says that there were more receipts than are listed; ``due_at``
-    is when the next digest is due, None for "as it happens".
+    is when the next digest is due, None for "as it happens". ``paused_until``: they want no mails before.
     """
 
     known: bool
@@ -78,13 +78,16 @@ class Account:
     suppressed: str | None
     cadence: str | None
     due_at: datetime | None
+    paused_until: datetime | None
     subscriptions: tuple[AskedFor, ...]
     receipts: tuple[Receipt, ...]
     more: bool
     mails: tuple[Mail, ...]
 
 
-def explain(session: Session, *, keys: AddressKeys, address: Address, trial: str | None, since: datetime) -> Account:
+def explain(
+    session: Session, *, keys: AddressKeys, address: Address, trial: str | None, since: datetime, now: datetime
+) -> Account:
     """What was seen, matched, held back and mailed for an address since a moment.
 
     Args:
@@ -93,6 +96,7 @@ def explain(session: Session, *, keys: AddressKeys, address: Address, trial: str
         address: whose mails are asked about.
         trial: the number of a study, to look at this one only.
         since: what was seen, and which mails were made, from then on.
+        now: when this is.
 
     Raises:
         UnknownTrial: no study with this number is held.
@@ -114,7 +118,7 @@ def explain(session: Session, *, keys: AddressKeys, address: Address, trial: str
     asked = receipt_store.list_subscriptions(session, subscriber.id) if subscriber else []
     receipts: list[Receipt] = []
     if subscriber is not None:
-        outlook = _outlook(session, subscriber, is_suppressed=suppressed is not None)
+        outlook = _outlook(session, subscriber, is_suppressed=suppressed is not None, now=now)
         receipts = _Desk(session, subscriber.id, covered, mails=mails, asked=asked, outlook=outlook).receipts()
     schedule = receipt_store.get_schedule(session, subscriber) if subscriber else None
     return Account(
@@ -126,6 +130,7 @@ def explain(session: Session, *, keys: AddressKeys, address: Address, trial: str
         suppressed=suppressed,
         cadence=schedule.cadence if schedule else None,
         due_at=schedule.next_due_at if schedule and schedule.cadence != "instant" else None,
+        paused_until=_paused_until(subscriber, now) if subscriber else None,
         subscriptions=tuple(_asked_for(*one) for one in asked),
         receipts=tuple(receipts[:MOST_RECEIPTS]),
         more=len(covered) > MOST_RECEIPTS,
@@ -225,11 +230,17 @@ def _covered(
     )
 
 
-def _outlook(session: Session, subscriber: Subscriber, *, is_suppressed: bool) -> Outlook:
+def _paused_until(subscriber: Subscriber, now: datetime) -> datetime | None:
+    until = subscriber.paused_until
+    return until if until is not None and until > now else None
+
+
+def _outlook(session: Session, subscriber: Subscriber, *, is_suppressed: bool, now: datetime) -> Outlook:
     schedule = receipt_store.get_schedule(session, subscriber)
     digest = receipt_store.find_next_mail(session, subscriber.id, kind="digest")
     due_at = None if schedule.cadence == "instant" else schedule.next_due_at
-    return Outlook(mail=_mail(digest) if digest else None, due_at=due_at, is_suppressed=is_suppressed)
+    mail, paused_until = _mail(digest) if digest else None, _paused_until(subscriber, now)
+    return Outlook(mail=mail, due_at=due_at, is_suppressed=is_suppressed, paused_until=paused_until)
 
 
 def _states_of(covered: Iterable[Covered]) -> set[int]:

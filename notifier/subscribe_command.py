@@ -27,6 +27,7 @@ def subscribe(
     phase: Annotated[list[int] | None, typer.Option(help="Of this phase, 1 to 4; may be repeated.")] = None,
     age: Annotated[int | None, typer.Option(help="That take somebody of this age, in years.")] = None,
     sex: Annotated[str, typer.Option(help="That take this sex: female or male.")] = "",
+    narrower: Annotated[bool, typer.Option(help="Studies on narrower conditions, too.")] = True,
     urgent: Annotated[bool, typer.Option("--urgent", help="Write at once when something important happens.")] = False,
     cadence: Annotated[str, typer.Option(help="instant, daily or weekly.")] = "daily",
     hour: Annotated[int, typer.Option(help="Hour of the day, 0 to 23.")] = 8,
@@ -51,6 +52,7 @@ def subscribe(
     )  # fmt: skip
     wish = Wish(
         trial=trial, condition=condition, wants=wants, site=site, accept_unknown=accept_unknown, urgent=urgent,
+        narrower=narrower,
         cadence=read_cadence(cadence=cadence, hour=hour, weekday=weekday, time_zone=timezone),
         language=read_language(language), filter=read_filter(choice, year=now.year),
     )  # fmt: skip

@@ -29,7 +29,7 @@ def account_of(
     """
     address, moment = read_address(email), read_since(since, now=now)
     with installation.database.reading() as session:
-        return explain(session, keys=installation.keys, address=address, trial=trial, since=moment)
+        return explain(session, keys=installation.keys, address=address, trial=trial, since=moment, now=now)
 
 
 def as_json(account: Account) -> str:
@@ -49,6 +49,8 @@ def print_account(console: Console, account: Account) -> None:
         console.print(f"Hears {account.cadence}; next due {_when(account.due_at)}.")
     elif account.cadence:
         console.print("Hears as it happens.")
+    if account.paused_until:
+        console.print(f"Wants no mails until {_when(account.paused_until)}.")
     _print_subscriptions(console, account)
     _print_receipts(console, account)
     _print_mails(console, account)

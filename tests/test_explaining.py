@@ -31,6 +31,7 @@ from notifier.domain.receipts import (
 from notifier.domain.schedules import Cadence
 from notifier.errors import InvalidRequest, UnknownTrial
 from notifier.explaining import Account, Receipt, fit_of
+from notifier.preferring import pause_mails
 from notifier.store import filter_store, subscriber_store, traits_store
 from notifier.store.addresses import read_address
 from notifier.store.models import Change, Subscription, Suppression
@@ -140,6 +141,7 @@ def test_the_term_is_whoever_names_the_condition_most_directly() -> None:
         (Matched(ended_as=None, mail=None), DAILY, "waiting", "due"),
         (Matched(ended_as=None, mail=None), replace(DAILY, due_at=None), "waiting", "soon"),
         (Matched(ended_as=None, mail=None), replace(DAILY, is_suppressed=True), "waiting", "suppressed"),
+        (Matched(ended_as=None, mail=None), replace(DAILY, paused_until=NOON + HOUR), "waiting", "paused"),
         (Matched(ended_as=None, mail=None), replace(DAILY, in_doubt=True), "waiting", "doubt_elsewhere"),
         (Matched(ended_as=None, mail=None), replace(DAILY, mail=DEFERRED), "on its way", "deferred"),
         (Matched(ended_as=None, mail=None, breaker="held"), DAILY, "held", "held"),
@@ -222,6 +224,20 @@ def test_what_waits_says_until_when(readers: World) -> None:
     assert (fate.outcome, fate.reason) == ("waiting", "due")
     assert fate.until is not None
     assert fate.until > readers.now
+
+
+def test_what_a_pause_keeps_back_says_until_when(readers: World, capsys: pytest.CaptureFixture[str]) -> None:
+    reader = readers.subscribe(READER, trial="NCT90000001")
+    until = readers.now + timedelta(days=3)
+    with readers.installation.database.writing() as session:
+        pause_mails(session, reader, until=until)
+    readers.ingest(make_study(status="RECRUITING"))
+    readers.tick()
+
+    fate = only(readers).fate
+    assert (fate.outcome, fate.reason, fate.until) == ("waiting", "paused", until)
+    why_command.print_account(Console(), account(readers))
+    assert "Wants no mails until 2026-03-05" in capsys.readouterr().out
 
 
 def test_noise_is_named(readers: World) -> None:

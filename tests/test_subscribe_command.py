@@ -32,20 +32,21 @@ def test_every_filter_has_an_option(folder: Path) -> None:
     done = notifier(
         folder, *STROKE, "--only-recruiting", "--country", "DE", "--country", "Austria", "--near", "Leipzig, Germany",
         "--within", "50", "--phase", "2", "--phase", "3", "--age", "54", "--sex", "female", "--urgent",
+        "--no-narrower",
         "--detailed-subjects", "--quiet-notes",
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
     assert rows(folder, "SELECT only_recruiting, phases, sex, has_countries FROM filters") == [(1, 6, "FEMALE", 1)]
     assert rows(folder, "SELECT country FROM filter_countries ORDER BY country") == [("AT",), ("DE",)]
-    assert rows(folder, "SELECT filter_id, urgent FROM subscriptions") == [(1, 1)]
+    assert rows(folder, "SELECT filter_id, urgent, narrower FROM subscriptions") == [(1, 1, 0)]
     assert rows(folder, "SELECT detailed_subjects, quiet_notes FROM subscribers") == [(1, 1)]
 
 
 def test_without_options_nothing_is_filtered(folder: Path) -> None:
     notifier(folder, *STROKE)
 
-    assert rows(folder, "SELECT filter_id, urgent FROM subscriptions") == [(None, 0)]
+    assert rows(folder, "SELECT filter_id, urgent, narrower FROM subscriptions") == [(None, 0, 1)]
 
 
 @pytest.mark.parametrize(

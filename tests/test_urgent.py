@@ -293,6 +293,7 @@ def test_the_account_of_a_reader_names_the_urgent_mail_that_takes_news_along(
             address=read_address("a@example.org"),
             trial=None,
             since=world.now - timedelta(days=1),
+            now=world.now,
         )
 
     told = {one.subscription: (one.fate.outcome, one.fate.mail) for one in account.receipts if one.seq > 1}

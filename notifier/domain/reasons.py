@@ -33,14 +33,19 @@ def reason_for(
     wants: str,
     is_text: bool = False,
     only: ReaderFilter = NO_FILTER,
+    narrower: bool = True,
     language: str = DEFAULT_LANGUAGE,
 ) -> str:
-    """Why these cards are in the mail: which news of a study or condition somebody ``wants``, and ``only`` of some."""
+    """Why these cards are in the mail: which news of a study or condition somebody ``wants``, and ``only`` of some.
+
+    ``narrower``: studies of narrower conditions count as well.
+    """
     speech = language_of(language)
     if condition is None:
         return speech.sentence(f"reason_study_{of_studies(wants)}")
     reason = speech.sentence(f"reason_{'text' if is_text else 'condition'}_{wants}", condition=condition)
-    return f"{reason} {_filter_words(only, language)}".rstrip()
+    alone = "" if narrower else speech.sentence("reason_alone")
+    return " ".join(part for part in (reason, alone, _filter_words(only, language)) if part)
 
 
 def heading_for_studies(wants: str, *, language: str = DEFAULT_LANGUAGE) -> str:

@@ -49,6 +49,7 @@ BECAUSE = {
     "soon": "It goes out as soon as possible.",
     "doubt_elsewhere": "Another mail on this study is in doubt; it waits until that is settled.",
     "suppressed": "This address must not be mailed.",
+    "paused": "They asked for no mails until then; it comes with the first one after that.",
     "collapsed": "By the time of the mail it had come to nothing, or was not what they asked for any more.",
     "dropped_breaker": "The same change came in many studies at once, and the operator dropped it.",
     "dropped": "The mail that should have told it did not arrive: {reason}.",
@@ -174,6 +175,7 @@ class Outlook:
     due_at: datetime | None
     is_suppressed: bool = False
     in_doubt: bool = False
+    paused_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,13 +311,21 @@ def _open_fate(match: Matched, outlook: Outlook) -> Fate:
         return _carried_fate(match.mail)
     if match.breaker == "held":
         return _fate("held", "held")
-    if outlook.is_suppressed:
-        return _fate("waiting", "suppressed")
-    if outlook.in_doubt:
-        return _fate("waiting", "doubt_elsewhere")
+    hindrance = _hindrance(outlook)
+    if hindrance is not None:
+        return _fate("waiting", hindrance, until=outlook.paused_until if hindrance == "paused" else None)
     if outlook.mail is not None:
         return _carried_fate(outlook.mail)
     return _fate("waiting", "due" if outlook.due_at else "soon", until=outlook.due_at)
+
+
+def _hindrance(outlook: Outlook) -> str | None:
+    """What keeps all news of a reader back."""
+    if outlook.is_suppressed:
+        return "suppressed"
+    if outlook.paused_until is not None:
+        return "paused"
+    return "doubt_elsewhere" if outlook.in_doubt else None
 
 
 def _carried_fate(mail: Mail) -> Fate:

@@ -44,4 +44,6 @@ def get_receipts(here: Here, asked: ReceiptsRequest) -> Account:
     """
     address, since = read_address(asked.email), read_since(asked.since, now=here.now())
     with here.installation.database.reading() as session:
-        return explain(session, keys=here.installation.keys, address=address, trial=asked.trial, since=since)
+        return explain(
+            session, keys=here.installation.keys, address=address, trial=asked.trial, since=since, now=here.now()
+        )

@@ -30,3 +30,9 @@ def test_that_there_are_such_choices_is_said_once() -> None:
     reason = reason_for("Stroke", wants="openings", only=replace(PRIVATE, only_recruiting=True))
 
     assert reason.endswith(" Of these: only studies that people can join now; only those that fit your choices.")
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "narrower conditions only"), ("de", "engeren Begriffen")])
+def test_that_narrower_conditions_are_left_out_is_said(language: str, said: str) -> None:
+    assert said in reason_for("Stroke", wants="everything", narrower=False, language=language)
+    assert said not in reason_for("Stroke", wants="everything", language=language)
