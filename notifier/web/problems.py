@@ -34,7 +34,10 @@ _WORDS = {
     401: (gettext_noop("A key is needed"), gettext_noop("This part is for programs with a key.")),
     403: (gettext_noop("This was not sent from here"), gettext_noop("Open the page here and try again.")),
     404: (gettext_noop("There is no such page"), gettext_noop("The address may be mistyped, or the page has moved.")),
-    405: (gettext_noop("This cannot be done here"), gettext_noop("The page does not take this kind of request.")),
+    405: (
+        gettext_noop("This cannot be done here"),
+        gettext_noop("This address takes no such request. Open the page anew and press its button."),
+    ),
     413: (gettext_noop("This is too large"), gettext_noop("Send less at once.")),
     422: (
         gettext_noop("Something is missing or wrong"),
