@@ -67,6 +67,10 @@ changes: setup ## show what would be mailed of the changes in REGISTRY, what is 
 pictures: setup ## draw every mail, and twenty digests from REGISTRY, light and dark, into build/mails
 	@$(BIN)/python -m bench pictures --registry "$(REGISTRY)"
 
+.PHONY: pages
+pages: setup ## draw every page on one reader's way, light and dark, on a phone and a desk, into build/pages
+	@$(BIN)/python -m bench pages
+
 .PHONY: lint
 lint: setup ## check style, types, import rules and migrations
 	@BIN="$(BIN)" sh bin/lint

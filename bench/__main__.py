@@ -21,6 +21,7 @@ from bench import (
     mail_pictures,
     masking_report,
     matching_speed,
+    page_pictures,
     rendering_speed,
     spam_figures,
     suggestion_figures,
@@ -37,7 +38,7 @@ DEFAULT_FOLDER = REPOSITORY.parent / "shared" / "registry"
 def main() -> None:
     """Print the machine, then each measurement asked for; without names those of speed."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*SPEED, *NEED_A_FOLDER, "pictures", "front", []], metavar="NAME")
+    parser.add_argument("names", nargs="*", choices=[*SPEED, *NEED_A_FOLDER, "pictures", "pages", "front", []], metavar="NAME")
     parser.add_argument("--registry", type=Path, default=DEFAULT_FOLDER, help="folder with studies.zip of real records")
     given = parser.parse_args()
     asked: Path = given.registry.resolve()
@@ -76,6 +77,7 @@ def _measurements(console: Console, folder: Path | None) -> dict[str, Callable[[
         "front": lambda: front_door.run(console),
         "changes": lambda: change_figures.run(console, real, to=REPOSITORY / "build" / "changes"),
         "pictures": lambda: mail_pictures.run(console, folder, to=REPOSITORY / "build" / "mails"),
+        "pages": lambda: page_pictures.run(console, to=REPOSITORY / "build" / "pages"),
         "spam": lambda: spam_figures.run(console, real),
         "conditions": lambda: condition_figures.run(console, real),
         "leaks": lambda: leak_figures.run(console, real),

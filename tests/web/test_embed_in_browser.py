@@ -2,11 +2,7 @@
 
 import re
 import shutil
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -14,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, FrameLocator, expect, sync_playwright
 
+from bench.page_service import foreign_site
 from notifier.installation import Installation
 from notifier.web.app import create_app
 from tests.web.real_server import serving
@@ -22,25 +19,6 @@ from tests.web.site import NUMBER
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 Rows = Callable[[str], list[Any]]
-SITE = '<!doctype html><html lang="en"><title>A clinic</title><body>{}</body></html>'
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        return
-
-
-@contextmanager
-def site(folder: Path, content: str) -> Iterator[str]:
-    """A site of somebody else, with one page."""
-    folder.mkdir(exist_ok=True)
-    (folder / "index.html").write_text(SITE.format(content))
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
-        threading.Thread(target=server.serve_forever).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
 
 
 @pytest.fixture
@@ -71,7 +49,7 @@ def snippet(repository: Path, begins: str, service: str) -> str:
 
 def subscribe_in(frame: FrameLocator) -> None:
     frame.locator("#email").fill("reader@example.org")
-    for box in frame.locator("[name^=consent]").all():
+    for box in frame.locator("[type=checkbox][name^=consent]").all():
         box.check()
     # What is filled in faster is taken for a program's.
     frame.locator("body").page.wait_for_timeout(2_500)
@@ -82,7 +60,7 @@ def subscribe_in(frame: FrameLocator) -> None:
 def test_one_line_of_script_shows_the_form_and_takes_it(
     browser: Browser, service: str, repository: Path, tmp_path: Path, rows: Rows
 ) -> None:
-    with site(tmp_path / "site", snippet(repository, "<script", service)) as url:
+    with foreign_site(tmp_path / "site", snippet(repository, "<script", service)) as url:
         page = browser.new_page()
         page.goto(url)
         frame = page.frame_locator("iframe")
@@ -101,7 +79,7 @@ def test_several_forms_on_one_page_are_each_as_high_as_they_are(
 ) -> None:
     one = snippet(repository, "<script", service)
     other = one.replace(f'data-study="{NUMBER}"', 'data-condition="Ischemic stroke" data-language="de"')
-    with site(tmp_path / "site", one + other) as url:
+    with foreign_site(tmp_path / "site", one + other) as url:
         page = browser.new_page(viewport={"width": 360, "height": 3_000})
         page.goto(url)
         for place in range(2):
@@ -113,7 +91,7 @@ def test_several_forms_on_one_page_are_each_as_high_as_they_are(
 
 
 def test_a_plain_frame_shows_the_form(browser: Browser, service: str, repository: Path, tmp_path: Path) -> None:
-    with site(tmp_path / "site", snippet(repository, "<iframe", service)) as url:
+    with foreign_site(tmp_path / "site", snippet(repository, "<iframe", service)) as url:
         page = browser.new_page()
         page.goto(url)
         page.locator("iframe").scroll_into_view_if_needed()
@@ -123,7 +101,7 @@ def test_a_plain_frame_shows_the_form(browser: Browser, service: str, repository
 def test_a_plain_form_leads_to_ours_and_subscribes_nobody(
     browser: Browser, service: str, repository: Path, tmp_path: Path, rows: Rows
 ) -> None:
-    with site(tmp_path / "site", snippet(repository, "<form", service)) as url:
+    with foreign_site(tmp_path / "site", snippet(repository, "<form", service)) as url:
         page = browser.new_page()
         page.goto(url)
         page.locator("[name=email]").fill("reader@example.org")
@@ -141,7 +119,7 @@ def test_a_page_that_is_not_listed_gets_a_link_after_two_tries(
     opened = type(installation)(settings, installation.database, installation.keys, installation.links)
     with (
         serving(create_app(opened), settings) as service,
-        site(tmp_path / "site", snippet(repository, "<script", service)) as url,
+        foreign_site(tmp_path / "site", snippet(repository, "<script", service)) as url,
     ):
         page = browser.new_page()
         said: list[str] = []
