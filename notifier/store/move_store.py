@@ -7,12 +7,12 @@ from sqlalchemy import Update, exists, func, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
-from notifier.domain.deliveries import MOVED
+from notifier.domain.deliveries import MOVED, UNSENT
 from notifier.store import forget_store, told_store
 from notifier.store.delivery_contents import release
 from notifier.store.inserting import insert_for
 from notifier.store.models import Delivery, Match, PendingRequest, Subscriber, Subscription, Told
-from notifier.store.subscriber_store import UNSENT, count_open, end_subscriptions
+from notifier.store.subscriber_store import count_open, end_subscriptions
 
 _SETTINGS = ("language", "schedule_id", "country", "detailed_subjects", "quiet_notes", "paused_until")
 
