@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -98,7 +98,19 @@ def open_database(url: str) -> Database:
     except (ArgumentError, ValueError):
         # What went wrong would repeat a part of the address, perhaps of its password.
         raise ConfigurationError("NOTIFIER_DATABASE_URL is not a database address.") from None
+    event.listen(engine, "handle_error", _leave_row_out)
     return Database(engine)
+
+
+def _leave_row_out(context: ExceptionContext) -> None:
+    """Keep of an error only what PostgreSQL says first: its details quote the row, and so what a reader follows."""
+    error = context.original_exception
+    said = getattr(getattr(error, "diag", None), "message_primary", None)
+    if said is None:
+        return
+    error.args = (said,)
+    if context.sqlalchemy_exception is not None:
+        context.sqlalchemy_exception.args = (f"({type(error).__name__}) {said}",)
 
 
 def _sqlite_engine(url: str) -> Engine:

@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -75,6 +76,21 @@ def test_what_was_to_be_stored_is_in_no_error(request: pytest.FixtureRequest, en
         connection.execute(text("SELECT * FROM nowhere WHERE name = :name"), {"name": "canary"})
 
     assert "canary" not in str(failed.value)
+
+
+@pytest.mark.postgres
+def test_a_row_that_a_rule_refuses_is_in_no_error(on_postgres: Database) -> None:
+    with on_postgres.writing() as session:
+        session.execute(text("CREATE TABLE kept (words text CHECK (words < 'a'))"))
+
+    # A traceback quotes the line.
+    words = {"words": " ".join(["wren", "fever"])}
+    with pytest.raises(DBAPIError) as raised, on_postgres.writing() as session:
+        session.execute(text("INSERT INTO kept VALUES (:words)"), words)
+
+    told = "".join(traceback.format_exception(raised.value))
+    assert "violates check constraint" in told
+    assert "wren fever" not in told
 
 
 @pytest.mark.postgres
