@@ -32,13 +32,14 @@ from notifier.logs import set_up_logs
 
 SPEED = ("ingesting", "comparing", "matching", "rendering", "delivering", "form")
 NEED_A_FOLDER = ("leaks", "masking", "changes", "spam", "suggestions", "conditions")
+OTHERS = ("pictures", "pages", "front")
 DEFAULT_FOLDER = REPOSITORY.parent / "shared" / "registry"
 
 
 def main() -> None:
     """Print the machine, then each measurement asked for; without names those of speed."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*SPEED, *NEED_A_FOLDER, "pictures", "pages", "front", []], metavar="NAME")
+    parser.add_argument("names", nargs="*", choices=[*SPEED, *NEED_A_FOLDER, *OTHERS, []], metavar="NAME")
     parser.add_argument("--registry", type=Path, default=DEFAULT_FOLDER, help="folder with studies.zip of real records")
     given = parser.parse_args()
     asked: Path = given.registry.resolve()
