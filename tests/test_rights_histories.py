@@ -20,13 +20,14 @@ from notifier.domain.consents import Agreement
 from notifier.domain.wishes import EVERYTHING, Wish
 from notifier.errors import InvalidToken, WrongChoice
 from notifier.forgetting import forget_subscriber
+from notifier.leaving import end_everything, end_subscription
 from notifier.moving import HAND_OVER, MOVE, accept_move, accept_offer, ask_mailbox, view_offer
 from notifier.preferring import pause_mails, resume_mails
 from notifier.rounds import deliver, make_news
 from notifier.store import subscriber_store
 from notifier.store.addresses import read_address
 from notifier.store.models import Delivery, Match, PendingRequest, Subscriber, Subscription, Told, Trial
-from notifier.subscribing import confirm_request, end_everything, end_subscription, request_subscription
+from notifier.subscribing import confirm_request, request_subscription
 from tests.smtp_servers import Mailbox
 from tests.studies import make_study
 from tests.world import INSTANT, World, copy_database, open_world, settings_for
