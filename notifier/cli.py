@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -32,7 +33,8 @@ from notifier.store.database import open_database
 from notifier.subscribe_command import subscribe
 from notifier.subscribers_command import subscribers
 from notifier.web.app import create_app
-from notifier.web.serving import run_server, web_config
+from notifier.web.serving import run_server, web_config, when_started
+from notifier.web.warming import warm
 
 ABOUT = "Tells people by e-mail when a clinical study they follow changes. Everything on this machine: notifier up"
 
@@ -76,7 +78,10 @@ def web() -> None:
     """The pages and the API, in a process of their own."""
     installation = _installation(_shared_settings())
     queues.configure(installation.settings)
-    run_server(uvicorn.Server(web_config(create_app(installation), installation.settings)))
+    served = create_app(installation)
+    server = uvicorn.Server(web_config(served, installation.settings))
+    when_started(server, partial(warm, served.state.surroundings))
+    run_server(server)
     installation.close()
 
 

@@ -5,10 +5,10 @@ import json
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib import resources
 
 import structlog
@@ -30,7 +30,8 @@ from notifier.store import trial_store
 from notifier.store.addresses import read_address
 from notifier.subscribing import subscribe_directly
 from notifier.web.app import create_app
-from notifier.web.serving import run_server, web_config
+from notifier.web.serving import run_server, web_config, when_started
+from notifier.web.warming import warm
 
 PORTS = "ports.json"
 STOP_SECONDS = 5
@@ -140,18 +141,10 @@ def _samples(name: str) -> list[FoundRecord]:
 
 def _serve_web(installation: Installation, mailbox: Mailbox | None, *, tell: Callable[[], None]) -> None:
     settings = installation.settings
-    server = uvicorn.Server(web_config(create_app(installation, mailbox=mailbox), settings))
-    waiting = threading.Thread(target=_tell_when_started, args=(server, tell), daemon=True)
-    waiting.start()
+    app = create_app(installation, mailbox=mailbox)
+    server = uvicorn.Server(web_config(app, settings))
+    when_started(server, tell, partial(warm, app.state.surroundings))
     run_server(server)
-
-
-def _tell_when_started(server: uvicorn.Server, tell: Callable[[], None]) -> None:
-    while not server.started:
-        if server.should_exit:
-            return
-        time.sleep(0.05)
-    tell()
 
 
 @contextmanager

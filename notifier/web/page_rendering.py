@@ -69,6 +69,15 @@ def page(request: Request, name: str, *, status: int = 200, language: str | None
     return HTMLResponse(text, status, headers={"content-language": speaks, "vary": "Accept-Language"})
 
 
+def prepare_pages(language: str) -> None:
+    """Compile the templates of all pages, and make the long lists in them; else the first visitor of each waits."""
+    environment = _environment(language)
+    for name in environment.list_templates(extensions=["html"]):
+        environment.get_template(name)
+    options(time_zones(), ())
+    options(tuple(list_countries(language)), ())
+
+
 def _command() -> str:
     """The command line as whoever started this can type it again."""
     return sys.argv[0] if sys.argv[0].endswith("notifier") else "notifier"

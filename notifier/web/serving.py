@@ -1,12 +1,17 @@
 """How the web server runs, the same in one process and in its own."""
 
 import signal
+import threading
+import time
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
 from notifier.config import Settings
+
+_LOOK_SECONDS = 0.05
 
 
 def web_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
@@ -22,6 +27,20 @@ def web_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=10,
     )
+
+
+def when_started(server: uvicorn.Server, *then: Callable[[], None]) -> None:
+    """Do these things one after the other, beside the server, once it answers."""
+
+    def wait() -> None:
+        while not server.started:
+            if server.should_exit:
+                return
+            time.sleep(_LOOK_SECONDS)
+        for each in then:
+            each()
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def run_server(server: uvicorn.Server) -> None:
