@@ -48,7 +48,7 @@ def link_next(request: Request, response: Response, cursor: str | None) -> None:
     if cursor is None:
         return
     kept = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
-    response.headers["link"] = f'<{request.url.path}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
+    response.headers["link"] = f'<{request.scope["path"]}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
 
 
 def _name(of: Sequence[object]) -> str:

@@ -94,7 +94,8 @@ async def _once(request: Request, here: Here, grant: Granted, key: Key = None) -
     if found is None:
         raise HTTPException(400, "An Idempotency-Key has 1 to 255 visible ASCII signs, no quotes, no backslashes.")
     digest = here.installation.keys.fingerprint
-    asks = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body()
+    place = f"{request.method} {request.scope['path']}?".encode() + request.scope["query_string"]
+    asks = place + b"\n" + await request.body()
     asked = Asked(
         api_key_id=grant.key_id,
         key_digest=digest((found["quoted"] or found["bare"]).encode()),

@@ -10,7 +10,7 @@ from notifier.domain.vocabulary import DEFAULT_LANGUAGE
 from notifier.errors import UnknownTrial
 from notifier.viewing import StudyView, view_study
 from notifier.web.forms import SubscribeForm
-from notifier.web.page_language import language_for
+from notifier.web.page_language import chosen_language, language_for, with_language
 from notifier.web.page_rendering import page
 from notifier.web.surroundings import Here
 
@@ -33,8 +33,7 @@ def study(request: Request, here: Here, nct_id: str) -> Response:
     with here.installation.database.reading() as session:
         view = find_view(session, number, page_url=page_url, language=language_for(request))
     if view.facts.nct_id != number.upper():
-        asked = f"?{request.url.query}" if request.url.query else ""
-        return RedirectResponse(f"/studies/{view.facts.nct_id}{asked}", 301)
+        return RedirectResponse(with_language(f"/studies/{view.facts.nct_id}", chosen_language(request)), 301)
     names = condition_choices(view)
     form = SubscribeForm(trial=view.facts.nct_id, condition=names[0] if names else "", intents=True)
     return page(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from notifier.installation import Installation
 from notifier.store.models import Base
@@ -165,3 +166,13 @@ def test_what_nobody_expected_is_told_to_head_without_a_body(app: FastAPI) -> No
 
 def test_a_file_that_is_not_there_yet_is_not_missed_for_a_year(client: TestClient) -> None:
     assert client.get("/static/nothing.css").headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize(
+    "path", ["/subscribe", "/nowhere", f"/studies/{NUMBER}", "/api/v1/studies", "/api/v1/conditions"]
+)
+def test_a_query_in_no_utf8_is_answered(app: FastAPI, path: str) -> None:
+    async def behind_another_server(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "query_string": b"q=\xff&condition=\xfe"}, receive, send)
+
+    assert TestClient(behind_another_server).get(path).status_code in (200, 404, 422)
