@@ -5,7 +5,7 @@ from xdist.scheduler import LoadScopeScheduling
 WHOLE_FILES = frozenset(
     f"tests/{name}.py"
     for name in (
-        *("domain/test_masking_figures", "registries/test_registry_folder", "test_held_commands", "test_leaks"),
+        *("domain/test_masking_figures", "registries/test_registry_folder", "test_canaries"),
         *("emails/test_mail_html", "emails/test_mail_support", "emails/test_same_links"),
     )
 )

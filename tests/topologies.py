@@ -1,14 +1,17 @@
 """The service as it runs for real, in processes of its own: all in one, or web, worker and beat on servers."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import httpx
 
@@ -27,6 +30,8 @@ class Running:
     url: str
     mailbox: Mailbox
     folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    """Of its processes, for commands that work beside them."""
 
     @property
     def logs(self) -> str:
@@ -35,16 +40,16 @@ class Running:
 
 
 @contextmanager
-def all_in_one(folder: Path, mailbox: Mailbox) -> Iterator[Running]:
-    """The embedded default: ``notifier up``."""
+def all_in_one(folder: Path, mailbox: Mailbox, *, terminal: bool = False, **more: str) -> Iterator[Running]:
+    """The embedded default: ``notifier up``; with a ``terminal`` it logs as it does for people."""
     port = free_port()
-    settings = {"NOTIFIER_PORT": str(port), "NOTIFIER_DATA_DIR": str(folder / "var"), **_common(mailbox)}
-    with _process("up", folder=folder, settings=settings):
-        yield _ready(f"http://127.0.0.1:{port}", mailbox, folder)
+    settings = {"NOTIFIER_PORT": str(port), "NOTIFIER_DATA_DIR": str(folder / "var"), **_common(mailbox), **more}
+    with _process("up", folder=folder, settings=settings, terminal=terminal):
+        yield _ready(f"http://127.0.0.1:{port}", mailbox, folder, settings)
 
 
 @contextmanager
-def on_servers(folder: Path, mailbox: Mailbox, *, database_url: str, broker_url: str) -> Iterator[Running]:
+def on_servers(folder: Path, mailbox: Mailbox, *, database_url: str, broker_url: str, **more: str) -> Iterator[Running]:
     """Web, worker and beat in processes of their own, on PostgreSQL and Redis."""
     port = free_port()
     settings = {
@@ -57,12 +62,13 @@ def on_servers(folder: Path, mailbox: Mailbox, *, database_url: str, broker_url:
         "NOTIFIER_MAIL_FROM": "Study updates <updates@updates.example.org>",
         "NOTIFIER_POSTAL_ADDRESS": "1 Made-up Road, Example",
         **_common(mailbox),
+        **more,
     }
     run(folder, settings, "migrate")
     with ExitStack() as running:
         for command in ("web", "worker", "beat"):
             running.enter_context(_process(command, folder=folder, settings=settings))
-        yield _ready(f"http://127.0.0.1:{port}", mailbox, folder)
+        yield _ready(f"http://127.0.0.1:{port}", mailbox, folder, settings)
 
 
 def run(folder: Path, settings: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -84,8 +90,12 @@ def wait_until(condition: Callable[[], bool], *, seconds: float = 30.0, what: st
 
 
 @contextmanager
-def _process(command: str, *, folder: Path, settings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    with (folder / f"{command}.log").open("wb") as log:
+def _process(
+    command: str, *, folder: Path, settings: dict[str, str], terminal: bool = False
+) -> Iterator[subprocess.Popen[bytes]]:
+    written = folder / f"{command}.log"
+    with ExitStack() as opened:
+        log: IO[bytes] = opened.enter_context(_terminal(written) if terminal else written.open("wb"))
         process = subprocess.Popen(
             [*COMMAND, command],
             cwd=folder,
@@ -104,8 +114,24 @@ def _process(command: str, *, folder: Path, settings: dict[str, str]) -> Iterato
             process.wait(10)
 
 
-def _ready(url: str, mailbox: Mailbox, folder: Path) -> Running:
-    running = Running(url, mailbox, folder)
+@contextmanager
+def _terminal(file: Path) -> Iterator[IO[bytes]]:
+    """One end of a terminal; what is written there goes into the file, as long as any process has it open."""
+    ours, theirs = pty.openpty()
+
+    def copy() -> None:
+        with file.open("wb", buffering=0) as log, suppress(OSError):
+            while said := os.read(ours, 65_536):
+                log.write(said)
+        os.close(ours)
+
+    threading.Thread(target=copy, daemon=True).start()
+    with os.fdopen(theirs, "wb", buffering=0) as opened:
+        yield opened
+
+
+def _ready(url: str, mailbox: Mailbox, folder: Path, settings: dict[str, str]) -> Running:
+    running = Running(url, mailbox, folder, settings)
 
     def answers() -> bool:
         try:
