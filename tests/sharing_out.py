@@ -6,6 +6,7 @@ WHOLE_FILES = frozenset(
     f"tests/{name}.py"
     for name in (
         *("domain/test_masking_figures", "registries/test_registry_folder", "test_canaries"),
+        *("test_held_commands", "test_leaks"),
         *("emails/test_mail_html", "emails/test_mail_support", "emails/test_same_links"),
     )
 )
