@@ -117,7 +117,8 @@ def _choices(made: Table) -> None:
         ("no consent", "Tick this box", {"consent": ""}),
         ("no consent for health data", "Tick this box as well", {"consent_health": ""}),
     ]:
-        made.form(f"choice: {name}", said, **fields)
+        typed = tuple(fields.values())
+        made.sent(f"choice: {name}", said, status=422, fields=filled_form(**fields), typed=typed)
     made.form(
         "choice: a language with a long tail",
         SENT,
@@ -137,7 +138,8 @@ def _choices(made: Table) -> None:
 
 def _markup(made: Table) -> None:
     for number, text in enumerate(MARKUP):
-        made.form(f"markup {number} in every field", "", **dict.fromkeys(TEXTS, text))
+        everywhere = filled_form(**dict.fromkeys(TEXTS, text))
+        made.sent(f"markup {number} in every field", "", status=422, fields=everywhere, typed=(text,))
         made.sent(
             f"markup {number} in the outlook",
             "",
