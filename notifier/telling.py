@@ -323,6 +323,9 @@ def _by_trial(one: Claimed, inputs: Inputs) -> dict[int, list[News]]:
     }
     found: dict[int, list[News]] = {}
     for item in inputs.news.get(one.subscriber_id or 0, []):
+        if item.trial_id not in inputs.trials:
+            # It ended while the rest was read.
+            continue
         mine = item.delivery_id == one.id if one.frozen else item.delivery_id is None and item.trial_id not in doubtful
         if mine:
             found.setdefault(item.trial_id, []).append(item)

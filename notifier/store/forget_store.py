@@ -42,14 +42,14 @@ def lock_requests(session: Session, *, address_index: bytes, subscriber_id: int 
     """Ids of the requests that name a mailbox, locked: for its address, or made by its reader for another one.
 
     Nobody asks anew for the mailbox meanwhile. Whoever confirms locks the request before the subscriber; so do we, or
-    each would wait for the other.
+    each would wait for the other. Their mails may go on referring to them: whoever marks one has it locked.
     """
     subscriber_store.take_turn(session, address_index)
     named: ColumnElement[bool] = PendingRequest.address_index == address_index
     if subscriber_id is not None:
         named = or_(named, PendingRequest.from_subscriber_id == subscriber_id)
     chosen = select(PendingRequest.id).where(named).order_by(PendingRequest.id)
-    return session.scalars(chosen.with_for_update()).all()
+    return session.scalars(chosen.with_for_update(key_share=True)).all()
 
 
 def lock_subscriber(session: Session, subscriber_id: int) -> Subscriber | None:

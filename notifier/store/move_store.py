@@ -44,13 +44,13 @@ def lock_siblings(session: Session, request_id: int) -> None:
     """Lock a request and the others of the same reader, in order, as whoever erases them does."""
     asked_by = select(PendingRequest.from_subscriber_id).where(PendingRequest.id == request_id).scalar_subquery()
     named = or_(PendingRequest.id == request_id, PendingRequest.from_subscriber_id == asked_by)
-    session.execute(select(PendingRequest.id).where(named).order_by(PendingRequest.id).with_for_update())
+    session.execute(select(PendingRequest.id).where(named).order_by(PendingRequest.id).with_for_update(key_share=True))
 
 
 def lock_asking(session: Session, subscriber_id: int) -> None:
     """Have one transaction at a time ask for a reader: their requests first, as whoever erases them does."""
     mine = select(PendingRequest.id).where(PendingRequest.from_subscriber_id == subscriber_id)
-    session.execute(mine.order_by(PendingRequest.id).with_for_update())
+    session.execute(mine.order_by(PendingRequest.id).with_for_update(key_share=True))
     lock_readers(session, (subscriber_id,))
 
 

@@ -91,11 +91,12 @@ def sweep(session: Session, *, now: datetime) -> Counter[str]:
 
     Counts by what became of them: ``returned``, ``deferred``, ``unknown``.
     """
-    returned = return_lost(session, now=now)
     lost = _rows_in_data().where(Delivery.leased_until < now)
     lock_subscribers(session, (row.subscriber_id for row in session.execute(lost)))
     rows = session.execute(lost.order_by(Delivery.id).with_for_update(skip_locked=True)).all()
     states = _write(session, rows, dict.fromkeys((row.id for row in rows), _DIED), now=now)
+    # Last, as who leaves locks the reader before the mails.
+    returned = return_lost(session, now=now)
     return Counter({"returned": returned}) + Counter(states.values())
 
 

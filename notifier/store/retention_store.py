@@ -59,8 +59,8 @@ def delete_requests(session: Session, *, unconfirmed: datetime, confirmed: datet
     over = and_(PendingRequest.confirmed_at.is_(None), PendingRequest.expires_at < unconfirmed)
     done = and_(PendingRequest.confirmed_at < confirmed, PendingRequest.expires_at < day)
     chosen = select(PendingRequest.id).where(PendingRequest.expires_at < max(unconfirmed, day), or_(over, done))
-    ids = session.scalars(chosen.order_by(PendingRequest.expires_at).limit(_PORTION).with_for_update(skip_locked=True))
-    found = ids.all()
+    oldest = chosen.order_by(PendingRequest.expires_at).limit(_PORTION)
+    found = session.scalars(oldest.with_for_update(skip_locked=True, key_share=True)).all()
     if found:
         _run(session, update(Delivery).where(Delivery.request_id.in_(found)).values(request_id=None))
         _run(session, delete(PendingRequest).where(PendingRequest.id.in_(found)))

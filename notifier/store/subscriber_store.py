@@ -193,8 +193,11 @@ def get_request(session: Session, request_id: int, *, now: datetime) -> PendingR
 
 
 def lock_request(session: Session, request_id: int) -> None:
-    """Keep everybody else from altering or confirming a request for the rest of this transaction."""
-    session.get(PendingRequest, request_id, with_for_update=True, populate_existing=True)
+    """Keep everybody else from altering or confirming a request for the rest of this transaction.
+
+    The lock lets its mails refer to it: whoever marks one may hold a reader that we are about to lock.
+    """
+    session.get(PendingRequest, request_id, with_for_update={"key_share": True}, populate_existing=True)
 
 
 def find_request(
