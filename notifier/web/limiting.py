@@ -65,6 +65,8 @@ PAUSE = 10.0
 """Seconds for which Redis is left alone after it failed."""
 SAID_EVERY = 60.0
 
+_SAME_DOMAIN = {"googlemail.com": "gmail.com"}
+
 _AGAIN_LATER = gettext_noop("Many requests came at once from where you are. Nothing is lost. Please try again later.")
 
 log = structlog.get_logger(__name__)
@@ -257,7 +259,7 @@ def _rule(what: str, by: By) -> RateLimitItem:
 def mailbox_of(address: Address) -> str:
     """A mailbox as it is counted: without tags and dots, which many mail servers do not look at."""
     local, _, domain = address.comparable.rpartition("@")
-    return f"{local.partition('+')[0].replace('.', '')}@{domain}"
+    return f"{local.partition('+')[0].replace('.', '')}@{_SAME_DOMAIN.get(domain, domain)}"
 
 
 def domain_of(address: Address) -> str:

@@ -130,6 +130,12 @@ def test_tags_and_dots_are_counted_as_one_mailbox(twin: str) -> None:
     assert mailbox_of(read_address(twin)) == "adabyron@example.org"
 
 
+def test_two_names_of_one_mail_provider_are_counted_as_one_mailbox() -> None:
+    one, other = read_address("ada.byron@googlemail.com"), read_address("adabyron+x@gmail.com")
+
+    assert mailbox_of(one) == mailbox_of(other)
+
+
 @pytest.mark.redis
 def test_two_processes_count_together(redis_url: str) -> None:
     one, other = Limits(url=redis_url, secret=SECRET), Limits(url=redis_url, secret=SECRET)
