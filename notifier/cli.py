@@ -24,7 +24,7 @@ from notifier.ingesting import ingest_records
 from notifier.installation import Installation, open_installation
 from notifier.keys_command import keys
 from notifier.loading import records_of, show_progress
-from notifier.logs import set_up_logs
+from notifier.logs import mask_uncaught, set_up_logs
 from notifier.preview_command import preview
 from notifier.privacy_commands import audit, export, forget
 from notifier.rounds import deliver, make_news, open_service
@@ -46,6 +46,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 
 def main() -> NoReturn:
     """Run the command; a wrong setting, address or number is one sentence and exit code 2, never a traceback."""
+    mask_uncaught()
     try:
         app()
     except NotifierError as error:

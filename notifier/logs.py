@@ -2,6 +2,8 @@
 
 import logging
 import sys
+import threading
+import traceback
 from collections.abc import Mapping, MutableMapping
 from typing import Any, TextIO
 
@@ -61,9 +63,19 @@ def set_up_logs(level: str = "INFO", *, as_json: bool = True, stream: TextIO | N
     _route_libraries(level.upper())
 
 
+def mask_uncaught() -> None:
+    """Have errors that nobody catches, in any thread, told without addresses: what they say may quote anything."""
+    sys.excepthook = lambda _kind, error, _frames: _tell_uncaught(error)
+    threading.excepthook = lambda told: _tell_uncaught(told.exc_value) if told.exc_value else None
+
+
 def mask_addresses(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """The last resort: whatever looks like an e-mail address in any value of an event is replaced by a mark."""
     return {key: _masked(value) for key, value in event.items()}
+
+
+def _tell_uncaught(error: BaseException) -> None:
+    sys.stderr.write(_without_addresses("".join(traceback.format_exception(error))))
 
 
 def _formatter(shared: list[Processor], *, as_json: bool) -> logging.Formatter:

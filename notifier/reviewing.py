@@ -1,7 +1,7 @@
 """Reviewing: what a request says that waits for its mailbox's owner, so that they see it before they agree."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -21,7 +21,7 @@ class RequestView:
 
     trial_number: str | None
     trial_title: str | None
-    condition: str | None
+    condition: str | None = field(repr=False)
     is_text: bool
     """The condition is words that are looked for in what studies say of themselves."""
     wants: str

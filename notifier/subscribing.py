@@ -1,6 +1,6 @@
 """Subscribing: a wish waits as a pending request until the mailbox's owner confirms it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -36,7 +36,7 @@ class Target:
 
     trial_id: int | None = None
     condition_id: int | None = None
-    condition_text: str | None = None
+    condition_text: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

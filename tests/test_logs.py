@@ -3,13 +3,23 @@
 import io
 import json
 import logging
+import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import structlog
 
-from notifier.logs import set_up_logs
+from notifier.domain.filter_choices import FilterChoice
+from notifier.domain.subscriber_lists import ListedRow
+from notifier.domain.wishes import Wish
+from notifier.logs import mask_uncaught, set_up_logs
+from notifier.store.addresses import read_address
+from notifier.subscribing import Target
+from notifier.web.forms import read_subscribe_form
+from notifier.web.preference_actions import Outcome
+from notifier.web.schemas import SubscriptionRequest
 
 CANARY = "canary.reader@example.org"
 
@@ -71,6 +81,37 @@ def test_no_address_is_written_out_of_a_traceback(written: io.StringIO) -> None:
 
     assert "canary" not in written.getvalue()
     assert written.getvalue().count("Traceback") == 2
+
+
+def test_no_address_is_written_out_of_an_error_that_nobody_catches(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    mask_uncaught()
+    error = ValueError(f"no such reader: {CANARY}")
+
+    sys.excepthook(ValueError, error, None)
+    threading.excepthook(threading.ExceptHookArgs((ValueError, error, None, None)))
+
+    assert capsys.readouterr().err.splitlines() == ["ValueError: no such reader: [address]"] * 2
+
+
+def test_what_a_reader_typed_is_in_no_description_of_a_value() -> None:
+    typed = {"email": CANARY, "condition": "canary fever", "near": "canary town"}
+    form = read_subscribe_form(typed)
+    described = (
+        form,
+        read_address(CANARY),
+        Wish(condition="canary fever"),
+        FilterChoice(town="canary town"),
+        Target(condition_text="canary fever"),
+        Outcome(typed=typed),
+        ListedRow(line=1, cells=typed),
+        SubscriptionRequest(email=CANARY, condition="canary fever"),
+    )
+
+    assert "canary" not in repr(described)
 
 
 def test_paths_of_requests_are_never_written(written: io.StringIO) -> None:

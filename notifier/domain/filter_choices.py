@@ -1,7 +1,7 @@
 """Reads what somebody chooses to filter by, from a form, a program or the command line."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from math import isfinite
 
@@ -33,8 +33,8 @@ class FilterChoice:
 
     only_recruiting: bool = False
     countries: tuple[str, ...] = ()
-    town: str = ""
-    point: tuple[float, float] | None = None
+    town: str = field(default="", repr=False)
+    point: tuple[float, float] | None = field(default=None, repr=False)
     within_km: int = USUAL_DISTANCE
     phases: tuple[int, ...] = ()
     sex: str = ""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
@@ -32,7 +32,7 @@ class ListedReader:
     """One row: an address as it stands there, what its owner wants, and when and how they agreed to it."""
 
     line: int
-    email: str
+    email: str = field(repr=False)
     wish: Wish
     agreed: Agreement
     asked_at: datetime

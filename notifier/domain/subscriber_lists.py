@@ -5,7 +5,7 @@ import difflib
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from notifier.domain.conditions import LONGEST_NAME
@@ -60,7 +60,7 @@ class ListedRow:
     """The cells of one row by column, without space around them; columns we do not know are left out."""
 
     line: int
-    cells: Cells
+    cells: Cells = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

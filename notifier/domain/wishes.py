@@ -29,7 +29,7 @@ class Wish:
     """
 
     trial: str | None = None
-    condition: str | None = None
+    condition: str | None = field(default=None, repr=False)
     wants: str | None = None
     trial_wants: str | None = None
     cadence: Cadence = field(default_factory=Cadence)

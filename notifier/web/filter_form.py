@@ -1,7 +1,7 @@
 """Reads the part of a form that says for which studies of a condition news is wanted."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from notifier.domain.filter_choices import (
@@ -32,7 +32,7 @@ class FilterForm:
 
     only_recruiting: bool = False
     countries: tuple[str, ...] = ()
-    near: str = ""
+    near: str = field(default="", repr=False)
     within_km: str = str(USUAL_DISTANCE)
     phases: tuple[str, ...] = ()
     sex: str = ""

@@ -1,7 +1,7 @@
 """The one form to subscribe with: as it was filled in, and checked field by field."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from notifier.domain.conditions import condition_key
@@ -28,9 +28,9 @@ class SubscribeForm:
     ``intents``: it asked on a study's page which of the study and the condition to follow.
     """
 
-    email: str = ""
+    email: str = field(default="", repr=False)
     trial: str = ""
-    condition: str = ""
+    condition: str = field(default="", repr=False)
     intents: bool = False
     follow_trial: bool = True
     follow_condition: bool = False

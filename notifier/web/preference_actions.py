@@ -54,7 +54,7 @@ class Outcome:
     notice: str = ""
     errors: Errors = field(default_factory=dict)
     refused: Refused | None = None
-    typed: Fields = field(default_factory=dict)
+    typed: Fields = field(default_factory=dict, repr=False)
 
 
 def act(here: Surroundings, subscriber_id: int, fields: Fields) -> Outcome:

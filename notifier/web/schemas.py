@@ -7,7 +7,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from notifier.web.field_kinds import Label, Moment, whole
 
-STRICT = ConfigDict(extra="forbid", str_strip_whitespace=True, strict=True, allow_inf_nan=False)
+STRICT = ConfigDict(
+    extra="forbid", str_strip_whitespace=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True
+)
 """How bodies are read: nothing unknown, and no kind of value is taken for another."""
 
 Place = Annotated[str, Field(description="Where in the body, such as `body item 3`.")]
@@ -102,9 +104,9 @@ class SubscriptionRequest(BaseModel):
 
     model_config = STRICT
 
-    email: Annotated[str, Field(min_length=3, max_length=320, examples=["reader@example.org"])]
+    email: Annotated[str, Field(repr=False, min_length=3, max_length=320, examples=["reader@example.org"])]
     trial: Annotated[str | None, Field(max_length=32, pattern=r"^[A-Za-z0-9./-]+$", examples=["NCT04325594"])] = None
-    condition: Annotated[str | None, Field(min_length=2, max_length=200, examples=["Stroke"])] = None
+    condition: Annotated[str | None, Field(repr=False, min_length=2, max_length=200, examples=["Stroke"])] = None
     wants: Annotated[
         Literal["openings", "important", "everything"] | None,
         Field(
