@@ -268,9 +268,9 @@ def _write_once(reading: _List, wanted: Sequence[_Wanted]) -> _Judged:
         fresh = {one.index: one.row for one in reversed(judged.added) if one.index in judged.new_readers}
         rows = [_reader_row(shared, index, sealed[index], row) for index, row in fresh.items()]
         enrol_store.add_readers(session, rows, now=reading.now)
-        # Somebody may have left, or been made, since.
+        # Somebody may have left, or been made, since; who was erased or moved in this moment is left alone.
         known = enrol_store.lock_known(session, sealed.keys())
-        added = _judge(made, known).added
+        added = [one for one in _judge(made, known).added if one.index in known.readers]
         if added:
             rows = [_subscription_row(shared, one, known.readers[one.index]) for one in added]
             enrol_store.add_subscriptions(session, rows)

@@ -272,7 +272,7 @@ def worlds(folder: Path, template: Path, box: Mailbox, now: datetime) -> Callabl
     return new_world
 
 
-def run(new_world: Callable[[], World], *, examples: int) -> None:
+def run(new_world: Callable[[], World], *, examples: int, steps: int = 8) -> None:
     class Here(Rights):
         def __init__(self) -> None:
             super().__init__(new_world)
@@ -280,7 +280,7 @@ def run(new_world: Callable[[], World], *, examples: int) -> None:
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=examples, stateful_step_count=8, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
 
@@ -289,7 +289,7 @@ def test_any_history_keeps_what_readers_were_promised(
     tmp_path: Path, migrated_sqlite: Path, mailbox: Mailbox, now: datetime
 ) -> None:
     new_world = worlds(tmp_path, migrated_sqlite, mailbox, now)
-    run(new_world, examples=2)
+    run(new_world, examples=1, steps=5)
 
 
 @pytest.mark.slow

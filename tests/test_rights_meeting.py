@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from notifier.domain.wishes import Wish
+from notifier.enrolling import Terms, bring_list
 from notifier.errors import InvalidToken
 from notifier.forgetting import forget_subscriber
 from notifier.leaving import end_subscription
@@ -104,6 +107,23 @@ def test_who_moves_to_a_mailbox_that_its_reader_just_leaves_behind_stays_themsel
 
     meet(postgres_world, accept(postgres_world, 2), lambda: write(postgres_world, accept(postgres_world)))
     assert sorted(owners(postgres_world)) == [reader, reader + 1]
+
+
+def test_who_is_erased_while_a_list_is_brought_is_left_alone(postgres_world: World, tmp_path: Path) -> None:
+    world, reader = postgres_world, prepare(postgres_world)
+    file = tmp_path / "list.csv"
+    file.write_text(
+        "email,condition,consent_at,consent_health\n"
+        f"{OLD},Stroke,2026-02-01T10:00:00Z,yes\nada@example.org,Stroke,2026-02-01T10:00:00Z,yes\n"
+    )
+    erase: Work = lambda session: forget_subscriber(session, reader, by="reader", now=world.now)  # noqa: E731
+    bring = partial(
+        bring_list, database=world.installation.database, keys=world.installation.keys, path=file,
+        terms=Terms(text="I agree.", site="clinic"), now=world.now, on_progress=lambda _: None,
+    )  # fmt: skip
+
+    assert meet(world, erase, bring).subscriptions == 1
+    assert reader not in owners(world)
 
 
 def test_a_choice_made_while_its_reader_is_erased_leaves_nothing(postgres_world: World) -> None:
