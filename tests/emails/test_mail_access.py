@@ -4,15 +4,14 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import axe_core_python
 import pytest
 
-from bench.chromium import Page, Scheme, find_chromium, open_page
+from bench.chromium import Page, Scheme, open_page
 from bench.digest_makers import MadeMail
+from tests.page_checks import AXE, chromium_here
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
-AXE = (Path(axe_core_python.__file__).with_name("axe.min.js")).read_text(encoding="utf-8")
 # What axe cannot judge of contrast (text upon a picture, hidden text) would be as bad as what it judges wrong.
 JUDGE = """
 axe.run(document, {resultTypes: ["violations", "incomplete"]}).then(found => JSON.stringify([
@@ -24,10 +23,7 @@ axe.run(document, {resultTypes: ["violations", "incomplete"]}).then(found => JSO
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    chromium = find_chromium()
-    if chromium is None:
-        pytest.skip("no Chromium is on the path; on Debian: apt-get install chromium")
-    with open_page(chromium, tmp_path_factory.mktemp("profile")) as opened:
+    with open_page(chromium_here(), tmp_path_factory.mktemp("profile")) as opened:
         yield opened
 
 

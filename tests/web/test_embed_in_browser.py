@@ -1,18 +1,18 @@
 """The snippets of the documentation, as they stand there, on a page of another site in a real browser."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, expect, sync_playwright
+from playwright.sync_api import Browser, FrameLocator, expect
 
 from bench.page_service import foreign_site
 from notifier.installation import Installation
 from notifier.web.app import create_app
+from tests.page_checks import opened_browser
 from tests.web.real_server import serving
 from tests.web.site import NUMBER
 
@@ -23,14 +23,8 @@ Rows = Callable[[str], list[Any]]
 
 @pytest.fixture
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no Chromium here: install the package chromium")
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        opened = playwright.chromium.launch(executable_path=chromium, args=arguments)
+    with opened_browser() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture

