@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from sqlalchemy import update
 
 from notifier import why_command
 from notifier.domain import wishes
@@ -36,7 +37,7 @@ from notifier.store import filter_store, subscriber_store, traits_store
 from notifier.store.addresses import read_address
 from notifier.store.models import Change, Subscription, Suppression
 from notifier.store.receipt_store import list_covered, list_first_matches, list_subscriptions, list_told
-from tests.studies import make_study
+from tests.studies import STROKE, make_study
 from tests.world import World
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -386,7 +387,12 @@ def _compare_with_statement(world: World, email: str) -> int:
 
 def _asked(row: Subscription, condition: str | None) -> Asked:
     return Asked(
-        id=row.id, condition=condition, wants=row.wants, news_since=row.news_since, confirmed_at=row.confirmed_at
+        id=row.id,
+        condition=condition,
+        wants=row.wants,
+        news_since=row.news_since,
+        confirmed_at=row.confirmed_at,
+        narrower=row.narrower,
     )
 
 
@@ -402,9 +408,16 @@ def _subscribe_somehow(world: World, email: str, random: Random) -> None:
     cadence = Cadence(cadence="weekly") if random.random() < 0.7 else Cadence(cadence="instant", hour=0)
     condition = None if by_trial else random.choice(["Stroke", "Asthma", "Migraine"])
     wanted = random.choice([NO_FILTER, ReaderFilter(only_recruiting=True), ReaderFilter(sex="FEMALE")])
-    world.subscribe(
+    reader = world.subscribe(
         email, trial=trial, condition=condition, wants=wants, cadence=cadence, accept_unknown=True, filter=wanted
     )
+    narrower = random.random() < 0.6
+    with world.installation.database.writing() as session:
+        session.execute(
+            update(Subscription)
+            .where(Subscription.subscriber_id == reader, Subscription.condition_id.is_not(None))
+            .values(narrower=narrower)
+        )
 
 
 def _random_study(number: int, random: Random) -> dict[str, Any]:
@@ -414,7 +427,8 @@ def _random_study(number: int, random: Random) -> dict[str, Any]:
         status=random.choice(["NOT_YET_RECRUITING", "RECRUITING", "ACTIVE_NOT_RECRUITING", "COMPLETED"]),
         conditions=tuple(random.sample(["Stroke", "Asthma", "Migraine"], random.randrange(1, 4))),
         meshes=(),
-        ancestors=(),
+        # Of many studies on another illness, stroke is only the broader condition, and on some it comes and goes.
+        ancestors=random.choice([(), (STROKE,)]),
         posted=random.choice(["2025-11-20", "2026-02-20"]),
         enrollment=random.choice([100, 120]),
     )

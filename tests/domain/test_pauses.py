@@ -1,6 +1,6 @@
 """Until when a pause is, by the reader's own calendar."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -50,3 +50,13 @@ def test_a_month_after_the_last_of_january_is_the_last_of_february() -> None:
 def test_what_is_no_day_within_a_year_is_refused(choice: str, until: str) -> None:
     with pytest.raises(WrongChoice):
         read_pause(choice, until=until, time_zone="Europe/Berlin", now=LATE)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Santiago", "Africa/Cairo", "America/Havana", "Asia/Beirut"])
+def test_a_day_begins_with_its_first_moment_also_where_clocks_skip_midnight(zone: str) -> None:
+    for days in range(1, 365):
+        day = date(2026, 3, 1) + timedelta(days=days)
+        found = read_pause("until", until=day.isoformat(), time_zone=zone, now=datetime(2026, 3, 1, 12, tzinfo=UTC))
+
+        assert day_after(found, time_zone=zone) == day
+        assert day_after(found - timedelta(seconds=1), time_zone=zone) == day - timedelta(days=1)
