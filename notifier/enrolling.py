@@ -1,10 +1,10 @@
 """Enrolling: readers whom an operator brings in a list, with evidence of their consent; nobody is mailed for it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache, partial
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
@@ -12,9 +12,12 @@ from typing import TypeAlias
 from sqlalchemy.orm import Session
 
 from notifier.domain.conditions import condition_key
+from notifier.domain.consents import ConsentText
 from notifier.domain.enrol_reports import EnrolReport
 from notifier.domain.followed_words import has_contacts
 from notifier.domain.listed_readers import ListedReader, read_reader
+from notifier.domain.reader_filters import ReaderFilter
+from notifier.domain.schedules import Cadence
 from notifier.domain.subscriber_lists import Header, ListedRow, RowProblem, read_header, read_rows
 from notifier.domain.wishes import news_since
 from notifier.errors import InvalidAddress, InvalidList, InvalidRequest, StoreUnavailable, UnknownCondition
@@ -30,6 +33,7 @@ PORTION = 100
 """Rows written in one transaction, so that nobody else's writing waits long on SQLite."""
 TRIES = 4
 MOST_TARGETS = 20_000
+MOST_SHARED = 5_000
 LONGEST_LINE = 1_000_000
 SHORT = 16
 """Bytes of a hash that are held of each row, to find those that come twice."""
@@ -80,13 +84,30 @@ class _Judged:
 
 
 class _Shared:
-    """Ids of rows that many share, asked for once in a transaction."""
+    """Ids of rows that many share and nobody deletes: those committed already, and those asked for in a transaction."""
 
-    def __init__(self, session: Session, now: datetime) -> None:
+    def __init__(self, session: Session, now: datetime, committed: Mapping[object, int | None]) -> None:
         self.now = now
-        self.schedule = cache(lambda one: subscriber_store.get_or_make_schedule(session, one, now=now).id)
-        self.filter = cache(lambda one: filter_store.get_or_make_filter(session, one))
-        self.text = cache(lambda one: consent_store.get_or_make_text(session, one, now=now))
+        self.ids = dict(committed)
+        self._session = session
+
+    def schedule(self, wanted: Cadence) -> int | None:
+        """The Schedule of a cadence."""
+        make = partial(subscriber_store.get_or_make_schedule, self._session, wanted, now=self.now)
+        return self._kept(wanted, lambda: make().id)
+
+    def filter(self, wanted: ReaderFilter) -> int | None:
+        """The row of a filter; None for one that asks for nothing."""
+        return self._kept(wanted, partial(filter_store.get_or_make_filter, self._session, wanted))
+
+    def text(self, wanted: ConsentText) -> int | None:
+        """The row of what was agreed to."""
+        return self._kept(wanted, partial(consent_store.get_or_make_text, self._session, wanted, now=self.now))
+
+    def _kept(self, wanted: object, make: Callable[[], int | None]) -> int | None:
+        if wanted not in self.ids:
+            self.ids[wanted] = make()
+        return self.ids[wanted]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,6 +123,7 @@ class _List:
     readers: set[bytes] = field(default_factory=set)
     new_readers: set[bytes] = field(default_factory=set)
     targets: dict[tuple[str | None, str | None], Target | RowProblem] = field(default_factory=dict)
+    shared: dict[object, int | None] = field(default_factory=dict)
 
 
 def check_list(
@@ -262,7 +284,7 @@ def _write(reading: _List, wanted: Sequence[_Wanted]) -> _Judged:
 def _write_once(reading: _List, wanted: Sequence[_Wanted]) -> _Judged:
     sealed = {one.index: reading.keys.seal(one.address) for one in wanted}
     with reading.database.writing() as session:
-        shared = _Shared(session, reading.now)
+        shared = _Shared(session, reading.now, reading.shared)
         made = _with_texts(session, wanted)
         judged = _judge(made, enrol_store.look_up(session, sealed.keys()))
         fresh = {one.index: one.row for one in reversed(judged.added) if one.index in judged.new_readers}
@@ -274,6 +296,7 @@ def _write_once(reading: _List, wanted: Sequence[_Wanted]) -> _Judged:
         if added:
             rows = [_subscription_row(shared, one, known.readers[one.index]) for one in added]
             enrol_store.add_subscriptions(session, rows)
+    reading.shared = shared.ids if len(shared.ids) < MOST_SHARED else {}
     return replace(judged, added=added)
 
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from notifier import enrolling
 from notifier.domain.enrol_reports import EnrolReport
@@ -166,3 +166,19 @@ def test_readers_hear_of_what_comes_after(brought: World, tmp_path: Path) -> Non
     brought.ingest(make_study(2))
 
     assert (silent, brought.tick().sent) == (0, 2)
+
+
+def test_what_many_rows_share_is_asked_for_once(brought: World, tmp_path: Path) -> None:
+    asked: list[str] = []
+    engine = brought.installation.database.engine
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    rows = [ADA.replace("ada", f"reader.{number}") for number in range(3 * enrolling.PORTION)]
+    event.listen(engine, "before_cursor_execute", note)
+    report = bring(brought, write(tmp_path, *rows))
+    event.remove(engine, "before_cursor_execute", note)
+
+    assert report.subscriptions == len(rows)
+    assert len([one for one in asked if one.startswith(("INSERT INTO schedules", "INSERT INTO consent_texts"))]) == 2

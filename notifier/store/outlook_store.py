@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select, union_all
+from sqlalchemy import CTE, ColumnElement, Row, Select, and_, case, func, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from notifier.domain import wishes
@@ -26,6 +26,9 @@ from notifier.store.models import (
 
 MOST_TIES = 5_000
 """Of how many studies of a condition, the newest, the Changes are looked at: a bound on how long that takes."""
+
+
+_COLUMNS = (Change.id, Change.trial_id, Change.seq, Change.first_posted, Change.observed_at, Change.to_state_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +77,14 @@ def list_news(session: Session, wanted: Wanted, *, since: datetime, now: datetim
     is for who knew it. A study is new if it was registered since then, also where a first load brought it.
     """
     tie = aliased(TrialCondition, _newest(wanted).subquery())
-    base = _concerned(wanted, tie, since=since, year=now.year)
-    new = base.where(_is_new(wanted, since)).order_by(Change.first_posted.desc(), Change.id.desc()).limit(most)
-    later = base.where(_is_later(wanted, tie)).order_by(Change.observed_at.desc(), Change.id.desc()).limit(most)
+    base = select(*_COLUMNS).select_from(tie).join(Change, concerns_at_change(tie)).where(Change.observed_at >= since)
+    # Found before the filter is looked at: PostgreSQL else reads the traits and places of every state there is.
+    first, then = (
+        base.where(kind).cte(name).prefix_with("MATERIALIZED", dialect="postgresql")
+        for name, kind in (("first", _is_new(wanted, since)), ("later", _is_later(wanted, tie)))
+    )
+    new = _that_fit(first, wanted, year=now.year).order_by(first.c.first_posted.desc(), first.c.id.desc()).limit(most)
+    later = _that_fit(then, wanted, year=now.year).order_by(then.c.observed_at.desc(), then.c.id.desc()).limit(most)
     both = union_all(select(new.subquery()), select(later.subquery()))
     return [_found(row) for row in {row.id: row for row in session.execute(both)}.values()]
 
@@ -139,14 +147,12 @@ def _named(session: Session, ids: Select[int], *, some: int, order: Any) -> Name
     return Names(some=tuple(session.scalars(names)), count=counted)
 
 
-def _concerned(wanted: Wanted, tie: Any, *, since: datetime, year: int) -> Any:
-    columns = (Change.id, Change.trial_id, Change.seq, Change.first_posted, Change.observed_at)
-    joined = select(*columns).select_from(tie).join(Change, concerns_at_change(tie))
-    chosen = joined.where(Change.observed_at >= since)
+def _that_fit(news: CTE, wanted: Wanted, *, year: int) -> Select[Any]:
+    """Those of these Changes whose study fits the filter with them."""
     if wanted.filter == NO_FILTER:
-        return chosen
+        return select(news)
     traits = aliased(StateTraits)
-    known = chosen.outerjoin(traits, traits.state_id == Change.to_state_id)
+    known = select(news).outerjoin(traits, traits.state_id == news.c.to_state_id)
     return known.where(fits_one(traits, wanted.filter, year=year))
 
 
