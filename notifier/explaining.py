@@ -122,10 +122,7 @@ def explain(
         receipts = _Desk(session, subscriber.id, covered, mails=mails, asked=asked, outlook=outlook).receipts()
     schedule = receipt_store.get_schedule(session, subscriber) if subscriber else None
     return Account(
-        known=subscriber is not None
-        or suppressed is not None
-        or bool(mails)
-        or receipt_store.has_asked(session, index),
+        known=bool(subscriber or suppressed or mails) or receipt_store.has_asked(session, index),
         since=since,
         suppressed=suppressed,
         cadence=schedule.cadence if schedule else None,
