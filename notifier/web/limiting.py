@@ -15,16 +15,17 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.params import Depends as Dependency
 from limits import RateLimitItem, parse
 from limits.errors import StorageError
-from limits.storage import MemoryStorage, RedisStorage
+from limits.storage import RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from notifier.domain.languages import gettext_noop
 from notifier.store.addresses import Address
+from notifier.web.own_counts import OwnCounts
 
 T = TypeVar("T")
-Storage: TypeAlias = MemoryStorage | RedisStorage
+Storage: TypeAlias = OwnCounts | RedisStorage
 By: TypeAlias = Literal["network", "networks around", "mailbox", "domain", "key"]
 
 PRESSES, PROVEN, UNPROVEN, MAILBOX = "presses", "proven", "unproven", "mailbox"
@@ -92,7 +93,7 @@ class Limits:
 
     def __init__(self, *, url: str, secret: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._key = hmac.digest(secret.encode(), b"notifier limits v1", sha256)
-        self._own = MemoryStorage()
+        self._own = OwnCounts()
         # The library counts wrongly, and takes a name for new twice, where threads come at the same moment.
         self._own_turn = threading.Lock()
         self._shared = None if url.startswith("memory://") else _open_redis(url)
@@ -159,6 +160,7 @@ class Limits:
 
     def _ask_own(self, question: Callable[[Storage], T]) -> T:
         with self._own_turn:
+            self._own.tidy()
             return question(self._own)
 
     def _leave_alone(self, now: float, error: StorageError) -> None:
