@@ -176,7 +176,10 @@ def choose(journey: Journey) -> None:
     journey.post(page, action="move", email=LARK)
     moving = journey.link(LARK, "confirm/mailbox")
     assert [journey.get(moving).status_code, journey.post(moving).status_code] == [200, 200]
-    journey.post(page, action="hand_over", email=SWIFT)
+    assert journey.post(page, action="hand_over", email=SWIFT).status_code == 404
+    again = study(1, status="TERMINATED", why_stopped="Nobody joined.", enrollment=9, updated="2026-02-23")
+    assert journey.program("/records", [again]).is_success
+    journey.post(journey.preferences(LARK), action="hand_over", email=SWIFT)
     offer = journey.link(SWIFT, "confirm/handing-over", number=2)
     seal = BeautifulSoup(journey.get(offer).text, "html.parser").select_one("input[name=seal]")
     assert seal is not None
@@ -220,11 +223,17 @@ def operate(journey: Journey) -> None:
 
 
 def months_later(journey: Journey) -> None:
-    """A note that nothing is new, and a mail that cannot be made."""
+    """The last news, a note that nothing is new, and a mail that cannot be made."""
+    _work_in(journey, days=1)
+    _work_in(journey, days=45)
+    journey.program("/records", [study(2, enrollment=140, updated="2026-02-25")])
     journey.breaking.spoil(OTHER_STUDY)
     journey.get(f"/studies/{OTHER_STUDY}")
-    for days in (1, 45):
-        journey.command("tick", "--now", (datetime.now(UTC) + timedelta(days=days)).isoformat())
+    _work_in(journey, days=46)
+
+
+def _work_in(journey: Journey, *, days: int) -> None:
+    journey.command("tick", "--now", (datetime.now(UTC) + timedelta(days=days)).isoformat())
 
 
 def erase(journey: Journey) -> None:

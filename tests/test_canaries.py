@@ -61,13 +61,13 @@ def take(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
     return go
 
 
-@pytest.fixture(params=["briefly", *WHOLE])
+@pytest.fixture(scope="module", params=["briefly", *WHOLE])
 def seen(request: pytest.FixtureRequest, take: Take) -> Seen:
     """A journey; a short one in the plain run."""
     return take(request.param)
 
 
-@pytest.fixture(params=WHOLE)
+@pytest.fixture(scope="module", params=WHOLE)
 def whole(request: pytest.FixtureRequest, take: Take) -> Seen:
     """A journey that leaves nothing out."""
     return take(request.param)
@@ -200,7 +200,7 @@ def test_everything_in_one_file_says_whose_it_is(whole: Seen) -> None:
 
 
 def _is_form(path: str) -> bool:
-    return path in FORMS or path.startswith("/preferences/")
+    return path in FORMS or path.startswith(("/preferences/", "/confirm/handing-over/"))
 
 
 def _in_all(contents: Iterable[tuple[str, str | bytes]], signs: Iterable[str]) -> list[Finding]:
