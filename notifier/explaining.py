@@ -106,15 +106,7 @@ def explain(
     subscriber = subscriber_store.find_subscriber(session, index)
     suppressed = receipt_store.find_suppression(session, index)
     covered = _covered(session, subscriber, trial_id=trial_id, since=since)
-    carried = {one.match.delivery_id for one in covered if one.match and one.match.delivery_id is not None}
-    mails = receipt_store.list_mails(
-        session,
-        address_index=index,
-        subscriber_id=subscriber.id if subscriber else None,
-        since=since,
-        carried=carried,
-        limit=MOST_MAILS,
-    )
+    mails = _mails_to(session, index, subscriber, covered=covered, since=since)
     asked = receipt_store.list_subscriptions(session, subscriber.id) if subscriber else []
     receipts: list[Receipt] = []
     if subscriber is not None:
@@ -224,6 +216,20 @@ def _covered(
         return []
     return receipt_store.list_covered(
         session, subscriber_id=subscriber.id, trial_id=trial_id, since=since, limit=MOST_RECEIPTS + 1
+    )
+
+
+def _mails_to(
+    session: Session, index: bytes, subscriber: Subscriber | None, *, covered: Sequence[Covered], since: datetime
+) -> list[Delivery]:
+    """Those made since then, and those that carried what is told, however old they are."""
+    return receipt_store.list_mails(
+        session,
+        address_index=index,
+        subscriber_id=subscriber.id if subscriber else None,
+        since=since,
+        carried={one.match.delivery_id for one in covered if one.match and one.match.delivery_id is not None},
+        limit=MOST_MAILS,
     )
 
 
