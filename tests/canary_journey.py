@@ -133,7 +133,7 @@ class Journey:
             (recipient, message_from_bytes(content, policy=policy.default))
             for recipient, content in self.running.mailbox.accepted
         )
-        return [(recipient, mail) for recipient, mail in parsed if isinstance(mail, EmailMessage)]
+        return list(parsed)
 
     def link(self, to: str, pattern: str, *, number: int = 1) -> str:
         """The path of a link in the mails to one mailbox, once there are so many mails with such a link."""

@@ -34,7 +34,7 @@ def overhear(url: str) -> Iterator[Overheard]:
     """Overhear a server for as long as the block runs."""
     overheard = Overheard(url=url)
     client = redis.Redis.from_url(url, socket_timeout=None)
-    monitor = client.monitor()
+    monitor = client.monitor()  # type: ignore[no-untyped-call]  # it ships no type
     monitor.__enter__()
     ended = threading.Event()
 

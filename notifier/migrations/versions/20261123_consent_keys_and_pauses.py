@@ -123,4 +123,4 @@ def upgrade() -> None:
     )
     op.create_index("ix_subscriptions_subscriber_id", "subscriptions", ["subscriber_id"], unique=False)
 
-    op.create_index(op.f("ix_trials_status"), "trials", ["status", "id"], unique=False)
+    op.create_index(op.f("ix_trials_status_id"), "trials", ["status", "id"], unique=False)
