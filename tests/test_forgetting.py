@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
@@ -219,3 +220,15 @@ def test_who_subscribes_while_they_are_forgotten_is_somebody_new(postgres_world:
 
     assert again != reader
     assert postgres_world.counts()["subscribers"] == 1
+
+
+def test_not_even_the_sealed_address_lies_on_in_the_file(world: World) -> None:
+    reader = follow(world)
+    with world.installation.database.reading() as session:
+        sealed = session.get_one(Subscriber, reader).address_sealed
+
+    forget(world, reader)
+    with world.installation.database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    assert sealed not in Path(str(world.installation.database.engine.url.database)).read_bytes()
