@@ -158,7 +158,8 @@ class Journey:
             found[:] = [link for link in links if 'value="cadence"' in self.get(link).text]
             return bool(found)
 
-        wait_until(opens, what=f"a link to the preferences of {to}", every=0.2)
+        # A bell may be lost; the sweep finds what waits within half a minute.
+        wait_until(opens, seconds=75, what=f"a link to the preferences of {to}", every=0.2)
         return found[-1]
 
     def numbers(self, page: str, action: str) -> list[str]:

@@ -1,5 +1,6 @@
 """What every test may ask for: a fixed clock, free ports, real servers, the registry folder; and no silent skips."""
 
+import logging
 import os
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
@@ -29,6 +30,17 @@ COMPILED = REPOSITORY / ".pytest_cache" / "compiled"
 """Where nothing may be written beside the code; without it, each start of a command takes half as long again."""
 FORBID_SKIPS = "NOTIFIER_FORBID_SKIPS"
 REGISTRY_MISSING = "the folder ../shared/registry with registry records is not here"
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Whatever a test has commands do to the logs ends with it: their streams do, too."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    logging.getLogger("uvicorn.access").disabled = False
 
 
 @pytest.fixture(scope="session")
