@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import structlog
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from xdist.remote import Producer
@@ -38,9 +39,12 @@ def logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     yield
+    if root.handlers is handlers:
+        return
     root.handlers = handlers
     root.setLevel(level)
     logging.getLogger("uvicorn.access").disabled = False
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -61,7 +61,7 @@ def take(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
     return go
 
 
-@pytest.fixture(scope="module", params=["briefly", *WHOLE])
+@pytest.fixture(scope="module", params=[pytest.param("briefly", marks=pytest.mark.slow), *WHOLE])
 def seen(request: pytest.FixtureRequest, take: Take) -> Seen:
     """A journey; a short one in the plain run."""
     return take(request.param)

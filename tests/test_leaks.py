@@ -19,7 +19,10 @@ A_CONTACT = "NCT05519085 protocolSection.contactsLocationsModule.locations[0].co
 
 @pytest.fixture(
     scope="module",
-    params=["listed", pytest.param("all", marks=[pytest.mark.slow, pytest.mark.timeout(400)])],
+    params=[
+        pytest.param("listed", marks=pytest.mark.slow),
+        pytest.param("all", marks=[pytest.mark.slow, pytest.mark.timeout(400)]),
+    ],
 )
 def figures(
     request: pytest.FixtureRequest,

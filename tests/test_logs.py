@@ -5,7 +5,6 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,17 +24,11 @@ CANARY = "canary.reader@example.org"
 
 
 @pytest.fixture
-def written() -> Iterator[io.StringIO]:
-    """What is logged, as JSON lines; logging is as before afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
+def written() -> io.StringIO:
+    """What is logged, as JSON lines."""
     stream = io.StringIO()
     set_up_logs("INFO", stream=stream)
-    yield stream
-    root.handlers = handlers
-    root.setLevel(level)
-    logging.getLogger("uvicorn.access").disabled = False
-    structlog.reset_defaults()
+    return stream
 
 
 def lines(written: io.StringIO) -> list[dict[str, Any]]:

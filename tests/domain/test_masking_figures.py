@@ -73,6 +73,7 @@ def test_false_hits_are_rare(registry_folder: Path, source: str) -> None:
     assert len(false) <= MOST_FALSE_HITS_PER_MEGABYTE * hits.signs / 1e6
 
 
+@pytest.mark.slow
 def test_made_up_numbers_of_all_countries_are_recognised() -> None:
     cued, with_plus, bare, in_other_figures = number_recalls()
 

@@ -29,6 +29,7 @@ def errors(java: str, files: list[Path]) -> list[str]:
     return [f"{Path(each['url']).name}: {each['message']} {each.get('extract', '')!r}" for each in found]
 
 
+@pytest.mark.slow
 def test_mails_are_valid_html(java: str, mails: list[MadeMail], tmp_path: Path) -> None:
     files = [tmp_path / f"{mail.slug}.html" for mail in mails]
     for file, mail in zip(files, mails, strict=True):
@@ -37,6 +38,7 @@ def test_mails_are_valid_html(java: str, mails: list[MadeMail], tmp_path: Path) 
     assert errors(java, files) == []
 
 
+@pytest.mark.slow
 def test_the_checker_finds_what_is_wrong(java: str, tmp_path: Path) -> None:
     file = tmp_path / "wrong.html"
     file.write_text('<!doctype html><html lang="en"><title>A</title><p><td bogus="1">', encoding="utf-8")
