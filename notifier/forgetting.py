@@ -72,16 +72,9 @@ def is_anything_held(session: Session, address: Address, *, keys: AddressKeys) -
 
 
 def _forget(session: Session, index: bytes, subscriber_id: int | None, *, by: str, now: datetime) -> Erased:
-    requests = forget_store.lock_requests(session, address_index=index, subscriber_id=subscriber_id)
-    subscriber = forget_store.lock_subscriber(session, subscriber_id) if subscriber_id is not None else None
+    requests, subscriber = forget_store.lock_mailbox(session, index, subscriber_id=subscriber_id)
     erased = [forget_store.erase_requests(session, requests)]
     if subscriber is not None and not subscriber.is_erased:
-        if subscriber.address_index != index:
-            # They moved to another mailbox just before.
-            moved = forget_store.lock_requests(
-                session, address_index=subscriber.address_index, subscriber_id=subscriber_id
-            )
-            erased.append(forget_store.erase_requests(session, moved))
         erased.append(forget_store.erase(session, subscriber, now=now))
     total = _sum(erased)
     if total != Erased():

@@ -225,19 +225,20 @@ def _new_request(session: Session, reader: Subscriber, *, kind: str, now: dateti
 
 
 def _get_request(session: Session, request_id: int, *, kind: str, now: datetime) -> PendingRequest:
-    request = session.get(PendingRequest, request_id)
+    return _checked(session, session.get(PendingRequest, request_id), kind=kind, now=now)
+
+
+def _lock_request(session: Session, request_id: int, *, kind: str, now: datetime) -> PendingRequest:
+    return _checked(session, move_store.lock_answer(session, request_id), kind=kind, now=now)
+
+
+def _checked(session: Session, request: PendingRequest | None, *, kind: str, now: datetime) -> PendingRequest:
     is_over = request is not None and request.confirmed_at is None and request.expires_at <= now
     if request is None or request.kind != kind or is_over:
         raise InvalidToken(_GONE)
     if request.confirmed_at is None and not subscriber_store.count_open(session, request.from_subscriber_id or 0):
         raise InvalidToken(_GONE)
     return request
-
-
-def _lock_request(session: Session, request_id: int, *, kind: str, now: datetime) -> PendingRequest:
-    move_store.lock_siblings(session, request_id)
-    subscriber_store.lock_request(session, request_id)
-    return _get_request(session, request_id, kind=kind, now=now)
 
 
 def _lock_both(session: Session, request: PendingRequest) -> tuple[Subscriber | None, Subscriber]:

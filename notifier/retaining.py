@@ -72,8 +72,7 @@ def _forget_over(session: Session, _position: int, now: datetime) -> Portion:
     if not found:
         return Portion(removed=0, position=None)
     reader = session.get_one(Subscriber, found[0])
-    requests = forget_store.lock_requests(session, address_index=reader.address_index, subscriber_id=reader.id)
-    locked = forget_store.lock_subscriber(session, reader.id)
+    requests, locked = forget_store.lock_mailbox(session, reader.address_index, subscriber_id=reader.id)
     assert locked is not None
     if not locked.is_erased and retention_store.is_reader_over(session, reader.id, before=before):
         forget_store.erase_requests(session, requests)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from os import urandom
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from notifier.domain.schedules import Cadence
 from notifier.store import subscriber_store
+from notifier.store.lock_order import hold
 from notifier.store.models import (
     Delivery,
     DeliverySpan,
@@ -38,21 +40,48 @@ class Erased:
     matches: int = 0
 
 
-def lock_requests(session: Session, *, address_index: bytes, subscriber_id: int | None) -> Sequence[int]:
-    """Ids of the requests that name a mailbox, locked: for its address, or made by its reader for another one.
+def lock_mailbox(
+    session: Session, address_index: bytes, *, subscriber_id: int | None
+) -> tuple[Sequence[int], Subscriber | None]:
+    """Lock what is held of a mailbox: ids of the requests for its address or made by its reader, and that reader.
 
-    Nobody asks anew for the mailbox meanwhile. Whoever confirms locks the request before the subscriber; so do we, or
-    each would wait for the other. Their mails may go on referring to them: whoever marks one has it locked.
+    If they moved to another mailbox just before, it is both mailboxes. Nobody asks anew for them meanwhile.
     """
-    subscriber_store.take_turn(session, address_index)
-    named: ColumnElement[bool] = PendingRequest.address_index == address_index
-    if subscriber_id is not None:
-        named = or_(named, PendingRequest.from_subscriber_id == subscriber_id)
-    chosen = select(PendingRequest.id).where(named).order_by(PendingRequest.id)
+    return hold(session, partial(_lock_mailbox, session, {address_index}, subscriber_id))
+
+
+def _lock_mailbox(
+    session: Session, indexes: set[bytes], subscriber_id: int | None
+) -> tuple[Sequence[int], Subscriber | None] | None:
+    """None if they moved, which is added to the indexes, or more was asked for while we waited."""
+    requests = _lock_requests(session, indexes, subscriber_id)
+    reader = _lock_subscriber(session, subscriber_id) if subscriber_id is not None else None
+    if reader is None:
+        return requests, None
+    if not reader.is_erased and reader.address_index not in indexes:
+        indexes.add(reader.address_index)
+        return None
+    named = session.scalars(select(PendingRequest.id).where(_names(indexes, subscriber_id)))
+    return (requests, reader) if set(named) <= set(requests) else None
+
+
+def _lock_requests(session: Session, indexes: Collection[bytes], subscriber_id: int | None) -> Sequence[int]:
+    """Whoever confirms locks the request before the subscriber; so do we, or each would wait for the other.
+
+    The mails of requests may go on referring to them: whoever marks one has it locked.
+    """
+    for index in sorted(indexes):
+        subscriber_store.take_turn(session, index)
+    chosen = select(PendingRequest.id).where(_names(indexes, subscriber_id)).order_by(PendingRequest.id)
     return session.scalars(chosen.with_for_update(key_share=True)).all()
 
 
-def lock_subscriber(session: Session, subscriber_id: int) -> Subscriber | None:
+def _names(indexes: Collection[bytes], subscriber_id: int | None) -> ColumnElement[bool]:
+    named = PendingRequest.address_index.in_(indexes)
+    return named if subscriber_id is None else or_(named, PendingRequest.from_subscriber_id == subscriber_id)
+
+
+def _lock_subscriber(session: Session, subscriber_id: int) -> Subscriber | None:
     """A subscriber as they are now, locked against everything, also against who is just writing Matches for them."""
     chosen = select(Subscriber).where(Subscriber.id == subscriber_id).with_for_update()
     return session.scalar(chosen.execution_options(populate_existing=True))

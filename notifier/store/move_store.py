@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Update, exists, func, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -11,8 +12,9 @@ from notifier.domain.deliveries import MOVED, UNSENT
 from notifier.store import forget_store, told_store
 from notifier.store.delivery_contents import release
 from notifier.store.inserting import insert_for
+from notifier.store.lock_order import hold
 from notifier.store.models import Delivery, Match, PendingRequest, Subscriber, Subscription, Told
-from notifier.store.subscriber_store import count_open, end_subscriptions
+from notifier.store.subscriber_store import count_open, end_subscriptions, take_turn
 
 _SETTINGS = ("language", "schedule_id", "country", "detailed_subjects", "quiet_notes", "paused_until")
 
@@ -28,30 +30,62 @@ def lock_both(session: Session, subscriber_id: int, *, address_index: bytes) -> 
 
     Who has it may be erased, or move away, while we wait for the lock: then we look again.
     """
+    there = hold(session, partial(_lock_with, session, subscriber_id, address_index))
+    return session.get_one(Subscriber, there, populate_existing=True) if there else None
+
+
+def _lock_with(session: Session, subscriber_id: int, address_index: bytes) -> int | None:
+    """The id of who has the mailbox, 0 for nobody; None if it came to be another one."""
     found = select(Subscriber.id).where(Subscriber.address_index == address_index)
-    there = _lock_with(session, subscriber_id, session.scalar(found))
-    while there != (seen := session.scalar(found)):
-        there = _lock_with(session, subscriber_id, seen)
-    return session.get_one(Subscriber, there, populate_existing=True) if there is not None else None
+    there = session.scalar(found) or 0
+    lock_readers(session, (subscriber_id, there))
+    return there if there == (session.scalar(found) or 0) else None
 
 
-def _lock_with(session: Session, subscriber_id: int, other: int | None) -> int | None:
-    lock_readers(session, {subscriber_id} if other is None else {subscriber_id, other})
-    return other
+def lock_answer(session: Session, request_id: int) -> PendingRequest | None:
+    """A request to a mailbox as it is now, locked with all that an answer alters; None if there is none.
+
+    Those are the others of the same reader, that reader, and whoever has the mailbox; nobody else asks for it or comes
+    to have it by a move meanwhile. What was answered already is not locked.
+    """
+    hold(session, partial(_lock_answer, session, request_id))
+    return session.get(PendingRequest, request_id, populate_existing=True)
 
 
-def lock_siblings(session: Session, request_id: int) -> None:
-    """Lock a request and the others of the same reader, in order, as whoever erases them does."""
-    asked_by = select(PendingRequest.from_subscriber_id).where(PendingRequest.id == request_id).scalar_subquery()
-    named = or_(PendingRequest.id == request_id, PendingRequest.from_subscriber_id == asked_by)
-    session.execute(select(PendingRequest.id).where(named).order_by(PendingRequest.id).with_for_update(key_share=True))
+def _lock_answer(session: Session, request_id: int) -> bool | None:
+    """None if it came to be about others, or the reader to have asked for more, while we waited."""
+    columns = (PendingRequest.from_subscriber_id, PendingRequest.address_index, PendingRequest.confirmed_at)
+    found = select(*columns).where(PendingRequest.id == request_id)
+    seen = session.execute(found).one_or_none()
+    if seen is None or seen.from_subscriber_id is None or seen.confirmed_at is not None:
+        return True
+    take_turn(session, seen.address_index)
+    asked = _lock_requests(session, seen.from_subscriber_id)
+    there = _lock_with(session, seen.from_subscriber_id, seen.address_index)
+    is_same = there is not None and session.execute(found).one_or_none() == seen
+    return True if is_same and not _is_more(session, seen.from_subscriber_id, asked) else None
 
 
 def lock_asking(session: Session, subscriber_id: int) -> None:
     """Have one transaction at a time ask for a reader: their requests first, as whoever erases them does."""
-    mine = select(PendingRequest.id).where(PendingRequest.from_subscriber_id == subscriber_id)
-    session.execute(mine.order_by(PendingRequest.id).with_for_update(key_share=True))
+    hold(session, partial(_lock_asking, session, subscriber_id))
+
+
+def _lock_asking(session: Session, subscriber_id: int) -> bool | None:
+    """None if the reader came to have asked for more while we waited."""
+    asked = _lock_requests(session, subscriber_id)
     lock_readers(session, (subscriber_id,))
+    return None if _is_more(session, subscriber_id, asked) else True
+
+
+def _lock_requests(session: Session, subscriber_id: int) -> frozenset[int]:
+    mine = select(PendingRequest.id).where(PendingRequest.from_subscriber_id == subscriber_id)
+    return frozenset(session.scalars(mine.order_by(PendingRequest.id).with_for_update(key_share=True)))
+
+
+def _is_more(session: Session, subscriber_id: int, known: frozenset[int]) -> bool:
+    mine = select(PendingRequest.id).where(PendingRequest.from_subscriber_id == subscriber_id)
+    return not known.issuperset(session.scalars(mine))
 
 
 def find_open_request(session: Session, subscriber_id: int, *, now: datetime) -> PendingRequest | None:

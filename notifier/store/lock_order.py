@@ -1,0 +1,23 @@
+"""Locks in the order that everybody keeps, also where what is to be locked changes while we wait for some of it."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
+
+T = TypeVar("T")
+
+
+def hold(session: Session, lock: Callable[[], T | None]) -> T:
+    """What `lock` gives, with all that it locked.
+
+    None from it means that there was more to lock than it knew. To lock that, too, would be out of order, and somebody
+    who keeps the order might wait for us: so everything is let go of, and `lock` is called again.
+    """
+    while True:
+        with session.begin_nested() as attempt:
+            held = lock()
+            if held is None:
+                attempt.rollback()
+        if held is not None:
+            return held
