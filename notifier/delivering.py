@@ -34,7 +34,7 @@ from notifier.emails.postman import Postman
 from notifier.emails.smtp import Timeouts
 from notifier.errors import StoreUnavailable
 from notifier.store.database import Database
-from notifier.store.delivery_contents import lock_subscribers
+from notifier.store.delivery_contents import lock_readers_of
 from notifier.store.delivery_store import Admission, cancel_silent, enter_data, fail_uncomposed
 from notifier.store.lease_store import LEASE, claim, put_back, put_off, renew
 from notifier.store.outcome_store import RETRY_OURS, mark, sweep
@@ -264,7 +264,7 @@ class _Run:
     ) -> tuple[dict[int, str], Admission]:
         now = self.clock()
         with self.database.writing() as session:
-            lock_subscribers(session, (mail.subscriber_id for mail in (*sent, *going)))
+            lock_readers_of(session, (*sent, *going))
             states = mark(session, token=self.token, mails=sent, verdicts=verdicts, now=now)
             admission = enter_data(
                 session, token=self.token, mails=going, now=now, real=self.real(), lease=self.limits.lease

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy.orm import Session
 
 from notifier.store import held_store, match_store
 from notifier.store.database import Database
+from notifier.store.lock_order import hold
 
 CHANGES = 100
 MATCHES = 10_000
@@ -50,11 +52,19 @@ def settle_changes(*, database: Database, now: datetime) -> int:
 
 
 def _match(session: Session, claimed: Sequence[int], *, now: datetime) -> int:
-    """Match Changes that are claimed by this transaction; how many Matches that made."""
+    """Match Changes that are claimed by this transaction; how many Matches that made.
+
+    Where two readers are joined in the same moment, all is done again: to give what was written to the other one would
+    be to lock readers out of order.
+    """
+    return hold(session, partial(_match_once, session, claimed, now=now))
+
+
+def _match_once(session: Session, claimed: Sequence[int], *, now: datetime) -> int | None:
+    """None where a Match came to be somebody's who is another reader by now."""
     made = match_store.insert_matches(session, claimed, now=now)
     match_store.mark_matched(session, claimed, now=now)
     held_store.end_matches_of_dropped(session, claimed, now=now)
     # Whoever leaves from now on waits until these are committed, and ends them.
     match_store.end_orphans(session, claimed, now=now)
-    match_store.follow_moved(session, claimed)
-    return made
+    return None if match_store.has_strays(session, claimed) else made

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import select
@@ -17,8 +17,11 @@ from notifier.forgetting import forget_subscriber
 from notifier.leaving import end_subscription
 from notifier.moving import MOVE, accept_move, ask_mailbox
 from notifier.preferring import change_mails
+from notifier.store import letter_store
 from notifier.store.addresses import read_address
-from notifier.store.models import Subscriber, Subscription
+from notifier.store.delivery_contents import lock_owners
+from notifier.store.models import Delivery, PendingRequest, Subscriber, Subscription
+from notifier.store.move_store import lock_asking
 from notifier.subscribing import subscribe_directly
 from tests.studies import make_study
 from tests.world import World
@@ -137,3 +140,33 @@ def test_a_choice_made_while_its_reader_is_erased_leaves_nothing(postgres_world:
         meet(postgres_world, erase, lambda: write(postgres_world, choice))
     with postgres_world.installation.database.reading() as session:
         assert session.get_one(Subscriber, reader).country is None
+
+
+def test_what_is_asked_while_its_reader_is_erased_is_erased_too(postgres_world: World) -> None:
+    world, reader = postgres_world, prepare(postgres_world)
+    erase: Work = lambda session: forget_subscriber(session, reader, by="reader", now=world.now)  # noqa: E731
+
+    meet(world, lambda session: ask(world, session, reader, address="third@example.org"), lambda: write(world, erase))
+    with world.installation.database.reading() as session:
+        assert session.scalars(select(PendingRequest)).all() == []
+
+
+def test_who_waits_for_a_reader_holds_also_what_was_asked_for_them_meanwhile(postgres_world: World) -> None:
+    world, reader = postgres_world, prepare(postgres_world)
+    free = select(PendingRequest.id).with_for_update(skip_locked=True)
+
+    def lock(session: Session) -> list[int]:
+        lock_asking(session, reader)
+        return list(cast("list[int]", write(world, lambda other: other.scalars(free).all())))
+
+    asked: Work = lambda session: ask(world, session, reader, address="third@example.org")  # noqa: E731
+    assert meet(world, asked, lambda: write(world, lock)) == []
+
+
+def test_mails_of_two_readers_who_are_joined_are_locked_with_whose_they_are_then(postgres_world: World) -> None:
+    world, reader = postgres_world, prepare(postgres_world)
+    with world.installation.database.writing() as session:
+        letter_store.add_goodbye(session, reader, now=world.now)
+    lock: Work = lambda session: lock_owners(session, Delivery.kind == "goodbye", also=[reader]).keys()  # noqa: E731
+
+    assert meet(world, accept(world), lambda: write(world, lock)) == {reader, reader + 1}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 from notifier.domain.deliveries import Composed
 from notifier.store.breaker_store import held_changes
 from notifier.store.inserting import insert_for
+from notifier.store.lock_order import hold
 from notifier.store.models import Delivery, DeliverySpan, Match, Subscriber, Subscription, Told
 from notifier.store.told_store import follows
 
@@ -32,6 +34,27 @@ def lock_subscribers(session: Session, ids: Iterable[int | None]) -> dict[int, A
     chosen = select(*columns).where(Subscriber.id.in_(wanted))
     rows = session.execute(chosen.order_by(Subscriber.id).with_for_update(key_share=True))
     return {row.id: row for row in rows}
+
+
+def lock_readers_of(session: Session, mails: Sequence[Composed]) -> dict[int, AnyRow]:
+    """As `lock_subscribers`, for those whom mails were composed for and those whose they are by now.
+
+    Two readers may be joined meanwhile, and who marks a mail twice waits for whomever it then belongs to.
+    """
+    ids = [mail.delivery_id for mail in mails]
+    return lock_owners(session, Delivery.id.in_(ids), also=[mail.subscriber_id for mail in mails])
+
+
+def lock_owners(session: Session, whose: ColumnElement[bool], *, also: Sequence[int | None] = ()) -> dict[int, AnyRow]:
+    """As `lock_subscribers`, for the readers whose Deliveries these are, and others."""
+    return hold(session, partial(_lock_owners, session, whose, also))
+
+
+def _lock_owners(session: Session, whose: ColumnElement[bool], also: Sequence[int | None]) -> dict[int, AnyRow] | None:
+    """None if one came to be another reader's while we waited."""
+    owners = select(Delivery.subscriber_id).where(whose, Delivery.subscriber_id.is_not(None)).distinct()
+    locked = lock_subscribers(session, [*session.scalars(owners), *also])
+    return locked if locked.keys() >= set(session.scalars(owners)) else None
 
 
 def find_free_matches(session: Session, mails: Sequence[Composed]) -> dict[int, int | None]:

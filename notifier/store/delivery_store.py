@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select, union, update
+from sqlalchemy import and_, bindparam, select, union, update
 from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import TELLING, UNASKED, CannotCompose, Composed, NothingToSay, wait_before_retry
@@ -18,7 +18,8 @@ from notifier.store.delivery_contents import (
     end_urgent_matches,
     find_free_matches,
     freeze,
-    lock_subscribers,
+    lock_owners,
+    lock_readers_of,
     unfreeze,
 )
 from notifier.store.lease_store import LEASE, update_ids
@@ -56,7 +57,7 @@ def enter_data(
     """
     if not mails:
         return Admission()
-    subscribers = lock_subscribers(session, (mail.subscriber_id for mail in mails))
+    subscribers = lock_readers_of(session, mails)
     rows = _list_held(session, token=token, ids=[mail.delivery_id for mail in mails], now=real or now)
     held = [mail for mail in mails if mail.delivery_id in rows]
     reasons = _reasons_to_cancel(session, rows, subscribers)
@@ -127,9 +128,10 @@ def _list_held(session: Session, *, token: str, ids: Sequence[int], now: datetim
 
 def _list_leased(session: Session, *, token: str, ids: Sequence[int]) -> dict[int, AnyRow]:
     columns = (Delivery.id, Delivery.kind, Delivery.subscriber_id, Delivery.attempts, Delivery.message_id)
-    mine = select(*columns).where(Delivery.id.in_(ids), Delivery.lease_token == token, Delivery.state == "leased")
-    lock_subscribers(session, (row.subscriber_id for row in session.execute(mine)))
-    return {row.id: row for row in session.execute(mine.order_by(Delivery.id).with_for_update())}
+    mine = and_(Delivery.id.in_(ids), Delivery.lease_token == token, Delivery.state == "leased")
+    lock_owners(session, mine)
+    chosen = select(*columns).where(mine).order_by(Delivery.id)
+    return {row.id: row for row in session.execute(chosen.with_for_update())}
 
 
 def _reasons_to_cancel(

@@ -71,18 +71,14 @@ def end_orphans(session: Session, change_ids: Sequence[int], *, now: datetime) -
     session.execute(orphans.values(ended_at=now, ended_as="ended").execution_options(synchronize_session=False))
 
 
-def follow_moved(session: Session, change_ids: Sequence[int]) -> None:
-    """Give Matches to whom their subscriptions went while these Changes were being matched.
+def has_strays(session: Session, change_ids: Sequence[int]) -> bool:
+    """Whether Matches of these Changes are a reader's whose subscription went to another one meanwhile.
 
     As with those that ended: on PostgreSQL two readers may be joined between the reading and the writing.
     """
-    owner = select(Subscription.subscriber_id).where(Subscription.id == Match.subscription_id).scalar_subquery()
     strays = select(Match.id).join(Subscription, Subscription.id == Match.subscription_id)
     strays = strays.where(Match.change_id.in_(change_ids), Match.subscriber_id != Subscription.subscriber_id)
-    ids = session.scalars(strays).all()
-    if ids:
-        moved = update(Match).where(Match.id.in_(ids)).values(subscriber_id=owner)
-        session.execute(moved, execution_options={"synchronize_session": False})
+    return session.scalar(strays.limit(1)) is not None
 
 
 def mark_matched(session: Session, change_ids: Sequence[int], *, now: datetime) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, select, update
+from sqlalchemy import BindParameter, and_, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import (
@@ -24,7 +24,8 @@ from notifier.store.delivery_contents import (
     end_frozen_matches,
     end_matches,
     forget_spans,
-    lock_subscribers,
+    lock_owners,
+    lock_readers_of,
     release,
     tell,
     unfreeze,
@@ -77,7 +78,7 @@ def mark(
     news on these trials tells everything since. Where the reader's mails go elsewhere by now, it is not tried again:
     what it told is free for a mail to where they go now.
     """
-    lock_subscribers(session, (mail.subscriber_id for mail in mails))
+    lock_readers_of(session, mails)
     chosen = _rows_in_data().where(Delivery.id.in_(verdicts.keys()), Delivery.lease_token == token)
     rows = session.execute(chosen.order_by(Delivery.id).with_for_update()).all()
     accepted = {row.id for row in rows if verdicts[row.id].answer is Answer.ACCEPTED}
@@ -92,7 +93,7 @@ def sweep(session: Session, *, now: datetime) -> Counter[str]:
     Counts by what became of them: ``returned``, ``deferred``, ``unknown``.
     """
     lost = _rows_in_data().where(Delivery.leased_until < now)
-    lock_subscribers(session, (row.subscriber_id for row in session.execute(lost)))
+    lock_owners(session, and_(Delivery.state == "in_data", Delivery.leased_until < now))
     rows = session.execute(lost.order_by(Delivery.id).with_for_update(skip_locked=True)).all()
     states = _write(session, rows, dict.fromkeys((row.id for row in rows), _DIED), now=now)
     # Last, as who leaves locks the reader before the mails.

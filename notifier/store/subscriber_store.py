@@ -1,6 +1,7 @@
 """Subscribers, what they asked for, and what ends when they leave."""
 
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import BigInteger, func, literal, select, update
 from sqlalchemy.orm import Session
@@ -13,6 +14,7 @@ from notifier.errors import InvalidToken
 from notifier.store import told_store
 from notifier.store.addresses import AddressKeys
 from notifier.store.inserting import insert_once
+from notifier.store.lock_order import hold
 from notifier.store.models import (
     Delivery,
     Match,
@@ -161,11 +163,15 @@ def lock_reader(session: Session, subscriber_id: int) -> Subscriber:
 
 def lock_owner(session: Session, subscription_id: int) -> None:
     """Keep a subscription with the reader it belongs to now: two readers may be joined while we wait for the lock."""
+    hold(session, partial(_lock_owner, session, subscription_id))
+
+
+def _lock_owner(session: Session, subscription_id: int) -> bool | None:
+    """None if it went to another reader while we waited."""
     whose = select(Subscription.subscriber_id).where(Subscription.id == subscription_id)
-    owner, locked = session.scalar(whose), None
-    while owner != locked:
-        session.execute(select(Subscriber.id).where(Subscriber.id == owner).with_for_update())
-        owner, locked = session.scalar(whose), owner
+    owner = session.scalar(whose)
+    session.execute(select(Subscriber.id).where(Subscriber.id == owner).with_for_update())
+    return True if session.scalar(whose) == owner else None
 
 
 def count_open(session: Session, subscriber_id: int) -> int:
