@@ -344,6 +344,7 @@ def _run(opened: Callable[[], AbstractContextManager[Installation]], *, examples
     run_state_machine_as_test(machine, settings=chosen)
 
 
+@pytest.mark.slow
 def test_what_readers_were_told_adds_up(migrated_sqlite: Path) -> None:
     @contextmanager
     def opened() -> Iterator[Installation]:

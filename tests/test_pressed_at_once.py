@@ -18,7 +18,7 @@ from tests.web.site import filled_form, hidden_fields, solved_proof
 from tests.world import World
 
 # PostgreSQL, where writers really write at the same time, is for the whole run.
-pytestmark = pytest.mark.rules
+pytestmark = [pytest.mark.rules, pytest.mark.slow]
 
 TIMES = 20
 READER = "reader@example.org"

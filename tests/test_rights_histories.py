@@ -32,7 +32,7 @@ from tests.smtp_servers import Mailbox
 from tests.studies import make_study
 from tests.world import INSTANT, World, copy_database, open_world, settings_for
 
-pytestmark = [pytest.mark.rules, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.rules, pytest.mark.slow, pytest.mark.timeout(900)]
 
 NAMES = ("ada@example.org", "bob@example.org", "cyd@example.org")
 STEPS = ("planned", "composed", "in_data", "sent")

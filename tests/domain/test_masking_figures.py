@@ -55,6 +55,7 @@ def test_look_alikes_survive(registry_folder: Path, records: dict[str, Record], 
     assert damaged(read_table(registry_folder / "nonleaks.tsv"), records, masked) == []
 
 
+@pytest.mark.slow
 def test_numbers_of_many_countries_are_recognised(registry_folder: Path) -> None:
     cued, with_plus, bare, _ = phone_recalls(read_table(registry_folder / "phone_formats.tsv"))
 
