@@ -1,5 +1,6 @@
 """The ``notifier`` command: what an operator types, parsed, passed to a verb, and answered in plain sentences."""
 
+import gc
 import json
 import sys
 from collections.abc import Callable
@@ -47,6 +48,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 def main() -> NoReturn:
     """Run the command; a wrong setting, address or number is one sentence and exit code 2, never a traceback."""
     mask_uncaught()
+    # What importing made lives as long as the process; the collector, above all the one at exit, need not walk it.
+    gc.freeze()
     try:
         app()
     except NotifierError as error:

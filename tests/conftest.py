@@ -1,5 +1,6 @@
 """What every test may ask for: a fixed clock, free ports, real servers, the registry folder; and no silent skips."""
 
+import gc
 import logging
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -129,6 +130,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("rules") and item.get_closest_marker("postgres"):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector from walking through thousands of tests and all modules again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> SharingOut:
