@@ -78,11 +78,12 @@ def test_a_digest_can_always_be_ended(digest: Digest) -> None:
 @each_digest
 def test_every_study_is_named_in_both_parts(digest: Digest) -> None:
     mail = render_digest(digest)
+    linked = links(mail.html)
 
     for card in (card for section in digest.sections for card in section.cards):
         assert card.nct_id in mail.text
-        assert card.page_url in links(mail.html)
-        assert card.record_url in links(mail.html) or f"{card.nct_id}: {card.page_url}" in mail.text
+        assert card.page_url in linked
+        assert card.record_url in linked or f"{card.nct_id}: {card.page_url}" in mail.text
 
 
 @each_discreet_digest

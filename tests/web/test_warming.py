@@ -30,6 +30,7 @@ def test_no_template_is_compiled_for_a_visitor(
     assert compiled == []
 
 
+@pytest.mark.slow
 def test_an_absent_database_keeps_nobody_from_serving(app: FastAPI) -> None:
     here = app.state.surroundings
     here.installation.database.engine.dispose()
