@@ -44,6 +44,7 @@ def look(page: Page, width: int, scheme: Scheme) -> None:
     """Show the page that is open as somebody sees it who has such a screen and likes it light or dark."""
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme)
+    page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
 
 
 def _drawing(page: Page, names: list[str], to: Path) -> Show:

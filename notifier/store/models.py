@@ -20,6 +20,7 @@ from notifier.store.reader_tables import (
     Subscriber,
     Subscription,
 )
+from notifier.store.sending_tables import Destination, SendingStop
 from notifier.store.table_base import Base, Id, UtcDateTime
 from notifier.store.trial_tables import (
     Change,
@@ -47,6 +48,7 @@ __all__ = [
     "ConsentText",
     "Delivery",
     "DeliverySpan",
+    "Destination",
     "Filter",
     "FilterCountry",
     "HeldChange",
@@ -57,6 +59,7 @@ __all__ = [
     "PendingRequest",
     "RetentionMark",
     "Schedule",
+    "SendingStop",
     "StatePlace",
     "StateTraits",
     "Subscriber",

@@ -154,6 +154,8 @@ class Change(Base):
     posted: Mapped[str | None] = mapped_column(String(10))
     observed_at: Mapped[datetime]
     matched_at: Mapped[datetime | None]
+    matched_upto: Mapped[int | None] = mapped_column(Id)
+    """Where so many follow it that it is matched in portions: the reader up to whom that is done."""
     held_id: Mapped[int | None] = mapped_column(Id)
     """The breaker that keeps it from being mailed: everything a reader would see in it is the same in many studies."""
 

@@ -1,0 +1,47 @@
+"""Destinations that rest, sending that is stopped, and Changes matched in portions.
+
+Revision: 0007
+Follows: 0006
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Go to this schema."""
+    op.create_table(
+        "destinations",
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("tries", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("rests_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.String(length=200), nullable=True),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_destinations")),
+    )
+    op.create_index(op.f("ix_destinations_seen_at"), "destinations", ["seen_at"], unique=False)
+    op.create_table(
+        "sending_stops",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("why", sa.String(length=16), nullable=False),
+        sa.Column("note", sa.String(length=200), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sending_stops")),
+    )
+    op.create_index(
+        "ix_sending_stops_open",
+        "sending_stops",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("ended_at IS NULL"),
+        sqlite_where=sa.text("ended_at IS NULL"),
+    )
+    op.add_column("changes", sa.Column("matched_upto", sa.BigInteger(), nullable=True))
+
