@@ -43,5 +43,6 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
         sqlite_where=sa.text("ended_at IS NULL"),
     )
-    op.add_column("changes", sa.Column("matched_upto", sa.BigInteger(), nullable=True))
-
+    op.add_column(
+        "changes", sa.Column("matched_upto", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
+    )
