@@ -6,12 +6,12 @@ It is synchronous itself; what waits for the mail server waits in the event loop
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from math import inf
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from uuid import uuid4
 
 import structlog
@@ -24,6 +24,7 @@ from notifier.domain.deliveries import (
     Claimed,
     Composed,
     Composing,
+    NotBefore,
     NothingToSay,
     NotYet,
     Verdict,
@@ -45,6 +46,19 @@ T = TypeVar("T")
 Clock = Callable[[], datetime]
 Composer = Callable[[Session, Sequence[Claimed], datetime], Sequence[Composing]]
 """Makes the mails of claimed Deliveries, from a reading session and the time; for a frozen one the same mail again."""
+
+
+class Traffic(Protocol):
+    """What destinations can take: decides which mails rest for now, and learns from how the others fared."""
+
+    def hold_back(self, session: Session, mails: Sequence[Composed], *, now: datetime) -> Mapping[int, NotBefore]:
+        """By Delivery id, which of these may not go out yet; called in the transaction that admits the others."""
+        ...
+
+    def note(self, session: Session, mails: Sequence[Composed], verdicts: Verdicts, *, now: datetime) -> None:
+        """Learn from verdicts; called in the transaction that marks them, after it did."""
+        ...
+
 
 STORE_RETRY_SECONDS = 1.0
 MARK_SECONDS = 5.0
@@ -96,8 +110,10 @@ class Deliverer:
         sender: str,
         composer: Composer,
         limits: Limits | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
         self._database = database
+        self._traffic = traffic
         self._composer = composer
         self._limits = limits = limits or Limits()
         self._postman = Postman(mail_server, sender=sender, connections=limits.connections, timeouts=limits.timeouts)
@@ -121,6 +137,7 @@ class Deliverer:
             composer=self._composer,
             postman=self._postman,
             limits=self._limits,
+            traffic=self._traffic,
             clock=now,
             real=real or now,
             stopping=self._stopping,
@@ -157,6 +174,7 @@ class _Run:
     composer: Composer
     postman: Postman
     limits: Limits
+    traffic: Traffic | None
     clock: Clock
     real: Clock
     stopping: threading.Event
@@ -266,10 +284,23 @@ class _Run:
         with self.database.writing() as session:
             lock_readers_of(session, (*sent, *going))
             states = mark(session, token=self.token, mails=sent, verdicts=verdicts, now=now)
+            if self.traffic is not None and verdicts:
+                self.traffic.note(session, sent, verdicts, now=now)
+            going = self._hold_back(session, going, now=now)
             admission = enter_data(
                 session, token=self.token, mails=going, now=now, real=self.real(), lease=self.limits.lease
             )
         return states, admission
+
+    def _hold_back(self, session: Session, going: Sequence[Composed], *, now: datetime) -> Sequence[Composed]:
+        """What may go now; the rest is put off to the time it is given, which counts as no try."""
+        held = self.traffic.hold_back(session, going, now=now) if self.traffic is not None and going else {}
+        alike: dict[NotBefore, list[int]] = {}
+        for id_, rest in held.items():
+            alike.setdefault(rest, []).append(id_)
+        for rest, ids in alike.items():
+            put_off(session, token=self.token, until=rest.until, reason=rest.reason, ids=ids)
+        return [mail for mail in going if mail.delivery_id not in held]
 
     def _persist(self, write: Callable[[], T]) -> T:
         """What the server answered must not be lost to a database that is away for a moment."""

@@ -111,6 +111,14 @@ class NotYet:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotBefore:
+    """Until when a mail that is ready rests, and why: its destination, or the mail server, takes no more just now."""
+
+    until: datetime
+    reason: str
+
+
 Composing = Composed | NothingToSay | CannotCompose | NotYet
 """What a Delivery comes out as when it is composed."""
 
