@@ -22,9 +22,10 @@ from notifier.store.delivery_contents import (
     lock_readers_of,
     unfreeze,
 )
-from notifier.store.lease_store import LEASE, update_ids
+from notifier.store.lease_store import LEASE, put_back_stopped, update_ids
 from notifier.store.models import Delivery, PendingRequest, Subscription, Suppression
 from notifier.store.pause_store import PAUSED
+from notifier.store.stop_store import is_stopped
 
 _GIVEN_BACK: dict[str, Any] = {"lease_token": None, "leased_until": None}
 
@@ -53,10 +54,13 @@ def enter_data(
     (none, for a goodbye) and wants what they wanted when it was composed, and its Matches are still to be told (for a
     quiet note: none wait). What changed goes back to be composed again; what nobody wants any more is cancelled, and so
     is what a pause keeps back, whose Matches wait on. A lost lease is somebody else's business; leases run by the
-    ``real`` time where ``now`` is a time that was set.
+    ``real`` time where ``now`` is a time that was set. While all sending is stopped, everything goes back.
     """
     if not mails:
         return Admission()
+    if is_stopped(session):
+        put_back_stopped(session, token=token, ids=[mail.delivery_id for mail in mails])
+        return Admission(changed=frozenset(mail.delivery_id for mail in mails))
     subscribers = lock_readers_of(session, mails)
     rows = _list_held(session, token=token, ids=[mail.delivery_id for mail in mails], now=real or now)
     held = [mail for mail in mails if mail.delivery_id in rows]

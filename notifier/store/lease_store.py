@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import Claimed
 from notifier.store.models import Delivery
+from notifier.store.stop_store import STOPPED, is_stopped
 
 LEASE = timedelta(seconds=90)
 
@@ -19,8 +20,11 @@ _IS_HELD = text("deliveries.state IN ('leased', 'in_data')")
 def claim(session: Session, *, now: datetime, limit: int, token: str, until: datetime | None = None) -> list[Claimed]:
     """Lease what is due, mails somebody waits for first, then the longest waiting; skips what another one claims.
 
-    Nobody else gets what is returned until the lease runs out, is given back, or the Delivery ends.
+    Nobody else gets what is returned until the lease runs out, is given back, or the Delivery ends. While all sending
+    is stopped, nothing is.
     """
+    if is_stopped(session):
+        return []
     due = select(Delivery.id).where(_IS_OPEN, Delivery.not_before <= now)
     chosen = due.order_by(Delivery.lane, Delivery.not_before, Delivery.id).limit(limit)
     ids = session.scalars(chosen.with_for_update(skip_locked=True)).all()
@@ -41,6 +45,12 @@ def put_back(session: Session, *, token: str, now: datetime) -> int:
     """Give back what was claimed and not begun, due at once; how many."""
     mine = update(Delivery).where(Delivery.state == "leased", Delivery.lease_token == token)
     return len(update_ids(session, mine.values(state="waiting", not_before=now, lease_token=None, leased_until=None)))
+
+
+def put_back_stopped(session: Session, *, token: str, ids: Sequence[int]) -> None:
+    """Give back what was claimed and may not begin, as all sending is stopped; due as it was, and counts as no try."""
+    mine = update(Delivery).where(Delivery.id.in_(ids), Delivery.state == "leased", Delivery.lease_token == token)
+    update_ids(session, mine.values(state="waiting", reason=STOPPED, lease_token=None, leased_until=None))
 
 
 def put_off(session: Session, *, token: str, until: datetime, reason: str, ids: Sequence[int] | None = None) -> int:
