@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
@@ -48,24 +49,65 @@ def _is_free(port: int) -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresServer:
+    """A PostgreSQL server for who stops it or lets it freeze, with all it needs to be started again."""
+
+    home: Path
+    programs: Path
+    user: int | None
+    port: int
+    durable: bool = False
+    """What is committed is on disk, as in production; most tests need not wait for that."""
+
+    @property
+    def url(self) -> str:
+        """The SQLAlchemy URL of its maintenance database."""
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres"
+
+    @property
+    def postmaster(self) -> int:
+        """The id of its first process."""
+        return int((self.home / "data" / "postmaster.pid").read_text().split()[0])
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        fsync = "on" if self.durable else "off"
+        options = f"-h 127.0.0.1 -p {self.port} -k {self.home} -c fsync={fsync} -c max_connections=200"
+        self._pg_ctl("-l", self.home / "log", "-o", options, "start")
+
+    def stop(self) -> None:
+        """Stop it at once, as a fall of its machine would, and wait until it is gone."""
+        self._pg_ctl("-m", "immediate", "stop")
+
+    def _pg_ctl(self, *options: str | Path) -> None:
+        _run([self.programs / "pg_ctl", "-D", self.home / "data", "-w", *options], self.user, self.home)
+
+
 @contextmanager
-def postgres_server() -> Iterator[str]:
-    """Run a PostgreSQL server in a folder of its own; gives the SQLAlchemy URL of its maintenance database."""
+def postgres_process(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """Run a PostgreSQL server in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="notifier-postgres-", ignore_cleanup_errors=True) as name:
         home = Path(name)
         user = _unprivileged_user()
         programs = _reachable(_postgres_programs(), home=home, user=user)
-        data, log = home / "data", home / "log"
         if user is not None:
             os.chown(home, user, -1)
-        _run([programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"], user, home)
-        port = free_port()
-        options = f"-h 127.0.0.1 -p {port} -k {home} -c fsync=off -c max_connections=200"
-        _run([programs / "pg_ctl", "-D", data, "-l", log, "-w", "-o", options, "start"], user, home)
+        options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        _run([programs / "initdb", "-D", home / "data", *options], user, home)
+        server = PostgresServer(home=home, programs=programs, user=user, port=free_port(), durable=durable)
+        server.start()
         try:
-            yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+            yield server
         finally:
-            _run([programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"], user, home)
+            server.stop()
+
+
+@contextmanager
+def postgres_server(*, durable: bool = False) -> Iterator[str]:
+    """Run a PostgreSQL server in a folder of its own; gives the SQLAlchemy URL of its maintenance database."""
+    with postgres_process(durable=durable) as server:
+        yield server.url
 
 
 @contextmanager
@@ -78,17 +120,23 @@ def redis_server() -> Iterator[str]:
 @contextmanager
 def redis_process() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """The same for who kills it or lets it freeze: its URL and its process."""
-    program = _redis_program()
     with tempfile.TemporaryDirectory(prefix="notifier-redis-") as folder:
         port = free_port()
-        command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--appendonly"]
-        with subprocess.Popen([*command, "yes"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-            try:
-                _wait_for_port(port, server)
-                yield f"redis://127.0.0.1:{port}/0", server
-            finally:
-                server.send_signal(signal.SIGCONT)
-                server.send_signal(signal.SIGTERM)
+        with redis_on(port, "--dir", folder, "--appendonly", "yes") as server:
+            yield f"redis://127.0.0.1:{port}/0", server
+
+
+@contextmanager
+def redis_on(port: int, *options: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a Redis server on a port, with options of its own; it keeps nothing unless told to."""
+    command = [_redis_program(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", *options]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            _wait_for_port(port, server)
+            yield server
+        finally:
+            server.send_signal(signal.SIGCONT)
+            server.send_signal(signal.SIGTERM)
 
 
 def _postgres_programs() -> Path:

@@ -1,0 +1,71 @@
+"""The fault suite: ``python -m tests.chaos [--only NAME] [--engine sqlite|postgresql] [--short]`` prints a table."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.chaos import rows_killing
+from tests.chaos.rows import Result, Row, go_through
+from tests.chaos.stage import grounds
+
+ROWS: list[Row] = [*rows_killing.ROWS]
+_HEAD = ("row", "engine", "due", "kills", "seconds", "NEVER", "UNFLAGGED", "COPIES", "limit", "verdict", "besides")
+
+
+def main() -> None:
+    """Go through the chosen rows; exit code 1 unless each came out at 0 and 0."""
+    asked = _arguments()
+    console = Console(width=None if sys.stdout.isatty() else 180)
+    chosen = [(row, engine) for row in ROWS for engine in row.engines if _is_chosen(asked, row, engine)]
+    results = []
+    with grounds() as shared:
+        for row, engine in chosen:
+            result = go_through(row, shared, engine=engine, short=asked.short)
+            results.append(result)
+            console.print(f"{row.name}, {engine}: {_verdict(result)}, {result.seconds:.0f} s", style="dim")
+    console.print(as_table(results))
+    sys.exit(0 if results and all(one.is_good for one in results) else 1)
+
+
+def as_table(results: Sequence[Result]) -> Table:
+    """The rows with their figures."""
+    seconds = sum(one.seconds for one in results)
+    table = Table(*_HEAD, title=f"{len(results)} rows in {seconds / 60:.0f} minutes")
+    for one in results:
+        besides = "; ".join((*one.notes, *one.faults))
+        table.add_row(one.name, one.engine, *_counts(one), _verdict(one), besides)
+    return table
+
+
+def _counts(one: Result) -> tuple[str, ...]:
+    figures = one.figures
+    if figures is None:
+        return ("", "", f"{one.seconds:.0f}", *[""] * 4)
+    counts = (figures.never, figures.unflagged, figures.copies, figures.limit)
+    return (f"{figures.due:,}", str(figures.kills), f"{one.seconds:.0f}", *(str(count) for count in counts))
+
+
+def _verdict(one: Result) -> str:
+    if one.is_good:
+        return "good"
+    left = one.figures.unfinished if one.figures else 0
+    return f"BAD: {left} unfinished" if left else "BAD"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--only", default="", metavar="NAME", help="rows whose name contains this")
+    parser.add_argument("--engine", choices=("sqlite", "postgresql"))
+    parser.add_argument("--short", action="store_true", help="fewer readers, fewer kills, shorter pauses")
+    return parser.parse_args()
+
+
+def _is_chosen(asked: argparse.Namespace, row: Row, engine: str) -> bool:
+    return asked.only in row.name and asked.engine in (None, engine)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""What a row did to readers: who was never written to, which copies nobody counted, and how many copies there were."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from notifier.store.models import Change, Delivery, Match
+from tests.chaos.crowd import STUDIES, Crowd
+from tests.chaos.sinking import Taken
+
+MOST_IN_DATA = 32
+_UNFINISHED = text("deliveries.state IN ('waiting', 'leased', 'in_data', 'deferred')")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """The count of a row, after the queue has drained."""
+
+    due: int
+    kills: int
+    never: int
+    unflagged: int
+    copies: int
+    ambiguous: int
+    unfinished: int
+    """What was still on its way when the time was up."""
+
+    @property
+    def limit(self) -> int:
+        """The most copies that so many kills may cost."""
+        return self.kills * MOST_IN_DATA
+
+    @property
+    def is_good(self) -> bool:
+        """Nobody missed, no copy uncounted, and no more than died in between."""
+        return not (self.never or self.unflagged or self.unfinished) and self.copies <= self.limit
+
+
+def count_unfinished(session: Session) -> int:
+    """Changes, Matches and Deliveries that still wait for something."""
+    changes = select(func.count()).select_from(Change).where(Change.matched_at.is_(None))
+    matches = select(func.count()).select_from(Match).where(Match.ended_at.is_(None))
+    mails = select(func.count()).select_from(Delivery).where(_UNFINISHED)
+    return sum(session.scalar(one) or 0 for one in (changes, matches, mails))
+
+
+def count_up(session: Session, crowd: Crowd, seen: Sequence[Taken], *, kills: int) -> Figures:
+    """Compare what was promised with what the mail server wrote down and with what the database says."""
+    accepted = [one for one in seen if one.what == "taken"]
+    refused = {one.recipient for one in seen if one.what == "refused"}
+    columns = (Delivery.id, Delivery.subscriber_id, Delivery.message_id, Delivery.ambiguous, Delivery.kind)
+    rows = {row.message_id: row for row in session.execute(select(*columns)) if row.message_id}
+    times = Counter(one.message_id for one in accepted)
+    reached = {row.id for named, row in rows.items() if named in times}
+    unflagged = sum(max(0, count - 1 - rows[named].ambiguous) for named, count in times.items() if named in rows)
+    # More mails than news: something was told twice, under another name.
+    digests = {named for named in times if named not in rows or rows[named].kind == "digest"}
+    different = {(one.recipient, one.message_id) for one in accepted if one.message_id in digests}
+    mails = Counter(recipient for recipient, _ in different)
+    unflagged += sum(max(0, count - crowd.promised) for who, count in mails.items() if who in crowd.readers)
+    return Figures(
+        due=len(crowd.readers) * crowd.promised,
+        kills=kills,
+        never=_count_never(session, crowd, reached, {crowd.readers[one] for one in refused if one in crowd.readers}),
+        unflagged=unflagged,
+        copies=len(accepted) - len(times),
+        ambiguous=sum(row.ambiguous for row in rows.values()),
+        unfinished=count_unfinished(session),
+    )
+
+
+def _count_never(session: Session, crowd: Crowd, reached: set[int], refused: set[int]) -> int:
+    """Promised news of a reader that no accepted mail carried, that no refusal ended and the reader did not end."""
+    told: Counter[int] = Counter()
+    columns = (Match.subscriber_id, Match.ended_as, Match.delivery_id)
+    for row in session.execute(select(*columns)):
+        delivered = row.ended_as == "delivered" and row.delivery_id in reached
+        left = row.ended_as == "ended" and row.subscriber_id in crowd.gone
+        # A mail whose fate stayed unknown drops what it told: fine if it did arrive.
+        dropped = row.ended_as == "dropped" and (row.subscriber_id in refused or row.delivery_id in reached)
+        told[row.subscriber_id] += delivered or left or dropped or row.ended_as == "collapsed"
+    missed = (max(0, crowd.promised - told[id_]) for id_ in crowd.readers.values() if id_ not in crowd.gone)
+    return sum(missed)
+
+
+def count_changes(session: Session) -> int:
+    """How many changes of each study are on disk, if all have as many; the least otherwise."""
+    counts = session.execute(select(func.count()).select_from(Change).where(~Change.baseline).group_by(Change.trial_id))
+    found = [row[0] for row in counts]
+    return min(found) if len(found) == STUDIES else 0

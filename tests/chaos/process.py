@@ -1,0 +1,77 @@
+"""The real ``notifier`` command with a quick schedule, which can be told to kill itself around a commit.
+
+``python -m tests.chaos.process [--die WHEN:WHAT | --starve MB] COMMAND…``: WHEN is ``before`` or ``after``, WHAT one of
+``ingest``, ``match``, ``claim``, ``enter`` and ``mark``: the first commit after which the database would show it.
+"""
+
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+from celery.signals import worker_process_init
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
+
+from notifier import queues
+from notifier.cli import main
+
+SECONDS = 1.0
+POINTS = {
+    "ingest": "SELECT 1 FROM changes WHERE matched_at IS NULL LIMIT 1",
+    "match": "SELECT 1 FROM matches WHERE ended_at IS NULL LIMIT 1",
+    "claim": "SELECT 1 FROM deliveries WHERE state = 'leased' LIMIT 1",
+    "enter": "SELECT 1 FROM deliveries WHERE state = 'in_data' LIMIT 1",
+    "mark": "SELECT 1 FROM deliveries WHERE state = 'sent' LIMIT 1",
+}
+"""What a transaction sees when it has done its part; a row waits till nothing of the kind is left of earlier news."""
+
+
+def quicken() -> None:
+    """Sweep and plan each second."""
+    queues.SWEEP_SECONDS = queues.PLAN_SECONDS = SECONDS
+
+
+def die_at(when: str, what: str) -> None:
+    """Kill this process and all that were started with it before or after the first commit of that kind."""
+
+    def before_commit(session: Session) -> None:
+        session.flush()
+        session.info["doomed"] = session.execute(text(POINTS[what])).first() is not None
+        if session.info["doomed"] and when == "before":
+            die()
+
+    def after_commit(session: Session) -> None:
+        if session.info.get("doomed"):
+            die()
+
+    event.listen(Session, "before_commit", before_commit)
+    event.listen(Session, "after_commit", after_commit)
+
+
+def die() -> None:
+    """Kill the whole group: what a machine does that loses its power."""
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def starve(megabytes: int) -> None:
+    """Have each child of the worker's pool run out of memory as soon as it needs so much more than it has."""
+
+    def limit(**_: object) -> None:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        most = pages * resource.getpagesize() + megabytes * 1_000_000
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+    worker_process_init.connect(limit, weak=False)
+
+
+if __name__ == "__main__":
+    quicken()
+    if sys.argv[1] == "--die":
+        die_at(*sys.argv[2].split(":"))
+        del sys.argv[1:3]
+    if sys.argv[1] == "--starve":
+        starve(int(sys.argv[2]))
+        del sys.argv[1:3]
+    main()

@@ -1,0 +1,110 @@
+"""The service of a row in processes of its own, each with a schedule of seconds: started, killed, stopped, frozen."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from tests.topologies import environment_of, wait_until
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+STARTS_WITHIN = 60.0
+
+
+@dataclass(slots=True)
+class Service:
+    """On SQLite the one process ``up``; on servers ``web``, ``worker`` and ``beat``."""
+
+    folder: Path
+    settings: dict[str, str]
+    parts: tuple[str, ...]
+    running: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    kills: int = 0
+
+    @property
+    def url(self) -> str:
+        """Where its pages are."""
+        return f"http://127.0.0.1:{self.settings['NOTIFIER_PORT']}"
+
+    @property
+    def web(self) -> str:
+        """The part that answers."""
+        return self.parts[0]
+
+    @property
+    def worker(self) -> str:
+        """The part that works."""
+        return self.parts[min(1, len(self.parts) - 1)]
+
+    def start(self, *parts: str, options: Sequence[str] = (), name: str = "", more: Sequence[str] = ()) -> None:
+        """Start parts, or all, with ``options`` of ``process.py`` and ``more`` of the command, under a ``name``."""
+        for part in parts or self.parts:
+            command = [sys.executable, "-m", "tests.chaos.process", *options, part, *more]
+            with (self.folder / f"{name or part}.log").open("ab") as log:
+                self.running[name or part] = subprocess.Popen(
+                    command, cwd=self.folder, env=self._environment(), stdout=log, stderr=log, start_new_session=True
+                )
+        if not parts or self.web in parts:
+            wait_until(self.answers, seconds=STARTS_WITHIN, what=f"readiness of {self.parts} in {self.folder}")
+
+    def kill(self, part: str) -> None:
+        """Kill a part with all its processes, which is one kill."""
+        process = self.running.pop(part)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+        self.kills += 1
+
+    def wait_for_death(self, part: str, *, seconds: float = 60) -> None:
+        """Wait until a part that was doomed is dead, which is one kill."""
+        process = self.running.pop(part)
+        try:
+            process.wait(seconds)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        self.kills += 1
+
+    def stop(self, part: str, *, seconds: float = 90) -> float:
+        """Ask a part to stop, as a deploy does; after how many seconds it was gone."""
+        process = self.running.pop(part)
+        since = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(seconds)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        return time.monotonic() - since
+
+    def group(self, part: str) -> int:
+        """The id of a part's group of processes."""
+        return self.running[part].pid
+
+    def children(self, part: str) -> list[int]:
+        """The processes that a part started."""
+        listed = Path(f"/proc/{self.group(part)}/task/{self.group(part)}/children").read_text()
+        return [int(one) for one in listed.split()]
+
+    def answers(self) -> bool:
+        """Whether it is ready."""
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def close(self) -> None:
+        """Kill whatever runs; counts as no kill."""
+        for part in list(self.running):
+            self.kill(part)
+            self.kills -= 1
+
+    def _environment(self) -> dict[str, str]:
+        return environment_of(self.settings) | {"PYTHONPATH": str(REPOSITORY)}

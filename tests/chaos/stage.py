@@ -1,0 +1,209 @@
+"""The stage of a row: servers shared by all rows, and for each a database, a mail server, a service and a crowd."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import create_engine, make_url, text, update
+
+from notifier.config import load_settings
+from notifier.errors import StoreUnavailable
+from notifier.installation import Installation, open_installation
+from notifier.store import migrating
+from notifier.store.database import open_database
+from notifier.store.models import Delivery
+from tests.chaos.broker import Broker
+from tests.chaos.counting import Figures, count_unfinished, count_up
+from tests.chaos.crowd import Crowd
+from tests.chaos.service import Service
+from tests.chaos.sinking import Sink, mail_sink
+from tests.servers import PostgresServer, free_port, postgres_process
+from tests.topologies import API_KEY
+from tests.world import copy_database
+
+LEASE_SECONDS = 3.0
+DRAINS_WITHIN = 120.0
+TEMPLATE = "template_of_rows"
+PARTS = {"sqlite": ("up",), "postgresql": ("web", "worker", "beat")}
+
+
+@dataclass(slots=True)
+class Grounds:
+    """What rows share, started when the first asks for it."""
+
+    folder: Path
+    broker: Broker = field(default_factory=Broker)
+    running: ExitStack = field(default_factory=ExitStack)
+    _postgres: PostgresServer | None = None
+    _sqlite: Path | None = None
+    _made: int = 0
+
+    @property
+    def postgres(self) -> PostgresServer:
+        """A server with a migrated database to copy."""
+        if self._postgres is None:
+            self._postgres = self.running.enter_context(postgres_process())
+            self._ask(f'CREATE DATABASE "{TEMPLATE}"', self._postgres)
+            _migrate(self._url(TEMPLATE))
+        return self._postgres
+
+    def new_database(self, engine: str, folder: Path) -> str:
+        """The URL of a migrated database of its own."""
+        if engine == "sqlite":
+            copy_database(self._sqlite_template(), folder / "notifier.db")
+            return f"sqlite:///{folder / 'notifier.db'}"
+        self._made += 1
+        self._ask(f'CREATE DATABASE "row_{self._made}" TEMPLATE "{TEMPLATE}"', self.postgres)
+        return self._url(f"row_{self._made}")
+
+    def _sqlite_template(self) -> Path:
+        if self._sqlite is None:
+            self._sqlite = self.folder / "template.db"
+            _migrate(f"sqlite:///{self._sqlite}")
+        return self._sqlite
+
+    def _ask(self, statement: str, server: PostgresServer) -> None:
+        engine = create_engine(server.url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+        engine.dispose()
+
+    def _url(self, name: str) -> str:
+        assert self._postgres is not None
+        return make_url(self._postgres.url).set(database=name).render_as_string(hide_password=False)
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    """What a row breaks, and how it says what it found besides the count."""
+
+    engine: str
+    short: bool
+    folder: Path
+    grounds: Grounds
+    sink: Sink
+    service: Service
+    installation: Installation
+    crowd: Crowd
+    notes: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    def pick(self, long: int, short: int) -> int:
+        """A number for the whole suite and one for its short version."""
+        return short if self.short else long
+
+    def say(self, note: str) -> None:
+        """Have a figure stand beside the row."""
+        self.notes.append(note)
+
+    def expect(self, holds: bool, otherwise: str) -> None:
+        """Have the row fail with this sentence unless something holds."""
+        if not holds:
+            self.faults.append(otherwise)
+
+    def ready(self, readers: int) -> None:
+        """A crowd of so many, and the service running."""
+        self.crowd.gather(readers)
+        self.service.start()
+
+    def wait_for_mails(self, more: int, *, seconds: float = DRAINS_WITHIN) -> bool:
+        """Wait until so many mails more have come; False if they did not come in time."""
+        wanted, until = self.sink.count() + more, time.monotonic() + seconds
+        while self.sink.count() < wanted and time.monotonic() < until:
+            time.sleep(0.005)
+        return self.sink.count() >= wanted
+
+    def unfinished(self) -> int:
+        """What still waits; more than nothing while the database is away."""
+        try:
+            with self.installation.database.reading() as session:
+                return count_unfinished(session)
+        except StoreUnavailable:
+            return 1
+
+    def drain(self, *, seconds: float = DRAINS_WITHIN) -> float:
+        """Wait until nothing waits any more, or the time is up; after how many seconds."""
+        since = time.monotonic()
+        while self.unfinished() and time.monotonic() - since < seconds:
+            self.hasten()
+            time.sleep(0.25)
+        return time.monotonic() - since
+
+    def hasten(self) -> None:
+        """Have what rests for minutes or hours be due now: time, scaled down."""
+        now = datetime.now(UTC)
+        resting = update(Delivery).where(Delivery.state == "deferred", Delivery.not_before > now)
+        try:
+            with self.installation.database.writing() as session:
+                session.execute(resting.values(not_before=now))
+        except StoreUnavailable:
+            return
+
+    def count(self) -> Figures:
+        """What all that did to the readers."""
+        with self.installation.database.reading() as session:
+            return count_up(session, self.crowd, self.sink.list_all(), kills=self.service.kills)
+
+
+@contextmanager
+def grounds() -> Iterator[Grounds]:
+    """What all rows of a run share; all of it is stopped in the end."""
+    with TemporaryDirectory(prefix="notifier-chaos-", ignore_cleanup_errors=True) as name:
+        shared = Grounds(Path(name))
+        try:
+            yield shared
+        finally:
+            shared.broker.kill()
+            shared.running.close()
+
+
+@contextmanager
+def stage(shared: Grounds, *, name: str, engine: str, short: bool, **more: str) -> Iterator[Stage]:
+    """Everything for one row but its crowd; ``more`` are settings."""
+    folder = shared.folder / f"{name}-{engine}".replace(" ", "-").replace(":", "-")
+    folder.mkdir()
+    with ExitStack() as running:
+        sink = running.enter_context(mail_sink(folder / "sink"))
+        settings = _settings(shared, engine, folder, sink) | more
+        given = {key.removeprefix("NOTIFIER_").lower(): value for key, value in settings.items()}
+        installation = open_installation(load_settings(**given), now=datetime.now(UTC))
+        running.callback(installation.close)
+        service = Service(folder, settings, PARTS[engine])
+        running.callback(service.close)
+        crowd = Crowd(installation)
+        yield Stage(
+            engine=engine, short=short, folder=folder, grounds=shared, sink=sink,
+            service=service, installation=installation, crowd=crowd,
+        )  # fmt: skip
+
+
+def _settings(shared: Grounds, engine: str, folder: Path, sink: Sink) -> dict[str, str]:
+    port = free_port()
+    settings = {
+        "NOTIFIER_PORT": str(port),
+        "NOTIFIER_DATA_DIR": str(folder / "var"),
+        "NOTIFIER_DATABASE_URL": shared.new_database(engine, folder),
+        "NOTIFIER_BASE_URL": f"http://127.0.0.1:{port}",
+        "NOTIFIER_SECRET_KEY": "a made-up secret that is long enough for anybody",
+        "NOTIFIER_INDEX_KEY": "a made-up index key that is long enough for anybody",
+        "NOTIFIER_API_KEY": API_KEY,
+        "NOTIFIER_MAIL_FROM": "Study updates <updates@updates.example.org>",
+        "NOTIFIER_POSTAL_ADDRESS": "1 Made-up Road, Example",
+        "NOTIFIER_SMTP_URL": f"smtp://127.0.0.1:{sink.port}?starttls=never",
+        "NOTIFIER_LEASE_SECONDS": str(LEASE_SECONDS),
+    }
+    if engine == "postgresql":
+        shared.broker.start()
+        shared.broker.empty()
+        settings["NOTIFIER_BROKER_URL"] = shared.broker.url
+    return settings
+
+
+def _migrate(url: str) -> None:
+    database = open_database(url)
+    migrating.migrate(database)
+    database.close()
