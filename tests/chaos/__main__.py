@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from tests.chaos import rows_killing
+from tests.chaos import rows_killing, rows_workers
 from tests.chaos.rows import Result, Row, go_through
 from tests.chaos.stage import grounds
 
-ROWS: list[Row] = [*rows_killing.ROWS]
+ROWS: list[Row] = [*rows_killing.ROWS, *rows_workers.ROWS]
 _HEAD = ("row", "engine", "due", "kills", "seconds", "NEVER", "UNFLAGGED", "COPIES", "limit", "verdict", "besides")
 
 
