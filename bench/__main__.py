@@ -12,6 +12,7 @@ from bench import (
     change_figures,
     comparing_speed,
     condition_figures,
+    crowd_profile,
     delivering_speed,
     form_latency,
     front_door,
@@ -26,13 +27,14 @@ from bench import (
     spam_figures,
     suggestion_figures,
 )
+from bench.databases import ENGINES
 from bench.installations import REPOSITORY
 from bench.measuring import timed
 from notifier.logs import set_up_logs
 
 SPEED = ("ingesting", "comparing", "matching", "rendering", "delivering", "form")
 NEED_A_FOLDER = ("leaks", "masking", "changes", "spam", "suggestions", "conditions")
-OTHERS = ("pictures", "pages", "front")
+OTHERS = ("pictures", "pages", "front", "crowd")
 DEFAULT_FOLDER = REPOSITORY.parent / "shared" / "registry"
 
 
@@ -41,6 +43,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*SPEED, *NEED_A_FOLDER, *OTHERS, []], metavar="NAME")
     parser.add_argument("--registry", type=Path, default=DEFAULT_FOLDER, help="folder with studies.zip of real records")
+    parser.add_argument("--size", type=int, default=2_000, help="readers of the crowd")
+    parser.add_argument("--engine", choices=ENGINES, default="sqlite", help="database of the crowd")
+    parser.add_argument(
+        "--calls", type=int, default=0, help="list so many of the dearest functions of the crowd's mails"
+    )
     given = parser.parse_args()
     asked: Path = given.registry.resolve()
     folder = asked if (asked / "studies.zip").is_file() else None
@@ -49,11 +56,11 @@ def main() -> None:
     # As in production, but read by nobody.
     with Path(os.devnull).open("w") as nowhere:
         set_up_logs("INFO", stream=nowhere)
-        if not _measure(console, given.names or SPEED, folder):
+        if not _measure(console, given.names or SPEED, folder, given):
             sys.exit(1)
 
 
-def _measure(console: Console, names: Sequence[str], folder: Path | None) -> bool:
+def _measure(console: Console, names: Sequence[str], folder: Path | None, given: argparse.Namespace) -> bool:
     """Whether every measurement that judges what it finds, found it in order."""
     in_order = True
     for name in names:
@@ -61,12 +68,12 @@ def _measure(console: Console, names: Sequence[str], folder: Path | None) -> boo
             console.print(f"{name}: needs a folder of real records: --registry FOLDER")
             continue
         with timed() as seconds:
-            in_order = _measurements(console, folder)[name]() is not False and in_order
+            in_order = _measurements(console, folder, given)[name]() is not False and in_order
         console.print(f"{name} took {seconds():.0f} s\n", style="dim")
     return in_order
 
 
-def _measurements(console: Console, folder: Path | None) -> dict[str, Callable[[], object]]:
+def _measurements(console: Console, folder: Path | None, given: argparse.Namespace) -> dict[str, Callable[[], object]]:
     real = folder or DEFAULT_FOLDER
     return {
         "ingesting": lambda: ingesting_speed.run(console, folder),
@@ -75,6 +82,7 @@ def _measurements(console: Console, folder: Path | None) -> dict[str, Callable[[
         "rendering": lambda: rendering_speed.run(console),
         "delivering": lambda: delivering_speed.run(console),
         "form": lambda: form_latency.run(console, folder),
+        "crowd": lambda: crowd_profile.run(console, size=given.size, engine=given.engine, calls=given.calls),
         "front": lambda: front_door.run(console),
         "changes": lambda: change_figures.run(console, real, to=REPOSITORY / "build" / "changes"),
         "pictures": lambda: mail_pictures.run(console, folder, to=REPOSITORY / "build" / "mails"),
