@@ -16,6 +16,8 @@ SETTLED = timedelta(days=180)
 """How long it stays which mails were made and what news was found."""
 AUDITED = timedelta(days=3 * 365)
 """How long the audit trail reaches back."""
+UNSEEN = timedelta(days=30)
+"""How long it stays how a destination fared to which nothing goes any more."""
 HOLLOW = timedelta(hours=1)
 """How long the emptied subscriptions of a forgotten reader stay: until no Change that was being matched needs them."""
 
@@ -141,7 +143,7 @@ _NOT_PERSONAL: dict[str, str] = {
     "condition_names": "id condition_id key name vocabulary",
     "conditions": "id key name mesh_id trial_count kind looked_through",
     "consent_texts": "id digest version language terms health first_used_at",
-    "destinations": "key tries rests_until reason next_at seen_at",
+    "destinations": "key tries rests_until reason next_at queued_until seen_at",
     "filter_countries": "filter_id country",
     "filters": "id key only_recruiting phases sex born_year has_countries near_x near_y near_z within",
     "held_changes": "id signature field before after state tripped_at decided_at",
