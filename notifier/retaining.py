@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from notifier.domain import retention
 from notifier.domain.asking import REQUEST_LIVES
-from notifier.store import audit_store, forget_store, retention_store
+from notifier.store import audit_store, destination_store, forget_store, retention_store
 from notifier.store.database import Database
 from notifier.store.models import Subscriber
 from notifier.store.retention_store import Portion
@@ -98,6 +98,11 @@ def _delete_audit(session: Session, _position: int, now: datetime) -> Portion:
     return retention_store.delete_audit(session, before=now - retention.AUDITED)
 
 
+def _delete_destinations(session: Session, _position: int, now: datetime) -> Portion:
+    removed = destination_store.delete_unseen(session, before=now - retention.UNSEEN, limit=AT_ONCE)
+    return Portion(removed=removed, position=0 if removed == AT_ONCE else None)
+
+
 _WORKS = {
     "requests": _Work(portion=_delete_requests, audited=True),
     "hollow": _Work(portion=_delete_hollow),
@@ -105,6 +110,7 @@ _WORKS = {
     "matches": _Work(portion=_delete_matches, every=timedelta(days=1)),
     "mails": _Work(portion=_delete_mails, every=timedelta(days=1)),
     "answers": _Work(portion=_delete_answers),
+    "destinations": _Work(portion=_delete_destinations, every=timedelta(days=1)),
     "audit": _Work(portion=_delete_audit, every=timedelta(days=1)),
 }
 """In this order: Matches before the mails that carry them."""

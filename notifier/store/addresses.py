@@ -54,6 +54,15 @@ def read_address(text: str) -> Address:
     return Address(text=found.ascii_email, comparable=found.ascii_email.lower())
 
 
+def fold_domain(domain: str) -> str:
+    """A mail domain as it is compared: in lower case, as IDNA writes it, without a final dot."""
+    folded = domain.rstrip(".").lower()
+    if folded.isascii():
+        return folded
+    found = _validated(f"x@{folded}")
+    return found.ascii_domain if found else folded
+
+
 def refuse_own(address: Address, *, sender: str, host: str) -> None:
     """Refuse the address that our mails come from, with any tag, and where programs answer: mails would go in circles.
 
@@ -95,6 +104,8 @@ class AddressKeys:
         self._index_key = _derive(index_key, b"notifier address index v1")
         self._words_key = _derive(index_key, b"notifier words index v1")
         self._fingerprint_key = _derive(index_key, b"notifier record fingerprint v1")
+        self._destination_key = _derive(index_key, b"notifier mail destination v1")
+        self._departures_key = _derive(index_key, b"notifier log of departures v1")
 
     def seal(self, address: Address) -> bytes:
         """The address encrypted under the newest key: key id, nonce, ciphertext and tag."""
@@ -128,9 +139,18 @@ class AddressKeys:
         """The keyed hash by which the same words are known again."""
         return hmac.digest(self._words_key, words.encode(), "sha256")
 
+    def departed(self, address_index: bytes, *, subscription_id: int | None = None) -> str:
+        """What the log of departures calls a mailbox, or one of its subscriptions: a keyed hash of its index."""
+        whose = address_index if subscription_id is None else b"%b %d" % (address_index, subscription_id)
+        return hmac.digest(self._departures_key, whose, "sha256")[:16].hex()
+
     def fingerprint(self, content: bytes) -> bytes:
         """A keyed hash of something that may hold contact details, to tell that it changed and nothing else."""
         return hmac.digest(self._fingerprint_key, content, "sha256")[:16]
+
+    def destination(self, domain: str) -> bytes:
+        """A keyed hash of a mail domain, whatever its case and whether it is written as IDNA or in its own letters."""
+        return hmac.digest(self._destination_key, fold_domain(domain).encode(), "sha256")[:16]
 
     def check(self) -> bytes:
         """What a database remembers, to refuse a wrong index key before it makes twins of everybody."""

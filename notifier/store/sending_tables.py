@@ -12,7 +12,10 @@ class Destination(Base):
     """Where many mailboxes are: a mail domain, as a keyed hash; shared by all workers."""
 
     __tablename__ = "destinations"
-    __table_args__ = (Index(None, "seen_at"),)
+    __table_args__ = (
+        Index(None, "seen_at"),
+        Index("ix_destinations_doubtful", "key", **only("tries > 0")),
+    )
 
     key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     tries: Mapped[int] = mapped_column(Integer, server_default=text("0"))
@@ -21,6 +24,8 @@ class Destination(Base):
     reason: Mapped[str | None] = mapped_column(String(200))
     next_at: Mapped[datetime | None]
     """When its rate is used up until: the theoretical arrival time of the next mail."""
+    queued_until: Mapped[datetime | None]
+    """The last turn given to a mail that waits for one."""
     seen_at: Mapped[datetime]
 
 

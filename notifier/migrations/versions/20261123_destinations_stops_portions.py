@@ -22,10 +22,19 @@ def upgrade() -> None:
         sa.Column("rests_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.String(length=200), nullable=True),
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("queued_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_destinations")),
     )
     op.create_index(op.f("ix_destinations_seen_at"), "destinations", ["seen_at"], unique=False)
+    op.create_index(
+        "ix_destinations_doubtful",
+        "destinations",
+        ["key"],
+        unique=False,
+        postgresql_where=sa.text("tries > 0"),
+        sqlite_where=sa.text("tries > 0"),
+    )
     op.create_table(
         "sending_stops",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

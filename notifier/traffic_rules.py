@@ -1,0 +1,228 @@
+"""What destinations and the mail server can take: holds mails back, and learns from how the others fared."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.orm import Session
+
+from notifier.domain.deliveries import GIVEN_UP_AFTER, Answer, CannotCompose, Composed, NotBefore, Verdict, Verdicts
+from notifier.domain.sending_rates import (
+    LATE,
+    TURN_AT_DESTINATION,
+    TURN_AT_RELAY,
+    Candidate,
+    Line,
+    Rates,
+    Turns,
+)
+from notifier.domain.traffic import (
+    GIVEN_UP,
+    PROBES,
+    Standing,
+    after_acceptance,
+    after_refusal,
+    after_rest,
+    is_about_host,
+    is_given_up,
+    rests_of,
+    while_probed,
+)
+from notifier.store import destination_store
+from notifier.store.addresses import AddressKeys
+from notifier.store.database import Database
+from notifier.store.delivery_contents import AnyRow
+
+log = structlog.get_logger(__name__)
+
+LOOK_AGAIN = timedelta(seconds=2)
+"""How old what is known of destinations in doubt may be; so nothing is asked for each mail."""
+_RELAY = ""
+"""In place of a domain: the mail server itself."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Held:
+    """What one look makes of some mails: what rests until when, what is given up, and the first ones after a rest."""
+
+    now: datetime
+    standings: dict[bytes, Standing]
+    rows: Mapping[int, AnyRow]
+    back: dict[int, NotBefore] = field(default_factory=dict)
+    given_up: dict[bytes, list[int]] = field(default_factory=dict)
+    probes: dict[bytes, list[int]] = field(default_factory=dict)
+
+
+class TrafficRules:
+    """Destinations that rest, and rates, shared by all workers through the database; one for each process that sends.
+
+    What it remembers itself may be lost: a worker that dies costs a minute of a destination in doubt.
+    """
+
+    def __init__(self, *, database: Database, keys: AddressKeys, rates: Rates | None = None) -> None:
+        self._database = database
+        self._keys = keys
+        self._rates = rates or Rates()
+        self._doubtful: dict[bytes, Standing] = {}
+        self._looked_at: datetime | None = None
+        self._probes: dict[bytes, frozenset[int]] = {}
+
+    def hold_back(self, session: Session, mails: Sequence[Composed], *, now: datetime) -> Mapping[int, NotBefore]:
+        """By Delivery id, which of these mails may not go out yet, until when and why.
+
+        Those whose destination took nothing for four days, and which are that old themselves, are given up.
+        """
+        self._look(session, now=now)
+        in_doubt = {key for key, standing in self._doubtful.items() if standing.is_in_doubt}
+        if not (self._rates.any or in_doubt):
+            return {}
+        keys = {mail.delivery_id: self._key(mail) for mail in mails}
+        concerned = mails if self._rates.any else [mail for mail in mails if keys[mail.delivery_id] in in_doubt]
+        if not concerned:
+            return {}
+        rows = destination_store.list_mails(session, [mail.delivery_id for mail in concerned])
+        with destination_store.counting(self._database, session) as shared:
+            standings = destination_store.lock(shared, self._shared_keys(concerned, keys, in_doubt), now=now)
+            before = dict(standings)
+            held = self._judge([mail for mail in concerned if mail.delivery_id in rows], keys, rows, standings, now=now)
+            destination_store.write(shared, {key: one for key, one in standings.items() if one is not before[key]})
+        self._remember(standings)
+        self._probes.update({key: frozenset(ids) for key, ids in held.probes.items()})
+        self._give_up(session, held)
+        return held.back
+
+    def note(self, session: Session, mails: Sequence[Composed], verdicts: Verdicts, *, now: datetime) -> None:
+        """Learn from the answers: what a destination refused whatever the mailbox, and that one takes mails again."""
+        self._look(session, now=now)
+        told = [(mail, verdicts[mail.delivery_id]) for mail in mails if mail.delivery_id in verdicts]
+        news = [
+            (self._key(mail), mail.delivery_id, verdict) for mail, verdict in told if self._says_much(mail, verdict)
+        ]
+        if not news:
+            return
+        with destination_store.counting(self._database, session) as shared:
+            standings = destination_store.lock(shared, {key for key, _, _ in news}, now=now)
+            before = dict(standings)
+            for key, id_, verdict in news:
+                standings[key] = self._learn(standings[key], key, id_, verdict, now=now)
+            changed = {key: one for key, one in standings.items() if one is not before[key]}
+            destination_store.write(shared, changed)
+        self._remember(standings)
+        _report(before, changed)
+
+    def _look(self, session: Session, *, now: datetime) -> None:
+        if self._looked_at is None or not self._looked_at <= now < self._looked_at + LOOK_AGAIN:
+            self._doubtful = destination_store.list_doubtful(session)
+            self._looked_at = now
+
+    def _remember(self, standings: Mapping[bytes, Standing]) -> None:
+        for key, standing in standings.items():
+            self._doubtful.pop(key, None)
+            if standing.tries:
+                self._doubtful[key] = standing
+
+    def _key(self, mail: Composed) -> bytes:
+        return self._keys.destination(_domain(mail))
+
+    def _shared_keys(self, mails: Sequence[Composed], keys: Mapping[int, bytes], in_doubt: set[bytes]) -> set[bytes]:
+        """What is to be locked: the destinations with a rate or in doubt, and the mail server if it has a rate."""
+        needed = {keys[mail.delivery_id] for mail in mails if self._rates.of(_domain(mail))}
+        needed |= {keys[mail.delivery_id] for mail in mails} & in_doubt
+        return needed | ({self._keys.destination(_RELAY)} if self._rates.relay else set())
+
+    def _judge(
+        self,
+        mails: Sequence[Composed],
+        keys: Mapping[int, bytes],
+        rows: Mapping[int, AnyRow],
+        standings: dict[bytes, Standing],
+        *,
+        now: datetime,
+    ) -> _Held:
+        """Look at each mail, those somebody waits for first, and let it go, rest or end."""
+        held = _Held(now=now, standings=standings, rows=rows)
+        turns = Turns(standings, now=now)
+        for mail in sorted(mails, key=lambda mail: rows[mail.delivery_id].lane):
+            key = keys[mail.delivery_id]
+            if not self._rests(mail, key, held):
+                self._take_turn(mail, key, held, turns)
+        for key in held.probes:
+            standings[key] = while_probed(standings[key], now=now)
+        return held
+
+    def _rests(self, mail: Composed, key: bytes, held: _Held) -> bool:
+        standing = held.standings.get(key)
+        if standing is None or not standing.is_in_doubt:
+            return False
+        if is_given_up(standing, key=key) and held.rows[mail.delivery_id].created_at < held.now - GIVEN_UP_AFTER:
+            held.given_up.setdefault(key, []).append(mail.delivery_id)
+        elif standing.rests(held.now):
+            held.back[mail.delivery_id] = after_rest(standing, delivery_id=mail.delivery_id)
+        elif len(held.probes.get(key, ())) >= PROBES:
+            probed = while_probed(standing, now=held.now)
+            held.back[mail.delivery_id] = after_rest(probed, delivery_id=mail.delivery_id)
+        else:
+            return False
+        return True
+
+    def _take_turn(self, mail: Composed, key: bytes, held: _Held, turns: Turns) -> None:
+        wait = turns.take(_candidate(held.rows[mail.delivery_id], now=held.now), self._lines(mail, key))
+        if wait is not None:
+            held.back[mail.delivery_id] = wait
+            return
+        standing = held.standings.get(key)
+        if standing is not None and standing.is_in_doubt:
+            held.probes.setdefault(key, []).append(mail.delivery_id)
+
+    def _lines(self, mail: Composed, key: bytes) -> list[Line]:
+        lines = []
+        if rate := self._rates.of(_domain(mail)):
+            lines.append(Line(key=key, rate=rate, turn=TURN_AT_DESTINATION))
+        if relay := self._rates.relay:
+            lines.append(Line(key=self._keys.destination(_RELAY), rate=relay, turn=TURN_AT_RELAY))
+        return lines
+
+    def _says_much(self, mail: Composed, verdict: Verdict) -> bool:
+        if verdict.answer is Answer.ACCEPTED:
+            return bool(self._doubtful) and self._key(mail) in self._doubtful
+        return is_about_host(verdict)
+
+    def _learn(self, standing: Standing, key: bytes, delivery_id: int, verdict: Verdict, *, now: datetime) -> Standing:
+        """What went out before a rest began says nothing new about it; only what was sent to probe does."""
+        probes = self._probes.get(key, frozenset())
+        if verdict.answer is Answer.ACCEPTED:
+            self._probes.pop(key, None)
+            return after_acceptance(standing, now=now) if standing.tries else standing
+        if standing.rests(now) and delivery_id not in probes:
+            return standing
+        self._probes.pop(key, None)
+        return after_refusal(standing, key=key, reason=verdict.reply, now=now)
+
+    def _give_up(self, session: Session, held: _Held) -> None:
+        """End what waited for four days; all of it is under the lease of the run that asks."""
+        for key, ids in held.given_up.items():
+            ending = [CannotCompose(delivery_id=id_, reason=GIVEN_UP) for id_ in ids]
+            token, waits = held.rows[ids[0]].lease_token, rests_of(held.standings[key])
+            for id_ in destination_store.give_up(session, token=token, ending=ending, waits=waits, now=held.now):
+                log.warning("delivery.given_up", delivery=id_, reason=GIVEN_UP)
+
+
+def _domain(mail: Composed) -> str:
+    return mail.recipient.rpartition("@")[2].lower()
+
+
+def _candidate(row: AnyRow, *, now: datetime) -> Candidate:
+    turn = row.reason if row.reason in (TURN_AT_DESTINATION, TURN_AT_RELAY) and row.not_before > now - LATE else None
+    return Candidate(delivery_id=row.id, first=row.lane == 0, turn=turn)
+
+
+def _report(before: Mapping[bytes, Standing], changed: Mapping[bytes, Standing]) -> None:
+    """Tell the operator of rests that begin or end; a part of the key tells them apart, and not which they are."""
+    for key, standing in changed.items():
+        name = key[:4].hex()
+        if standing.is_in_doubt:
+            until = standing.rests_until and standing.rests_until.isoformat()
+            log.warning("destination.rests", destination=name, until=until, reply=standing.reason)
+        elif before[key].is_in_doubt:
+            log.info("destination.takes_mail_again", destination=name)
