@@ -1,16 +1,21 @@
 """The settings: NOTIFIER_* variables, typed, each documented once, with safe defaults for the embedded way."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parseaddr
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from notifier.domain.breaking import Threshold
+from notifier.domain.sending_rates import Rates, read_named_rates, read_rate
 from notifier.domain.sites import Site, read_sites
 from notifier.errors import ConfigurationError
+
+T = TypeVar("T")
 
 SHORTEST_SECRET = 32
 TRIED_OUT = tuple(Site(label="this-machine", origin=f"http://{host}:*") for host in ("127.0.0.1", "localhost"))
@@ -50,6 +55,9 @@ class Settings(BaseSettings):
     limits_url: str = Field("", description="Redis that counts for limits; the broker's if it is one, else memory://.")
     max_body_bytes: int = Field(20_000_000, ge=1_000, description="Largest request body taken; larger ones get 413.")
     lease_seconds: float = Field(90, ge=1, description="After how long another worker takes over what a lost one held.")
+    rate: str = Field("", description="Mails the mail server takes at most: 50/s, 3000/m or 10000/h. Unset: no limit.")
+    rate_per_destination: str = Field("", description="The same for each mail domain, shared by all workers.")
+    rate_destinations: str = Field("", description="The same for some by name: example.org=20/s,example.com=300/m.")
     breaker_studies: int = Field(20, ge=2, description="One same change in so many studies is held, not mailed.")
     breaker_days: int = Field(3, ge=1, le=365, description="Within how many days those studies are counted.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
@@ -81,6 +89,19 @@ class Settings(BaseSettings):
             return self.limits_url
         shared = self.broker_url.startswith(("redis://", "rediss://", "unix://"))
         return self.broker_url.replace("unix://", "redis+unix://", 1) if shared else "memory://"
+
+    @property
+    def rates(self) -> Rates:
+        """How fast mails may follow each other.
+
+        Raises:
+            ConfigurationError: one of the three settings is malformed.
+        """
+        return Rates(
+            relay=_read(read_rate, self.rate, "NOTIFIER_RATE"),
+            each=_read(read_rate, self.rate_per_destination, "NOTIFIER_RATE_PER_DESTINATION"),
+            named=_read(read_named_rates, self.rate_destinations, "NOTIFIER_RATE_DESTINATIONS"),
+        )
 
     @property
     def breaker(self) -> Threshold:
@@ -164,6 +185,7 @@ def _check(settings: Settings) -> None:
     if settings.smtp_url:
         parse_smtp_url(settings.smtp_url)
     _check_sites(settings)
+    _ = settings.rates
     if not settings.broker_url.startswith(("memory://", "redis://", "rediss://", "amqp://", "amqps://", "unix://")):
         raise ConfigurationError("NOTIFIER_BROKER_URL must be a broker's address, such as redis://localhost:6379/0.")
     if settings.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
@@ -180,6 +202,13 @@ def _check_sites(settings: Settings) -> None:
         raise ConfigurationError(f"NOTIFIER_SITES cannot be used: {error} {hint}") from None
     if not settings.counts_in.startswith(("memory://", "redis://", "rediss://", "redis+unix://")):
         raise ConfigurationError("NOTIFIER_LIMITS_URL must be memory:// or a Redis, such as redis://localhost:6379/1.")
+
+
+def _read(reader: Callable[[str], T], text: str, variable: str) -> T:
+    try:
+        return reader(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{variable} cannot be used: {error}") from None
 
 
 def _is_web_address(url: str) -> bool:
