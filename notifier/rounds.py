@@ -15,6 +15,7 @@ from notifier.planning import plan_mails
 from notifier.rereading import reread_trials
 from notifier.retaining import retain
 from notifier.retiring import settle_merged
+from notifier.traffic_rules import TrafficRules
 from notifier.tying import look_through
 
 Clock = Callable[[], datetime]
@@ -48,6 +49,7 @@ def open_service(installation: Installation, *, room: Room = ROOM) -> Service:
         sender=settings.envelope_from,
         composer=composer,
         limits=Limits(lease=timedelta(seconds=settings.lease_seconds)),
+        traffic=TrafficRules(database=installation.database, keys=installation.keys, rates=settings.rates),
     )
     return Service(installation, composer, deliverer)
 
