@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Update, select, text, update
+from sqlalchemy import Integer, Update, bindparam, select, text, update
 from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import Claimed
+from notifier.store.given import among
 from notifier.store.models import Delivery
 from notifier.store.stop_store import STOPPED, is_stopped
 
@@ -14,10 +15,39 @@ LEASE = timedelta(seconds=90)
 
 # Written out, so that both engines see that the partial indexes apply.
 _IS_OPEN = text("deliveries.state IN ('waiting', 'deferred')")
-_IS_HELD = text("deliveries.state IN ('leased', 'in_data')")
+IS_HELD = text("deliveries.state IN ('leased', 'in_data')")
+"""Said along with the one state that is meant, wherever many rows are looked through."""
+
+LANES = (0, 1)
+"""Mails somebody waits for, and digests."""
+
+_DUE = (
+    select(Delivery.id)
+    .where(_IS_OPEN, Delivery.lane == bindparam("lane"), Delivery.not_before <= bindparam("now"))
+    .order_by(Delivery.not_before, Delivery.id)
+    .limit(bindparam("at_most", type_=Integer()))
+    .with_for_update(skip_locked=True)
+)
+_CLAIMED = (
+    update(Delivery)
+    .where(among(Delivery.id, "ids"))
+    .values(state="leased", lease_token=bindparam("token"), leased_until=bindparam("until"))
+    .returning(
+        Delivery.id, Delivery.kind, Delivery.subscriber_id, Delivery.request_id, Delivery.message_id,
+        Delivery.dated_at, Delivery.language, Delivery.attempts, Delivery.ambiguous,
+    )
+)  # fmt: skip
 
 
-def claim(session: Session, *, now: datetime, limit: int, token: str, until: datetime | None = None) -> list[Claimed]:
+def claim(
+    session: Session,
+    *,
+    now: datetime,
+    limit: int,
+    token: str,
+    until: datetime | None = None,
+    lane: int | None = None,
+) -> list[Claimed]:
     """Lease what is due, mails somebody waits for first, then the longest waiting; skips what another one claims.
 
     Nobody else gets what is returned until the lease runs out, is given back, or the Delivery ends. While all sending
@@ -25,25 +55,40 @@ def claim(session: Session, *, now: datetime, limit: int, token: str, until: dat
     """
     if is_stopped(session):
         return []
-    due = select(Delivery.id).where(_IS_OPEN, Delivery.not_before <= now)
-    chosen = due.order_by(Delivery.lane, Delivery.not_before, Delivery.id).limit(limit)
-    ids = session.scalars(chosen.with_for_update(skip_locked=True)).all()
+    ids = _lock_due(session, now=now, limit=limit)
     if not ids:
         return []
-    held = {"state": "leased", "lease_token": token, "leased_until": until or now + LEASE}
-    update_ids(session, update(Delivery).where(Delivery.id.in_(ids)).values(**held))
-    return _list_claimed(session, ids, token)
+    held = {"ids": ids, "token": token, "until": until or now + LEASE}
+    rows = session.connection().execute(_CLAIMED, held)
+    claimed = {row.id: Claimed(**row._asdict(), token=token) for row in rows}
+    return [claimed[id_] for id_ in ids]
+
+
+def _lock_due(session: Session, *, now: datetime, limit: int) -> list[int]:
+    """Lane by lane: what is not due yet in the first one is not looked through for what is due in the second."""
+    ids: list[int] = []
+    for lane in LANES:
+        if len(ids) < limit:
+            due = {"lane": lane, "now": now, "at_most": limit - len(ids)}
+            ids += session.connection().execute(_DUE, due).scalars()
+    return ids
+
+
+def is_due(session: Session, *, lane: int, now: datetime) -> bool:
+    """Whether a mail of a lane could be claimed."""
+    due = select(Delivery.id).where(_IS_OPEN, Delivery.lane == lane, Delivery.not_before <= now).limit(1)
+    return session.scalar(due) is not None
 
 
 def renew(session: Session, *, token: str, now: datetime, lease: timedelta = LEASE) -> int:
     """Hold on to everything under a token; how many that are. None left means that the lease was lost."""
-    mine = update(Delivery).where(_IS_HELD, Delivery.lease_token == token)
+    mine = update(Delivery).where(IS_HELD, Delivery.lease_token == token)
     return len(update_ids(session, mine.values(leased_until=now + lease)))
 
 
 def put_back(session: Session, *, token: str, now: datetime) -> int:
     """Give back what was claimed and not begun, due at once; how many."""
-    mine = update(Delivery).where(Delivery.state == "leased", Delivery.lease_token == token)
+    mine = update(Delivery).where(IS_HELD, Delivery.state == "leased", Delivery.lease_token == token)
     return len(update_ids(session, mine.values(state="waiting", not_before=now, lease_token=None, leased_until=None)))
 
 
@@ -55,7 +100,7 @@ def put_back_stopped(session: Session, *, token: str, ids: Sequence[int]) -> Non
 
 def put_off(session: Session, *, token: str, until: datetime, reason: str, ids: Sequence[int] | None = None) -> int:
     """Give back what was claimed and not begun, or some of it, to be looked at again at a time; counts as no try."""
-    mine = update(Delivery).where(Delivery.state == "leased", Delivery.lease_token == token)
+    mine = update(Delivery).where(IS_HELD, Delivery.state == "leased", Delivery.lease_token == token)
     chosen = mine if ids is None else mine.where(Delivery.id.in_(ids))
     rest = {"state": "deferred", "not_before": until, "reason": reason[:200]}
     return len(update_ids(session, chosen.values(**rest, lease_token=None, leased_until=None)))
@@ -63,7 +108,7 @@ def put_off(session: Session, *, token: str, until: datetime, reason: str, ids: 
 
 def return_lost(session: Session, *, now: datetime) -> int:
     """Free what was claimed by somebody who no longer renews, and had not begun; how many."""
-    lost = select(Delivery.id).where(_IS_HELD, Delivery.state == "leased", Delivery.leased_until < now)
+    lost = select(Delivery.id).where(IS_HELD, Delivery.state == "leased", Delivery.leased_until < now)
     ids = session.scalars(lost.with_for_update(skip_locked=True)).all()
     freed = {"state": "waiting", "reason": "lease lost", "lease_token": None, "leased_until": None}
     return len(update_ids(session, update(Delivery).where(Delivery.id.in_(ids)).values(**freed))) if ids else 0
@@ -73,13 +118,3 @@ def update_ids(session: Session, statement: Update) -> list[int]:
     """Run an UPDATE of deliveries; the ids of the rows it changed."""
     done = session.scalars(statement.returning(Delivery.id), execution_options={"synchronize_session": False})
     return list(done.all())
-
-
-def _list_claimed(session: Session, ids: Sequence[int], token: str) -> list[Claimed]:
-    columns = (
-        Delivery.id, Delivery.kind, Delivery.subscriber_id, Delivery.request_id, Delivery.message_id,
-        Delivery.dated_at, Delivery.language, Delivery.attempts, Delivery.ambiguous,
-    )  # fmt: skip
-    rows = session.execute(select(*columns).where(Delivery.id.in_(ids))).mappings()
-    claimed = {row["id"]: Claimed(**row, token=token) for row in rows}
-    return [claimed[id_] for id_ in ids]
