@@ -22,6 +22,8 @@ QUEUE_STRETCH = 1.01
 """Turns lie a little further apart than mails may, so that a few that come late do not put off all behind them."""
 LATE = timedelta(seconds=10)
 """Whoever comes later than that has lost their turn, or after an outage all would come at once."""
+SKEW = timedelta(minutes=1)
+"""By how much the clocks of workers may differ."""
 
 TURN_AT_DESTINATION = "waits for its turn: the rate of its destination"
 TURN_AT_RELAY = "waits for its turn: the rate of the mail server"
@@ -43,9 +45,8 @@ class Rate:
         return self.unit / (USED * self.count)
 
     def used_until(self, standing: Standing, *, now: datetime) -> datetime:
-        """Until when it is used up; later than it can be, if a clock was set back, means that it is not."""
-        latest = now + self.unit * BUNCH_FIRST + 2 * self.apart
-        return standing.next_at if standing.next_at and now < standing.next_at <= latest else now
+        """Until when it is used up: now, if it is not."""
+        return max(standing.next_at or now, now)
 
     def earliest(self, standing: Standing, *, first: bool, now: datetime) -> datetime:
         """When the next mail may go."""
@@ -127,6 +128,10 @@ class Turns:
         self._standings = standings
         self._now = now
         self._again: Counter[bytes] = Counter()
+        for key, standing in standings.items():
+            if standing.seen_at > now + SKEW:
+                # A clock was set back: what it said would keep mails here until that time comes again.
+                standings[key] = replace(standing, next_at=None, queued_until=None, seen_at=now)
 
     def take(self, mail: Candidate, lines: Sequence[Line]) -> NotBefore | None:
         """Let a mail go now (None), or say when to come again; ``lines`` are its destination's and the mail server's.
@@ -161,7 +166,7 @@ class Turns:
         standing = self._standings[line.key]
         free = line.rate.earliest(standing, first=False, now=self._now)
         turn = max(standing.queued_until or self._now, free, self._now) + line.rate.apart * QUEUE_STRETCH
-        self._standings[line.key] = replace(standing, queued_until=turn)
+        self._standings[line.key] = replace(standing, queued_until=turn, seen_at=self._now)
         return NotBefore(until=turn, reason=line.turn)
 
     def _come_again(self, line: Line, mail: Candidate, earliest: datetime) -> NotBefore:
