@@ -1,11 +1,20 @@
 """The Celery worker: tasks parse, call a verb and ring the next bell; only ids and records travel."""
 
+import os
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from celery.signals import setup_logging, worker_process_shutdown, worker_shutdown
+from celery.signals import (
+    setup_logging,
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_shutdown,
+    worker_shutting_down,
+)
 
 from notifier import queues
 from notifier.config import Settings, load_settings
@@ -39,6 +48,7 @@ class _Held:
         self._lock = threading.Lock()
         self._settings: Settings | None = None
         self._service: Service | None = None
+        self._stopping = False
 
     def use(self, settings: Settings) -> None:
         self._settings = settings
@@ -48,9 +58,12 @@ class _Held:
             if self._service is None:
                 settings = self._settings or load_settings()
                 self._service = open_service(open_installation(settings, now=_now()))
+            if self._stopping:
+                self._service.deliverer.stop()
             return self._service
 
     def stop_sending(self) -> None:
+        self._stopping = True
         if self._service is not None:
             self._service.deliverer.stop()
 
@@ -59,9 +72,40 @@ class _Held:
             if self._service is not None:
                 self._service.close()
                 self._service = None
+            self._stopping = False
+
+
+class _Lifeline:
+    """A pipe from a worker to its processes: it ends when the worker is told to stop, or dies, and they notice."""
+
+    def __init__(self) -> None:
+        self._ends: tuple[int, int] | None = None
+
+    def tie(self) -> None:
+        """In the worker, before it forks."""
+        self._ends = os.pipe()
+
+    def cut(self) -> None:
+        """In the worker, when it is told to stop, perhaps twice."""
+        ends, self._ends = self._ends, None
+        if ends is not None:
+            os.close(ends[1])
+
+    def hold(self, when_cut: Callable[[], None]) -> None:
+        """In a process of the worker, after the fork; there is none where the work is done in threads."""
+        ends, self._ends = self._ends, None
+        if ends is not None:
+            os.close(ends[1])
+            threading.Thread(target=_wait_for_end, args=(ends[0], when_cut), daemon=True).start()
+
+
+def _wait_for_end(pipe: int, when_cut: Callable[[], None]) -> None:
+    os.read(pipe, 1)
+    when_cut()
 
 
 _held = _Held()
+_lifeline = _Lifeline()
 
 
 def use_settings(settings: Settings) -> None:
@@ -146,6 +190,22 @@ def _set_up_logging(**_: object) -> None:
     """Keep Celery from setting up its own; whoever starts the worker has set up ours, except the celery program."""
     if not structlog.is_configured():
         set_up_logs(level=load_settings().log_level)
+
+
+@worker_init.connect
+def _tie(**_: object) -> None:
+    _lifeline.tie()
+
+
+@worker_process_init.connect
+def _hold(**_: object) -> None:
+    """Celery lets a task under way end, however long it sends; its process must hear that it should come to an end."""
+    _lifeline.hold(stop_sending)
+
+
+@worker_shutting_down.connect
+def _cut(**_: object) -> None:
+    _lifeline.cut()
 
 
 @worker_process_shutdown.connect
