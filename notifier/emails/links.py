@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import floor
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
@@ -72,7 +73,8 @@ class Links:
 
     def preferences(self, subscriber_id: int, *, now: datetime) -> str:
         """Opens the preferences for an hour."""
-        expires = int((now + PREFERENCES_LIVE).timestamp())
+        # To the millisecond: whether it was made before or after a reader moved may hang on less than a second.
+        expires = floor((now + PREFERENCES_LIVE).timestamp() * 1000) / 1000
         return f"{self.base_url}/preferences/{self._sign(PREFERENCES, subscriber_id, expires)}"
 
     def read(self, token: str, *, purposes: tuple[str, ...], now: datetime, even_expired: bool = False) -> TokenContent:
@@ -90,7 +92,7 @@ class Links:
             return content
         raise InvalidToken("This link is not complete, or not one of ours. Copy it whole from the e-mail.")
 
-    def _sign(self, purpose: str, *content: int) -> str:
+    def _sign(self, purpose: str, *content: float) -> str:
         return self._serializers[purpose].dumps(list(content))
 
     def _try(self, token: str, purpose: str) -> TokenContent | None:

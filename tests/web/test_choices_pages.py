@@ -137,11 +137,12 @@ def test_the_new_mailbox_is_asked_on_a_page_that_shows_nothing(
     assert rows("SELECT count(*) FROM subscribers") == [(1,)]
 
 
+@pytest.mark.parametrize("moments", [timedelta(minutes=5), timedelta(milliseconds=5)], ids=["minutes", "milliseconds"])
 def test_a_link_in_the_former_mailbox_opens_nothing_any_more(
-    client: TestClient, installation: Installation, subscriber: int, rows: Rows, now: datetime
+    client: TestClient, installation: Installation, subscriber: int, rows: Rows, now: datetime, moments: timedelta
 ) -> None:
-    sent_before = installation.links.preferences(subscriber, now=now - timedelta(minutes=5))
-    sent_after = installation.links.preferences(subscriber, now=now + timedelta(minutes=5))
+    sent_before = installation.links.preferences(subscriber, now=now - moments)
+    sent_after = installation.links.preferences(subscriber, now=now + moments)
     client.post(sent_before, data={"action": "move", "email": NEW})
     request_id = rows("SELECT max(id) FROM pending_requests")[0][0]
     assert client.post(installation.links.move(request_id), data={}).status_code == 200
