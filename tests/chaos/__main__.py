@@ -7,11 +7,18 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from tests.chaos import rows_killing, rows_workers
+from tests.chaos import rows_broker, rows_database, rows_disk, rows_killing, rows_leaving, rows_workers
 from tests.chaos.rows import Result, Row, go_through
 from tests.chaos.stage import grounds
 
-ROWS: list[Row] = [*rows_killing.ROWS, *rows_workers.ROWS]
+ROWS: list[Row] = [
+    *rows_killing.ROWS,
+    *rows_workers.ROWS,
+    *rows_broker.ROWS,
+    *rows_database.ROWS,
+    *rows_disk.ROWS,
+    *rows_leaving.ROWS,
+]
 _HEAD = ("row", "engine", "due", "kills", "seconds", "NEVER", "UNFLAGGED", "COPIES", "limit", "verdict", "besides")
 
 
@@ -21,7 +28,9 @@ def main() -> None:
     console = Console(width=None if sys.stdout.isatty() else 180)
     chosen = [(row, engine) for row in ROWS for engine in row.engines if _is_chosen(asked, row, engine)]
     results = []
-    with grounds() as shared:
+    with grounds(keep=asked.keep) as shared:
+        if asked.keep:
+            console.print(f"What the processes say is kept in {shared.folder}")
         for row, engine in chosen:
             result = go_through(row, shared, engine=engine, short=asked.short)
             results.append(result)
@@ -60,6 +69,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", metavar="NAME", help="rows whose name contains this")
     parser.add_argument("--engine", choices=("sqlite", "postgresql"))
     parser.add_argument("--short", action="store_true", help="fewer readers, fewer kills, shorter pauses")
+    parser.add_argument("--keep", action="store_true", help="keep the databases and what the processes said")
     return parser.parse_args()
 
 

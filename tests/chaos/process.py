@@ -1,13 +1,15 @@
 """The real ``notifier`` command with a quick schedule, which can be told to kill itself around a commit.
 
-``python -m tests.chaos.process [--die WHEN:WHAT | --starve MB] COMMAND…``: WHEN is ``before`` or ``after``, WHAT one of
-``ingest``, ``match``, ``claim``, ``enter`` and ``mark``: the first commit after which the database would show it.
+``python -m tests.chaos.process [--die WHEN:WHAT | --starve MB | --again] COMMAND…``: WHEN is ``before`` or
+``after``, WHAT one of ``ingest``, ``match``, ``claim``, ``enter`` and ``mark``: the first commit after which the
+database would show it.
 """
 
 import os
 import resource
 import signal
 import sys
+import time
 from pathlib import Path
 
 from celery.signals import worker_process_init
@@ -55,6 +57,14 @@ def die() -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
+def again() -> None:
+    """Run the command, and do not end with it."""
+    try:
+        main()
+    except SystemExit:
+        time.sleep(0.2)
+
+
 def starve(megabytes: int) -> None:
     """Have each child of the worker's pool run out of memory as soon as it needs so much more than it has."""
 
@@ -71,6 +81,10 @@ if __name__ == "__main__":
     if sys.argv[1] == "--die":
         die_at(*sys.argv[2].split(":"))
         del sys.argv[1:3]
+    if sys.argv[1] == "--again":
+        del sys.argv[1]
+        while True:
+            again()
     if sys.argv[1] == "--starve":
         starve(int(sys.argv[2]))
         del sys.argv[1:3]

@@ -20,6 +20,8 @@ class Row:
     go: Callable[[Stage], None]
     engines: tuple[str, ...] = BOTH
     settings: Mapping[str, str] = field(default_factory=dict)
+    disk_megabytes: int = 0
+    """How large the disk is that SQLite lies on, if it is to be one of its own; only root can make one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,14 @@ class Result:
 def go_through(row: Row, shared: Grounds, *, engine: str, short: bool) -> Result:
     """Go through a row on one engine."""
     since = time.monotonic()
-    with stage(shared, name=row.name, engine=engine, short=short, **row.settings) as set_up:
+    with stage(
+        shared,
+        name=row.name,
+        engine=engine,
+        short=short,
+        settings=row.settings,
+        disk_megabytes=row.disk_megabytes,
+    ) as set_up:
         broken = _try(row, set_up)
         figures = None if broken else set_up.count()
     return Result(

@@ -1,12 +1,14 @@
 """The stage of a row: servers shared by all rows, and for each a database, a mail server, a service and a crowd."""
 
+import shutil
+import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 from sqlalchemy import create_engine, make_url, text, update
 
@@ -89,6 +91,8 @@ class Stage:
     service: Service
     installation: Installation
     crowd: Crowd
+    disk: Path
+    """Where a SQLite database lies; a small file system of its own if the row asked for one."""
     notes: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
@@ -150,34 +154,39 @@ class Stage:
 
 
 @contextmanager
-def grounds() -> Iterator[Grounds]:
-    """What all rows of a run share; all of it is stopped in the end."""
-    with TemporaryDirectory(prefix="notifier-chaos-", ignore_cleanup_errors=True) as name:
-        shared = Grounds(Path(name))
-        try:
-            yield shared
-        finally:
-            shared.broker.kill()
-            shared.running.close()
+def grounds(*, keep: bool = False) -> Iterator[Grounds]:
+    """What all rows of a run share; all of it is stopped in the end, and its files are gone unless to be kept."""
+    shared = Grounds(Path(mkdtemp(prefix="notifier-chaos-")))
+    try:
+        yield shared
+    finally:
+        shared.broker.kill()
+        shared.running.close()
+        if not keep:
+            shutil.rmtree(shared.folder, ignore_errors=True)
 
 
 @contextmanager
-def stage(shared: Grounds, *, name: str, engine: str, short: bool, **more: str) -> Iterator[Stage]:
-    """Everything for one row but its crowd; ``more`` are settings."""
+def stage(
+    shared: Grounds, *, name: str, engine: str, short: bool, settings: Mapping[str, str], disk_megabytes: int = 0
+) -> Iterator[Stage]:
+    """Everything for one row but its crowd."""
     folder = shared.folder / f"{name}-{engine}".replace(" ", "-").replace(":", "-")
     folder.mkdir()
     with ExitStack() as running:
         sink = running.enter_context(mail_sink(folder / "sink"))
-        settings = _settings(shared, engine, folder, sink) | more
-        given = {key.removeprefix("NOTIFIER_").lower(): value for key, value in settings.items()}
+        disk = running.enter_context(_small_disk(folder, disk_megabytes)) if disk_megabytes else folder
+        url = shared.new_database(engine, disk)
+        chosen = {**_settings(shared, engine, folder, sink), "NOTIFIER_DATABASE_URL": url, **settings}
+        given = {key.removeprefix("NOTIFIER_").lower(): value for key, value in chosen.items()}
         installation = open_installation(load_settings(**given), now=datetime.now(UTC))
         running.callback(installation.close)
-        service = Service(folder, settings, PARTS[engine])
+        service = Service(folder, chosen, PARTS[engine])
         running.callback(service.close)
         crowd = Crowd(installation)
         yield Stage(
             engine=engine, short=short, folder=folder, grounds=shared, sink=sink,
-            service=service, installation=installation, crowd=crowd,
+            service=service, installation=installation, crowd=crowd, disk=disk,
         )  # fmt: skip
 
 
@@ -186,7 +195,6 @@ def _settings(shared: Grounds, engine: str, folder: Path, sink: Sink) -> dict[st
     settings = {
         "NOTIFIER_PORT": str(port),
         "NOTIFIER_DATA_DIR": str(folder / "var"),
-        "NOTIFIER_DATABASE_URL": shared.new_database(engine, folder),
         "NOTIFIER_BASE_URL": f"http://127.0.0.1:{port}",
         "NOTIFIER_SECRET_KEY": "a made-up secret that is long enough for anybody",
         "NOTIFIER_INDEX_KEY": "a made-up index key that is long enough for anybody",
@@ -201,6 +209,22 @@ def _settings(shared: Grounds, engine: str, folder: Path, sink: Sink) -> dict[st
         shared.broker.empty()
         settings["NOTIFIER_BROKER_URL"] = shared.broker.url
     return settings
+
+
+@contextmanager
+def _small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
+    """A file system in memory; only root may make one.
+
+    Raises:
+        CalledProcessError: it may not be made here.
+    """
+    place = folder / "disk"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(place)], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def _migrate(url: str) -> None:

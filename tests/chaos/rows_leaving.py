@@ -1,0 +1,56 @@
+"""Rows in which readers leave or are erased after their mail was claimed and before it goes out."""
+
+import time
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+
+from notifier.forgetting import forget_subscriber
+from notifier.leaving import end_everything
+from notifier.store.models import Delivery
+from tests.chaos.rows import BOTH, Row
+from tests.chaos.stage import Stage
+
+
+def leave(stage: Stage) -> None:
+    """Half of them press the one click, half are erased; who was in time hears nothing more."""
+    stage.ready(stage.pick(2_000, 400))
+    stage.sink.behave(pause={"message": 0.02})
+    stage.crowd.insist(stage.service.url)
+    addresses = {reader: address for address, reader in stage.crowd.readers.items()}
+    in_time: set[str] = set()
+    for turn in range(stage.pick(200, 40)):
+        reader = _claimed_reader(stage)
+        if reader is None:
+            time.sleep(0.02)
+        elif _end(stage, reader, erase=turn % 2 == 1):
+            in_time.add(addresses[reader])
+    stage.drain()
+    late = {one.recipient for one in stage.sink.list_taken()} & in_time
+    stage.say(f"{len(in_time)} left in time, {len(stage.crowd.gone)} in all")
+    stage.expect(bool(in_time), "nobody left in time: nothing was shown")
+    stage.expect(not late, f"{len(late)} got a mail after they had left")
+
+
+def _claimed_reader(stage: Stage) -> int | None:
+    with stage.installation.database.reading() as session:
+        claimed = select(Delivery.subscriber_id).where(Delivery.state == "leased", Delivery.subscriber_id.is_not(None))
+        return session.scalar(claimed.order_by(Delivery.id.desc()).limit(1))
+
+
+def _end(stage: Stage, reader: int, *, erase: bool) -> bool:
+    """Whether it was committed before the mail went into in_data."""
+    now = datetime.now(UTC)
+    with stage.installation.database.writing() as session:
+        going = select(Delivery.id).where(Delivery.subscriber_id == reader, Delivery.in_data_at.is_not(None))
+        if erase:
+            began = session.scalar(going.with_for_update()) is not None
+            forget_subscriber(session, reader, by="reader", now=now)
+        else:
+            end_everything(session, reader, reason="one_click", now=now)
+            began = session.scalar(going) is not None
+    stage.crowd.gone.add(reader)
+    return not began
+
+
+ROWS = [Row(name="left or erased while claimed", go=leave, engines=BOTH)]
