@@ -40,6 +40,8 @@ def celery_options(settings: Settings) -> dict[str, Any]:
     return {
         "broker_url": settings.broker_url,
         "broker_connection_retry_on_startup": True,
+        # A Redis that is full answers with an error of the channel: worth another try as well.
+        "broker_channel_error_retry": True,
         "broker_transport_options": _transport_options(settings.broker_url),
         "task_serializer": "json",
         "accept_content": ["json"],
