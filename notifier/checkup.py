@@ -6,9 +6,13 @@ from datetime import datetime, timedelta
 from notifier import queues
 from notifier.config import Settings
 from notifier.domain.breaking import HELD
+from notifier.domain.retention import DEPARTED
 from notifier.errors import NotifierError, StoreUnavailable
 from notifier.holding import list_held
 from notifier.installation import Installation, open_installation
+from notifier.stopping import list_stops, said
+from notifier.store import audit_store
+from notifier.store.departure_log import NOT_LOGGED
 from notifier.web.limiting import is_counting_together
 from notifier.web.probes import OK, look
 
@@ -41,7 +45,8 @@ def check_up(settings: Settings, *, now: datetime) -> list[Finding]:
     queues.configure(installation.settings)
     try:
         found = look(installation)
-        waiting = [*_limits(installation.settings), *_held(installation, now=now)]
+        waiting = [*_limits(installation.settings), *_held(installation, now=now), *_stops(installation)]
+        waiting += _departures(installation, now=now)
     finally:
         installation.close()
     opened = Finding("installation", True, "the keys are those of this database")
@@ -76,6 +81,39 @@ def _held(installation: Installation, *, now: datetime) -> list[Finding]:
     return [
         Finding("held", True, f"{len(tripped)} wait for your decision, the oldest for {days} days: notifier held list")
     ]
+
+
+def _stops(installation: Installation) -> list[Finding]:
+    """That no mail goes out, which nobody should forget."""
+    try:
+        return [Finding("sending", False, said(one)) for one in list_stops(installation.database)]
+    except StoreUnavailable:
+        return []
+
+
+def _departures(installation: Installation, *, now: datetime) -> list[Finding]:
+    """Whether a backup could be put back without bringing back who left."""
+    if installation.departures is None:
+        says = (
+            "NOTIFIER_DEPARTURES_LOG names no folder, so a backup put back would bring back everybody who left since."
+        )
+        return [Finding("departures", False, says)]
+    wrong = installation.departures.check()
+    if wrong is not None:
+        says = f"the log of who left cannot be written ({wrong}). Is NOTIFIER_DEPARTURES_LOG right, is there room?"
+        return [Finding("departures", False, says)]
+    try:
+        with installation.database.reading() as session:
+            missing, last = audit_store.count(session, what=NOT_LOGGED, since=now - DEPARTED)
+    except StoreUnavailable:
+        return []
+    if last is None:
+        return [Finding("departures", True, OK)]
+    says = (
+        f"{missing:,} who left could not be written to their log, last on {last:%Y-%m-%d %H:%M} UTC. "
+        "Take a backup now, and put no older one back."
+    )
+    return [Finding("departures", True, says)]
 
 
 def _finding(part: str, state: str) -> Finding:

@@ -28,7 +28,10 @@ from notifier.loading import records_of, show_progress
 from notifier.logs import mask_uncaught, set_up_logs
 from notifier.preview_command import preview
 from notifier.privacy_commands import audit, export, forget
+from notifier.restored_command import restored
 from notifier.rounds import deliver, make_news, open_service
+from notifier.stop_commands import as_dict, pause, resume
+from notifier.stopping import list_stops, said
 from notifier.store import migrating, status_store
 from notifier.store.database import open_database
 from notifier.subscribe_command import subscribe
@@ -169,8 +172,16 @@ def tick(
 @app.command()
 def status(as_json: AsJson = False) -> None:
     """How many of everything, and what waits."""
-    with embedded.opened(now=_now()) as installation, installation.database.reading() as session:
-        _answer(status_store.count_all(session, now=_now()), as_json=as_json)
+    with embedded.opened(now=_now()) as installation:
+        with installation.database.reading() as session:
+            counts = status_store.count_all(session, now=_now())
+        stops = list_stops(installation.database)
+    if as_json:
+        typer.echo(json.dumps({**counts, "stops": [as_dict(one) for one in stops]}))
+        return
+    _answer(counts, as_json=False)
+    for one in stops:
+        err.print(said(one), markup=False)
 
 
 @app.command()
@@ -256,6 +267,9 @@ def _now() -> datetime:
 
 
 # What has a file of its own comes last in --help: first what runs and feeds the service.
+app.command("pause")(pause)
+app.command("resume")(resume)
+app.command("restored")(restored)
 app.command("gone")(gone)
 app.command("preview")(preview)
 app.command("subscribe")(subscribe)

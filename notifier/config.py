@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     rate_destinations: str = Field("", description="The same for some by name: example.org=20/s,example.com=300/m.")
     breaker_studies: int = Field(20, ge=2, description="One same change in so many studies is held, not mailed.")
     breaker_days: int = Field(3, ge=1, le=365, description="Within how many days those studies are counted.")
+    departures_log: str = Field("", description="Folder of the log of who left; embedded: departures in data_dir.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @property
@@ -76,6 +77,13 @@ class Settings(BaseSettings):
     def envelope_from(self) -> str:
         """The bare address of ``mail_from``, for SMTP's MAIL FROM."""
         return parseaddr(self.mail_from)[1]
+
+    @property
+    def departures_folder(self) -> Path | None:
+        """Where the log of who left is kept; None where nobody said so."""
+        if self.departures_log:
+            return Path(self.departures_log)
+        return self.data_dir / "departures" if self.is_embedded else None
 
     @property
     def known_sites(self) -> tuple[Site, ...]:

@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from notifier.domain.departures import ERASED, Departure
 from notifier.errors import InvalidToken
-from notifier.store import audit_store, export_store, forget_store, receipt_store, subscriber_store
+from notifier.store import audit_store, departure_log, export_store, forget_store, receipt_store, subscriber_store
 from notifier.store.addresses import Address, AddressKeys
 from notifier.store.forget_store import Erased
 from notifier.store.models import Subscriber
@@ -73,12 +74,16 @@ def is_anything_held(session: Session, address: Address, *, keys: AddressKeys) -
 
 def _forget(session: Session, index: bytes, subscriber_id: int | None, *, by: str, now: datetime) -> Erased:
     requests, subscriber = forget_store.lock_mailbox(session, index, subscriber_id=subscriber_id)
+    # Before they are erased; a reader who moved just now has another mailbox than was asked for.
+    indexes = {index} if subscriber is None or subscriber.is_erased else {index, subscriber.address_index}
     erased = [forget_store.erase_requests(session, requests)]
     if subscriber is not None and not subscriber.is_erased:
         erased.append(forget_store.erase(session, subscriber, now=now))
     total = _sum(erased)
     if total != Erased():
         audit_store.add(session, what="erased", by=by, now=now)
+        for one in sorted(indexes):
+            departure_log.note(session, Departure(kind=ERASED, at=now, address_index=one))
     return total
 
 

@@ -16,6 +16,7 @@ from notifier.errors import ConfigurationError
 from notifier.store import migrating
 from notifier.store.addresses import Address, AddressKeys, read_address, refuse_own
 from notifier.store.database import Database, open_database
+from notifier.store.departure_log import DepartureLog
 from notifier.store.inserting import insert_once
 from notifier.store.models import Installation as InstallationRow
 
@@ -30,6 +31,7 @@ class Installation:
     database: Database
     keys: AddressKeys
     links: Links
+    departures: DepartureLog | None = None
 
     @property
     def host(self) -> str:
@@ -45,6 +47,11 @@ class Installation:
         address = read_address(text)
         refuse_own(address, sender=self.settings.envelope_from, host=self.host)
         return address
+
+    def forget_departures(self, *, now: datetime) -> None:
+        """Delete what the log of who left has kept for long enough."""
+        if self.departures is not None:
+            self.departures.forget_old(now=now)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -64,7 +71,9 @@ def open_installation(settings: Settings, *, now: datetime) -> Installation:
     database = prepare_database(settings)
     keys = _keys_of(settings, database, now=now)
     links = Links(base_url=settings.base_url or FALLBACK_URL, secrets=settings.secrets)
-    return Installation(settings, database, keys, links)
+    departures = DepartureLog(settings.departures_folder, keys) if settings.departures_folder else None
+    database.before_commit = departures.keep if departures else None
+    return Installation(settings, database, keys, links, departures)
 
 
 def prepare_database(settings: Settings) -> Database:

@@ -4,9 +4,10 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from notifier.domain import departures
 from notifier.errors import InvalidToken
-from notifier.store import letter_store, retire_store, subscriber_store
-from notifier.store.models import Subscription
+from notifier.store import departure_log, letter_store, retire_store, subscriber_store
+from notifier.store.models import Subscriber, Subscription
 
 BY_BUTTON = "reader"
 """The reason of who ended something on a page of ours; a mail program's one click is another: no mail answers it."""
@@ -23,10 +24,15 @@ def end_subscription(session: Session, subscription_id: int, *, reason: str, now
     if subscription is None:
         raise InvalidToken("This subscription is not known.")
     ended = 0
+    ancestry = retire_store.list_kin(session, subscription, even_ended=True)
     for one in (subscription_id, *retire_store.list_kin(session, subscription)):
         ended += subscriber_store.end_subscriptions(
             session, subscriber_id=subscription.subscriber_id, subscription_id=one, reason=reason, now=now
         )
+    if ended:
+        # What it came from is open in an older backup.
+        for one in (subscription_id, *ancestry):
+            _log(session, subscription.subscriber_id, kind=departures.ENDED, subscription_id=one, now=now)
     if ended and reason == BY_BUTTON:
         _say_goodbye(session, subscription.subscriber_id, now=now)
 
@@ -39,8 +45,16 @@ def end_everything(session: Session, subscriber_id: int, *, reason: str, now: da
     ended = subscriber_store.end_subscriptions(
         session, subscriber_id=subscriber_id, subscription_id=None, reason=reason, now=now
     )
+    if ended:
+        _log(session, subscriber_id, kind=departures.LEFT, now=now)
     if ended and reason == BY_BUTTON:
         _say_goodbye(session, subscriber_id, now=now)
+
+
+def _log(session: Session, subscriber_id: int, *, kind: str, now: datetime, subscription_id: int | None = None) -> None:
+    index = session.get_one(Subscriber, subscriber_id).address_index
+    gone = departures.Departure(kind=kind, at=now, address_index=index, subscription_id=subscription_id)
+    departure_log.note(session, gone)
 
 
 def _say_goodbye(session: Session, subscriber_id: int, *, now: datetime) -> None:

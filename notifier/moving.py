@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from notifier.domain import departures
 from notifier.domain.asking import (
     MAILS_PER_MAILBOX_AND_DAY,
     MAILS_PER_READER_AND_DAY,
@@ -17,7 +18,15 @@ from notifier.domain.languages import gettext_noop
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import Consent, news_since
 from notifier.errors import InvalidToken, WrongChoice
-from notifier.store import consent_store, letter_store, move_store, plan_store, subscriber_store, trial_lookup
+from notifier.store import (
+    consent_store,
+    departure_log,
+    letter_store,
+    move_store,
+    plan_store,
+    subscriber_store,
+    trial_lookup,
+)
 from notifier.store.addresses import Address, AddressKeys
 from notifier.store.models import PendingRequest, Schedule, Subscriber, Subscription
 
@@ -128,6 +137,8 @@ def accept_move(session: Session, request_id: int, *, now: datetime) -> None:
         request.from_subscriber_id = there.id
     request.confirmed_at, request.address_index, request.address_sealed = now, index, sealed
     letter_store.add_letter(session, kind=NOTE, key=f"{NOTE}:{request.id}", now=now, request_id=request.id)
+    moved = departures.Departure(kind=departures.MOVED, at=now, address_index=index, to_index=new_index)
+    departure_log.note(session, moved)
 
 
 def has_moved(session: Session, subscriber_id: int, *, since: datetime) -> bool:
@@ -174,7 +185,7 @@ def accept_offer(session: Session, request_id: int, *, seal: str, agreed: Agreem
     )  # fmt: skip
     _take_over(session, taker, giver, offer=offer, consent=consent)
     request.confirmed_at = now
-    _end_giver(session, giver.id, now=now)
+    _end_giver(session, giver, now=now)
     return True
 
 
@@ -195,12 +206,14 @@ def _take_over(session: Session, taker: Subscriber, giver: Subscriber, *, offer:
         )  # fmt: skip
 
 
-def _end_giver(session: Session, subscriber_id: int, *, now: datetime) -> None:
+def _end_giver(session: Session, giver: Subscriber, *, now: datetime) -> None:
     """End everything there, and say goodbye as to everybody who leaves."""
     subscriber_store.end_subscriptions(
-        session, subscriber_id=subscriber_id, subscription_id=None, reason=HANDED_OVER, now=now
+        session, subscriber_id=giver.id, subscription_id=None, reason=HANDED_OVER, now=now
     )
-    letter_store.add_goodbye(session, subscriber_id, now=now)
+    letter_store.add_goodbye(session, giver.id, now=now)
+    gone = departures.Departure(kind=departures.HANDED_OVER, at=now, address_index=giver.address_index)
+    departure_log.note(session, gone)
 
 
 def _why_refused(session: Session, subscriber_id: int, *, index: bytes, now: datetime) -> str | None:

@@ -78,6 +78,7 @@ def make_news(installation: Installation, *, now: datetime) -> tuple[int, int]:
     reread_trials(database=installation.database, now=now)
     forget_signatures(database=installation.database, threshold=installation.settings.breaker, now=now)
     retain(database=installation.database, now=now)
+    installation.forget_departures(now=now)
     return matched, planned
 
 

@@ -183,6 +183,7 @@ def sweep() -> None:
         database=service.installation.database, threshold=service.installation.settings.breaker, now=_now()
     )
     retain(database=service.installation.database, now=_now())
+    service.installation.forget_departures(now=_now())
 
 
 @setup_logging.connect

@@ -18,6 +18,8 @@ AUDITED = timedelta(days=3 * 365)
 """How long the audit trail reaches back."""
 UNSEEN = timedelta(days=30)
 """How long it stays how a destination fared to which nothing goes any more."""
+DEPARTED = timedelta(days=35)
+"""How long the log outside the database says who left: as long as a backup may be put back."""
 HOLLOW = timedelta(hours=1)
 """How long the emptied subscriptions of a forgotten reader stay: until no Change that was being matched needs them."""
 
@@ -103,7 +105,18 @@ SUPPRESSED = Kept(
     until=gettext_noop("As long as no mail may go to it, also after you had everything erased."),
     then=_GONE,
 )
+LOGGED = Kept(
+    name="logged",
+    what=gettext_noop("That somebody left, moved, or had everything erased: as codes that cannot be read back."),
+    why=gettext_noop("So that nobody is brought back if we ever have to go back to an older copy of our data."),
+    until=gettext_noop("%(days)s days after it."),
+    then=_GONE,
+    days=DEPARTED.days,
+)
 KINDS = (ADDRESS, CHOICES, FOLLOWED, CONSENT, REQUESTS, NEWS, MAILS, SUPPRESSED)
+"""Of what the database keeps."""
+OUTSIDE = (LOGGED,)
+"""Of what stands in files beside it."""
 
 _PERSONAL: dict[str, dict[str, Kept]] = {
     "subscribers": {

@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -42,6 +42,8 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
+        self.before_commit: Callable[[Session], None] | None = None
+        """Called with what is about to be committed; it may write to the session, too."""
         self._writer: AbstractContextManager[Any] = threading.RLock() if self.is_sqlite else nullcontext()
 
     @contextmanager
@@ -65,6 +67,9 @@ class Database:
         """
         with self._writer, _errors_told(), Session(self._write_engine(), expire_on_commit=False) as session:
             yield session
+            if self.before_commit is not None:
+                session.flush()
+                self.before_commit(session)
             session.commit()
 
     @contextmanager

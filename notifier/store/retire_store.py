@@ -81,7 +81,7 @@ def end_moved(session: Session, *, limit: int, now: datetime) -> int:
     return len(rows)
 
 
-def list_kin(session: Session, subscription: Subscription) -> list[int]:
+def list_kin(session: Session, subscription: Subscription, *, even_ended: bool = False) -> list[int]:
     """Other open subscriptions that one has become, or came from, by its trial being merged into another."""
     if subscription.trial_id is None:
         return []
@@ -89,10 +89,9 @@ def list_kin(session: Session, subscription: Subscription) -> list[int]:
         Subscription.subscriber_id == subscription.subscriber_id,
         Subscription.confirmed_at == subscription.confirmed_at,
         Subscription.trial_id.in_(_related(session, subscription.trial_id)),
-        Subscription.ended_at.is_(None),
         Subscription.id != subscription.id,
     )
-    return list(session.scalars(chosen))
+    return list(session.scalars(chosen if even_ended else chosen.where(Subscription.ended_at.is_(None))))
 
 
 def _related(session: Session, trial_id: int) -> set[int]:

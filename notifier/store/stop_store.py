@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, text, update
+from sqlalchemy import ColumnElement, exists, select, text, update
 from sqlalchemy.orm import Session
 
 from notifier.store.models import SendingStop
@@ -23,6 +23,11 @@ _IS_OPEN = text("sending_stops.ended_at IS NULL")
 def is_stopped(session: Session) -> bool:
     """Whether no mail may go out now."""
     return session.scalar(select(SendingStop.id).where(_IS_OPEN).limit(1)) is not None
+
+
+def any_open() -> ColumnElement[bool]:
+    """The same as a part of a statement."""
+    return exists().where(SendingStop.ended_at.is_(None))
 
 
 def list_open(session: Session) -> Sequence[SendingStop]:

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from notifier.domain.retention import AUDITED, KINDS
+from notifier.domain.retention import AUDITED, KINDS, OUTSIDE
 from notifier.web.page_rendering import page
 from notifier.web.surroundings import Here
 
@@ -16,7 +16,7 @@ def privacy(request: Request, here: Here) -> HTMLResponse:
     return page(
         request,
         "privacy",
-        kinds=KINDS,
+        kinds=KINDS + OUTSIDE,
         years=AUDITED.days // 365,
         postal_address=here.installation.settings.postal_address,
     )

@@ -1,0 +1,95 @@
+"""``notifier restored``: what is to be done after a backup of the database was put back."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from notifier import embedded
+from notifier.errors import ConfigurationError
+from notifier.installation import Installation
+from notifier.restoring import Decided, Restored, leave_alone, look_over, read_log, restore, send_again
+
+DECIDE = "Decide about these, then go on: --resend sends them (again), --drop leaves them to the next news."
+
+
+def restored(  # noqa: PLR0913, PLR0917  # one option each, as typed
+    at: Annotated[datetime, typer.Option(help="When the backup was taken (UTC unless it says so).")],
+    log: Annotated[
+        list[Path] | None, typer.Option(help="Folder of a log of who left; again for each machine that has its own.")
+    ] = None,
+    no_log: Annotated[bool, typer.Option("--no-log", help="Go on without one: who left since is here again.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it comes to.")] = False,
+    resend: Annotated[bool, typer.Option("--resend", help="Send what was unfinished: some arrive twice.")] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Do not send it: the next news tells it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+) -> None:
+    """After a backup was put back: stop all sending, have who left since gone again, hold what was unfinished."""
+    now, at = datetime.now(UTC), at if at.tzinfo else at.replace(tzinfo=UTC)
+    _check(at=at, now=now, choices=(dry_run, resend, drop))
+    decided = None
+    with embedded.opened(now=now) as here:
+        said = read_log([] if no_log else _folders(here, log), at=at)
+        if dry_run:
+            found = look_over(here.database, said, keys=here.keys, at=at, now=now)
+        else:
+            found = restore(here.database, said, keys=here.keys, at=at, now=now)
+        if resend:
+            decided = send_again(here.database, now=now)
+        elif drop:
+            decided = leave_alone(here.database, at=at, now=now)
+    if as_json:
+        choice = {"decided": None if decided is None else {"resend": resend, **asdict(decided)}}
+        typer.echo(json.dumps({"at": at.isoformat(), "written": not dry_run, **asdict(found), **choice}))
+        return
+    _print(found, decided=decided, resend=resend, dry_run=dry_run)
+
+
+def _check(*, at: datetime, now: datetime, choices: tuple[bool, ...]) -> None:
+    if sum(choices) > 1:
+        raise ConfigurationError("Only one of --dry-run, --resend and --drop makes sense at a time.")
+    if at > now:
+        raise ConfigurationError("--at must be when the backup was taken, and that lies in the future.")
+
+
+def _folders(here: Installation, named: list[Path] | None) -> list[Path]:
+    if named:
+        return named
+    folder = here.settings.departures_folder
+    if folder is None:
+        raise ConfigurationError(
+            "No log of who left is set (NOTIFIER_DEPARTURES_LOG). Name its folder with --log, or go on with --no-log: "
+            "then whoever left since is here again."
+        )
+    return [folder]
+
+
+def _print(found: Restored, *, decided: Decided | None, resend: bool, dry_run: bool) -> None:
+    for name, count in asdict(found).items():
+        typer.echo(f"{count:>10,}  {MEANT[name]}")
+    if dry_run:
+        typer.echo("Nothing was written. Without --dry-run it is done, and all sending stops.")
+    elif decided is None:
+        typer.echo(f"All sending is stopped. {DECIDE if found.mails or found.waiting else 'To go on: notifier resume'}")
+    elif resend:
+        typer.echo(f"{decided.mails:,} mails go out (again) after: notifier resume")
+    else:
+        typer.echo(f"{decided.mails:,} mails and {decided.news:,} pieces of news are not sent. Go on: notifier resume")
+
+
+MEANT = {
+    "lines": "lines of the log of who left, since then",
+    "unreadable": "lines that cannot be read",
+    "elsewhere": "mailboxes in it that this backup does not know",
+    "left": "readers who had ended everything since, gone again",
+    "moved": "of them had moved to a mailbox that is not known here: they get nothing any more",
+    "handed_over": "of them had handed over to somebody who is not known here",
+    "erased": "mailboxes erased again",
+    "suppressed": "mailboxes that must not be mailed, again",
+    "subscriptions": "subscriptions ended again",
+    "mails": "mails were unfinished then, and wait for your decision",
+    "waiting": "readers had news to be told since; they may know it",
+}

@@ -1,0 +1,177 @@
+"""After a backup was put back: what was unfinished in it, what is decided about that, and ids that nobody has had."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text, update
+from sqlalchemy.orm import Session, aliased
+
+from notifier.domain.deliveries import TELLING, UNRESOLVED, UNSENT
+from notifier.domain.schedules import next_due
+from notifier.store.breaker_store import held_changes
+from notifier.store.delivery_contents import end_frozen_matches, forget_spans
+from notifier.store.models import Delivery, Match, PendingRequest, Schedule, Subscriber, Subscription
+from notifier.store.pause_store import is_awake
+from notifier.store.plan_store import cadence_of
+
+UNDECIDED = "restored"
+"""Why a mail is unknown: it was unfinished in a backup, and may have gone out since."""
+SENT_AGAIN = "sent again after a backup was put back"
+LEFT_ALONE = "not sent again after a backup was put back"
+TOLD_BY_ANOTHER = "told by another mail after a backup was put back"
+AT_ONCE = 1_000
+_NAMED_IN_MAILS = (Subscriber, Subscription, PendingRequest, Delivery)
+"""Tables whose ids stand in links and Message-IDs."""
+_NO_SYNC = {"synchronize_session": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldReader:
+    """A reader in the backup: their mailbox, and when they confirmed what they still follow in it."""
+
+    id: int
+    address_index: bytes
+    confirmed: dict[int, datetime]
+
+
+def raise_ids(session: Session, *, now: datetime) -> None:
+    """Have new rows get ids that no row ever had: links and Message-IDs of mails since the backup lead to nobody else.
+
+    They begin at the number of microseconds since 1970, which rises faster than any ids that are given.
+    """
+    floor = int(now.timestamp() * 1_000_000)
+    for table in (model.__tablename__ for model in _NAMED_IN_MAILS):
+        if session.get_bind().dialect.name != "sqlite":
+            session.execute(
+                text("SELECT setval(pg_get_serial_sequence(:named, 'id'), :floor)"), {"named": table, "floor": floor}
+            )
+            continue
+        known = session.execute(
+            text("UPDATE sqlite_sequence SET seq = max(seq, :floor) WHERE name = :named RETURNING 1"),
+            {"named": table, "floor": floor},
+        ).all()
+        if not known:
+            session.execute(
+                text("INSERT INTO sqlite_sequence (name, seq) VALUES (:named, :floor)"),
+                {"named": table, "floor": floor},
+            )
+
+
+def list_unfinished(session: Session, *, after: int, made_by: datetime) -> Sequence[int]:
+    """Some mails that were made by a moment and of which nobody knows yet how they end; by id, from one on."""
+    chosen = select(Delivery.id).where(Delivery.id > after, Delivery.state.in_(UNRESOLVED))
+    return session.scalars(chosen.where(Delivery.created_at <= made_by).order_by(Delivery.id).limit(AT_ONCE)).all()
+
+
+def hold(session: Session, ids: Sequence[int]) -> None:
+    """Keep these back until the operator decides."""
+    _set(session, ids, state="unknown", reason=UNDECIDED, lease_token=None, leased_until=None)
+
+
+def list_undecided(session: Session, *, after: int) -> Sequence[int]:
+    """Some of the mails that wait for the operator's decision; by id, from one on."""
+    chosen = select(Delivery.id).where(Delivery.id > after, _is_undecided())
+    return session.scalars(chosen.order_by(Delivery.id).limit(AT_ONCE)).all()
+
+
+def count_undecided(session: Session) -> int:
+    """How many mails wait for the operator's decision."""
+    return session.scalar(select(func.count()).select_from(Delivery).where(_is_undecided())) or 0
+
+
+def send_again(session: Session, ids: Sequence[int], *, now: datetime) -> None:
+    """Have these go out, each counted as a mail that may arrive twice.
+
+    What tells nothing by itself yet, and whose reader has another such mail waiting, is told by that one.
+    """
+    mine = select(Delivery.id).where(Delivery.id.in_(ids), _is_undecided(), _has_twin())
+    twins = set(session.scalars(mine))
+    counted = Delivery.ambiguous + 1
+    _set(session, sorted(twins), state="cancelled", reason=TOLD_BY_ANOTHER, ambiguous=counted)
+    others = sorted(set(ids) - twins)
+    _set(session, others, state="waiting", reason=SENT_AGAIN, not_before=now, ambiguous=counted)
+
+
+def leave_alone(session: Session, ids: Sequence[int], *, now: datetime) -> None:
+    """Have these never go out; the next news of the same studies tells what they would have."""
+    end_frozen_matches(session, ids, ended_as="dropped", now=now)
+    forget_spans(session, ids)
+    _set(session, ids, reason=LEFT_ALONE)
+
+
+def list_readers(session: Session, *, after: int) -> list[HeldReader]:
+    """Some readers who were not erased; by id, from one on."""
+    chosen = select(Subscriber.id, Subscriber.address_index).where(
+        Subscriber.id > after, Subscriber.address_sealed != b""
+    )
+    rows = session.execute(chosen.order_by(Subscriber.id).limit(AT_ONCE)).all()
+    if not rows:
+        return []
+    between = Subscription.subscriber_id.between(rows[0].id, rows[-1].id)
+    columns = (Subscription.id, Subscription.subscriber_id, Subscription.confirmed_at)
+    confirmed: dict[int, dict[int, datetime]] = {row.id: {} for row in rows}
+    for one in session.execute(select(*columns).where(between, Subscription.ended_at.is_(None))):
+        confirmed.setdefault(one.subscriber_id, {})[one.id] = one.confirmed_at
+    return [HeldReader(id=row.id, address_index=row.address_index, confirmed=confirmed[row.id]) for row in rows]
+
+
+def list_asked(session: Session) -> dict[bytes, datetime]:
+    """The mailboxes for which something was asked, and when first."""
+    chosen = select(PendingRequest.address_index, func.min(PendingRequest.created_at).label("first"))
+    return {row.address_index: row.first for row in session.execute(chosen.group_by(PendingRequest.address_index))}
+
+
+def cancel_held(session: Session, subscriber_id: int, *, reason: str) -> None:
+    """End what waits for the operator's decision to a reader who left."""
+    mine = update(Delivery).where(Delivery.subscriber_id == subscriber_id, _is_undecided())
+    session.execute(mine.values(state="cancelled", reason=reason), execution_options=_NO_SYNC)
+
+
+def list_waiting(session: Session, *, found_by: datetime, at: datetime, now: datetime) -> Sequence[int]:
+    """The readers whose news waited in a backup taken ``at`` a moment, and was to be told between then and now.
+
+    Of who hears at an hour that did not come meanwhile, only what is urgent was.
+    """
+    due = [one.id for one in session.scalars(select(Schedule)) if next_due(cadence_of(one), after=at) <= now]
+    chosen = select(Match.subscriber_id).join(Subscriber, Subscriber.id == Match.subscriber_id)
+    waiting = chosen.where(_was_waiting(found_by), is_awake(now), or_(Subscriber.schedule_id.in_(due), _was_urgent()))
+    return session.scalars(waiting.distinct().order_by(Match.subscriber_id)).all()
+
+
+def drop_waiting(session: Session, readers: Collection[int], *, found_by: datetime, at: datetime, now: datetime) -> int:
+    """End the news that `list_waiting` found for these readers; how much. Later news of the same studies tells it."""
+    due = [one.id for one in session.scalars(select(Schedule)) if next_due(cadence_of(one), after=at) <= now]
+    hourly = select(Subscriber.id).where(Subscriber.id.in_(readers), Subscriber.schedule_id.in_(due))
+    mine = update(Match).where(Match.subscriber_id.in_(readers), _was_waiting(found_by))
+    dropped = mine.where(or_(Match.subscriber_id.in_(hourly), _was_urgent())).values(ended_at=now, ended_as="dropped")
+    return len(session.scalars(dropped.returning(Match.id), execution_options=_NO_SYNC).all())
+
+
+def _was_waiting(found_by: datetime) -> ColumnElement[bool]:
+    free = and_(Match.ended_at.is_(None), Match.delivery_id.is_(None), Match.change_id.not_in(held_changes()))
+    return and_(free, Match.created_at <= found_by)
+
+
+def _was_urgent() -> ColumnElement[bool]:
+    asked = exists().where(Subscription.id == Match.subscription_id, Subscription.urgent)
+    return and_(Match.urgent, asked)
+
+
+def _is_undecided() -> ColumnElement[bool]:
+    return and_(Delivery.state == "unknown", Delivery.reason == UNDECIDED)
+
+
+def _has_twin() -> ColumnElement[bool]:
+    """Whether another mail of the same kind waits for the reader, and neither has fixed what it says."""
+    other = aliased(Delivery)
+    waits = exists().where(
+        other.subscriber_id == Delivery.subscriber_id, other.kind == Delivery.kind,
+        other.state.in_(UNSENT), other.message_id.is_(None),
+    )  # fmt: skip
+    return and_(Delivery.kind.in_(TELLING), Delivery.message_id.is_(None), waits)
+
+
+def _set(session: Session, ids: Sequence[int], **values: object) -> None:
+    if ids:
+        session.execute(update(Delivery).where(Delivery.id.in_(ids)).values(**values), execution_options=_NO_SYNC)

@@ -1,0 +1,173 @@
+"""All sending stops at the operator's word, within the mails in hand, and goes on with nothing lost or doubled."""
+
+import asyncio
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from sqlalchemy import insert, select
+
+from notifier.checkup import check_up
+from notifier.delivering import Limits
+from notifier.rounds import open_service
+from notifier.stopping import list_stops, pause, resume
+from notifier.store.addresses import read_address
+from notifier.store.models import Delivery, Schedule, Subscriber, Subscription, Told, Trial
+from tests.commands import notifier
+from tests.servers import free_port
+from tests.smtp_servers import Mailbox
+from tests.studies import make_study
+from tests.world import World, copy_database, open_world, settings_for
+
+READERS = 300
+WORKERS = 2
+
+
+@dataclass
+class Slow(Mailbox):
+    """A mail server that takes its time and says when it took the first mails."""
+
+    enough: threading.Event = field(default_factory=threading.Event)
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        await asyncio.sleep(0.005)
+        if len(self.accepted) > READERS / 10:
+            self.enough.set()
+        return await super().handle_DATA(server, session, envelope)
+
+
+@pytest.fixture
+def slow() -> Iterator[Slow]:
+    box = Slow(port=free_port())
+    controller = Controller(box, hostname="127.0.0.1", port=box.port)
+    controller.start()
+    yield box
+    controller.stop()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def crowd(request: pytest.FixtureRequest, tmp_path: Path, slow: Slow, now: datetime) -> Iterator[World]:
+    url = None
+    if request.param == "sqlite":
+        copy_database(request.getfixturevalue("migrated_sqlite"), tmp_path / "notifier.db")
+    else:
+        url = request.getfixturevalue("new_postgres_database")(request.getfixturevalue("migrated_postgres"))
+    opened = open_world(settings_for(tmp_path, mailbox=slow, database_url=url), mailbox=slow, now=now)
+    yield opened
+    opened.close()
+
+
+def test_workers_stop_within_the_mails_in_hand_and_go_on_where_they_were(crowd: World, slow: Slow) -> None:
+    follow(crowd)
+    crowd.ingest(make_study(status="COMPLETED", updated="2026-03-03"))
+    assert crowd.plan() == READERS
+    with ThreadPoolExecutor(WORKERS) as threads:
+        runs = [threads.submit(send, crowd) for _ in range(WORKERS)]
+        assert slow.enough.wait(20)
+        pause(crowd.installation.database, note=None, now=crowd.now)
+        then = len(slow.accepted)
+        for run in runs:
+            run.result()
+
+    assert len(slow.accepted) - then <= WORKERS * Limits().group
+    assert len(slow.accepted) < READERS
+    stopped = len(slow.accepted)
+    send(crowd)
+    assert len(slow.accepted) == stopped
+    with crowd.installation.database.reading() as session:
+        tried = session.scalars(select(Delivery.attempts).where(Delivery.state != "sent")).all()
+    assert set(tried) == {0}
+
+    resume(crowd.installation.database, now=crowd.now)
+    send(crowd)
+    assert Counter(recipient for recipient, _ in slow.accepted) == {address_of(one): 1 for one in range(READERS)}
+    assert crowd.counts()["ambiguous"] == 0
+
+
+def test_what_is_due_meanwhile_comes_in_one_digest(world: World) -> None:
+    world.ingest(make_study(), baseline=True)
+    world.subscribe("jo@example.org", trial="NCT90000001")
+    pause(world.installation.database, note=None, now=world.now)
+    world.ingest(make_study(status="SUSPENDED", updated="2026-03-03"))
+    world.tick()
+    world.ingest(make_study(status="COMPLETED", updated="2026-03-04"))
+    world.tick()
+    assert world.mails("jo@example.org") == []
+
+    resume(world.installation.database, now=world.now)
+    world.tick()
+    assert len(world.mails("jo@example.org")) == 1
+
+
+def test_pausing_and_resuming_twice_does_it_once(world: World) -> None:
+    database = world.installation.database
+
+    assert [pause(database, note="a test", now=world.now), pause(database, note="another", now=world.now)] == [
+        True,
+        False,
+    ]
+    assert [(one.why, one.note) for one in list_stops(database)] == [("paused", "a test")]
+    assert [resume(database, now=world.now), resume(database, now=world.now)] == [True, False]
+    assert list_stops(database) == []
+
+
+def test_the_doctor_says_since_when_and_why(world: World) -> None:
+    pause(world.installation.database, note="the relay moves", now=world.now)
+
+    found = [one for one in check_up(world.installation.settings, now=world.now) if one.part == "sending"]
+    assert [one.ok for one in found] == [False]
+    assert "since 2026-03-02 09:00 UTC (paused by notifier pause: the relay moves)" in found[0].message
+
+
+def test_the_commands_say_what_they_did(tmp_path: Path) -> None:
+    first = notifier(tmp_path, "pause", "--note", "the relay moves")
+    again = json.loads(notifier(tmp_path, "pause", "--json").stdout)
+    status = json.loads(notifier(tmp_path, "status", "--json").stdout)
+    on = notifier(tmp_path, "resume")
+
+    assert (first.returncode, "confirmations and other letters included" in first.stdout) == (0, True)
+    assert (again["changed"], again["stops"][0]["note"]) == (False, "the relay moves")
+    assert [one["why"] for one in status["stops"]] == ["paused"]
+    assert on.stdout == "Mails go out again, what waited first.\n"
+    assert json.loads(notifier(tmp_path, "resume", "--json").stdout) == {"paused": False, "changed": False}
+
+
+def address_of(number: int) -> str:
+    return f"reader{number}@example.org"
+
+
+def follow(world: World) -> None:
+    """Many readers of one study, confirmed before the news."""
+    world.ingest(make_study(), baseline=True)
+    first = world.subscribe(address_of(0), trial="NCT90000001")
+    keys = world.installation.keys
+    addresses = [read_address(address_of(number)) for number in range(1, READERS)]
+    with world.installation.database.writing() as session:
+        trial = session.scalars(select(Trial)).one()
+        example = session.scalars(select(Subscription).where(Subscription.subscriber_id == first)).one()
+        mailbox = {"language": "en", "revision": 1, "created_at": world.now}
+        mailbox["schedule_id"] = session.scalars(select(Schedule.id)).one()
+        sealed = [{"address_index": keys.index(one), "address_sealed": keys.seal(one), **mailbox} for one in addresses]
+        session.execute(insert(Subscriber), sealed)
+        ids = session.scalars(select(Subscriber.id).where(Subscriber.id != first)).all()
+        wish = {
+            "trial_id": trial.id, "wants": "everything", "news_since": example.news_since, "consent_site": "",
+            "consent_how": "form", "confirmed_at": world.now,
+        }  # fmt: skip
+        session.execute(insert(Subscription), [{"subscriber_id": id_, **wish} for id_ in ids])
+        session.execute(insert(Told), [{"subscriber_id": id_, "trial_id": trial.id, "seq": trial.seq} for id_ in ids])
+
+
+def send(world: World) -> None:
+    """Send what is due, as one of several workers."""
+    service = open_service(world.installation)
+    service.deliverer.deliver_due(now=lambda: world.now, real=lambda: datetime.now(UTC))
+    service.deliverer.close()
