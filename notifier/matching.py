@@ -1,6 +1,5 @@
 """Matching: each Change meets the subscriptions it concerns, in one set-based statement a batch."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
@@ -9,30 +8,29 @@ from sqlalchemy.orm import Session
 from notifier.store import held_store, match_store
 from notifier.store.database import Database
 from notifier.store.lock_order import hold
+from notifier.store.match_store import Batch, Portion
 
 CHANGES = 100
-MATCHES = 10_000
-"""About how many Matches one transaction writes, so that it stays well under 200 ms."""
+MATCHES = 5_000
+"""How many Matches one transaction writes at most, so that it stays well under 200 ms."""
 
 
 def match_changes(*, database: Database, now: datetime) -> int:
     """Match every Change that waits, batch by batch; how many Matches that made.
 
-    Claim, Matches and mark are one transaction, so a batch is matched wholly or not at all, whoever dies.
+    Claim, Matches and mark are one transaction, so a batch is matched wholly or not at all, whoever dies. A Change that
+    concerns very many is matched in portions of their subscriptions, of which the same is true; the next one goes on
+    where it was left.
     """
     made = 0
     while True:
         with database.reading() as session:
-            waiting = match_store.list_unmatched(session, limit=CHANGES, matches=MATCHES)
-        if not waiting:
+            batch = match_store.list_unmatched(session, limit=CHANGES, matches=MATCHES)
+        done = _match_batch(batch, database=database, now=now)
+        if done is None:
+            # Nothing is left, or somebody else has it: what they leave behind, the sweep finds.
             return made
-        with database.writing() as session:
-            claimed = match_store.claim_changes(session, waiting)
-            if claimed:
-                made += _match(session, claimed, now=now)
-        if not claimed:
-            # Somebody else has them: what they leave behind, the sweep finds.
-            return made
+        made += done
 
 
 def settle_changes(*, database: Database, now: datetime) -> int:
@@ -40,31 +38,43 @@ def settle_changes(*, database: Database, now: datetime) -> int:
 
     What is tied to a trial afterwards makes no Match about them.
     """
+    made = 0
     with database.reading() as session:
         newest = match_store.newest_change(session)
-    made = match_changes(database=database, now=now)
     while True:
+        with database.reading() as session:
+            batch = match_store.list_unmatched(session, limit=CHANGES, matches=MATCHES, newest=newest)
+        if not batch.change_ids:
+            return made
+        made += _match_batch(batch, database=database, now=now, wait=True) or 0
+
+
+def _match_batch(batch: Batch, *, database: Database, now: datetime, wait: bool = False) -> int | None:
+    """Match a batch, each portion in a transaction of its own; how many Matches that made, None if nothing was left."""
+    made = None
+    for upto in (*batch.bounds, None) if batch.change_ids else ():
         with database.writing() as session:
-            waiting = match_store.wait_for_changes(session, newest, limit=CHANGES)
-            if not waiting:
+            portion = match_store.claim_portion(session, batch.change_ids, upto=upto, wait=wait)
+            if portion is None:
                 return made
-            made += _match(session, waiting, now=now)
+            made = (made or 0) + (0 if portion.is_done else _match(session, portion, now=now))
+    return made
 
 
-def _match(session: Session, claimed: Sequence[int], *, now: datetime) -> int:
-    """Match Changes that are claimed by this transaction; how many Matches that made.
+def _match(session: Session, portion: Portion, *, now: datetime) -> int:
+    """Match a portion that is claimed by this transaction; how many Matches that made.
 
     Where two readers are joined in the same moment, all is done again: to give what was written to the other one would
     be to lock readers out of order.
     """
-    return hold(session, partial(_match_once, session, claimed, now=now))
+    return hold(session, partial(_match_once, session, portion, now=now))
 
 
-def _match_once(session: Session, claimed: Sequence[int], *, now: datetime) -> int | None:
+def _match_once(session: Session, portion: Portion, *, now: datetime) -> int | None:
     """None where a Match came to be somebody's who is another reader by now."""
-    made = match_store.insert_matches(session, claimed, now=now)
-    match_store.mark_matched(session, claimed, now=now)
-    held_store.end_matches_of_dropped(session, claimed, now=now)
+    made = match_store.insert_matches(session, portion, now=now)
+    match_store.mark_matched(session, portion, now=now)
+    held_store.end_matches_of_dropped(session, portion.change_ids, now=now)
     # Whoever leaves from now on waits until these are committed, and ends them.
-    match_store.end_orphans(session, claimed, now=now)
-    return None if match_store.has_strays(session, claimed) else made
+    match_store.end_orphans(session, portion, now=now)
+    return None if match_store.has_strays(session, portion) else made

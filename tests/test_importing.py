@@ -166,12 +166,13 @@ def test_an_import_waits_for_changes_that_somebody_else_is_matching(either_world
     database = either_world.installation.database
     with ThreadPoolExecutor(1) as other:
         with database.writing() as session:
-            waiting = match_store.list_unmatched(session, limit=10, matches=10)
-            claimed = match_store.claim_changes(session, waiting)
+            batch = match_store.list_unmatched(session, limit=10, matches=10)
+            portion = match_store.claim_portion(session, batch.change_ids)
+            assert portion is not None
             importing = other.submit(imported, database)
             wait([importing], timeout=0.5)
-            assert match_store.insert_matches(session, claimed, now=either_world.now) == 0
-            match_store.mark_matched(session, claimed, now=either_world.now)
+            assert match_store.insert_matches(session, portion, now=either_world.now) == 0
+            match_store.mark_matched(session, portion, now=either_world.now)
         importing.result()
 
     assert ties(either_world)["Lantern Neoplasms"] == ("named", 1, None)

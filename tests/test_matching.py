@@ -185,4 +185,4 @@ def test_a_batch_is_not_cut_for_readers_to_whom_it_says_nothing(world: World) ->
         first = match_store.list_unmatched(session, limit=100, matches=3)
         rest = match_store.list_unmatched(session, limit=100, matches=4)
 
-    assert (len(first), len(rest)) == (4, 5)
+    assert (len(first.change_ids), len(rest.change_ids)) == (4, 5)

@@ -21,10 +21,11 @@ def test_who_leaves_while_matches_are_written_has_none_left_open(postgres_world:
     world.ingest(make_study(1, enrollment=120))
 
     with ThreadPoolExecutor() as others, world.installation.database.writing() as session:
-        claimed = match_store.claim_changes(session, session.scalars(select(Change.id)).all())
-        match_store.insert_matches(session, claimed, now=world.now)
-        match_store.mark_matched(session, claimed, now=world.now)
-        match_store.end_orphans(session, claimed, now=world.now)
+        portion = match_store.claim_portion(session, session.scalars(select(Change.id)).all())
+        assert portion is not None
+        match_store.insert_matches(session, portion, now=world.now)
+        match_store.mark_matched(session, portion, now=world.now)
+        match_store.end_orphans(session, portion, now=world.now)
         leaving = others.submit(world.leave, reader)
         wait([leaving], timeout=MOMENT)
 

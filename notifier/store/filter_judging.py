@@ -1,6 +1,5 @@
 """Says in SQL what `reader_filters.fits` says in Python: which studies fit which filters, before and after Changes."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,13 +28,14 @@ class _Said:
     within: ColumnElement[Any]
 
 
-def judged_filters(change_ids: Sequence[int], *, year: int) -> CTE:
+def judged_filters(asking: ColumnElement[bool], *, year: ColumnElement[int]) -> CTE:
     """Each Change, tie to a condition, and filter of somebody who follows it, once, however many share it.
 
-    Columns: change_id, tie_id, condition_id, filter_id, fits_before, fits_after, is_unsure. What is not known of a
-    state fits, and may just as well not have; a study that was not held before did not fit before.
+    ``asking`` says of which Changes and through which subscriptions. Columns: change_id, tie_id, condition_id,
+    filter_id, fits_before, fits_after, is_unsure. What is not known of a state fits, and may just as well not have; a
+    study that was not held before did not fit before.
     """
-    asked = _asked(change_ids).cte("asked")
+    asked = _asked(asking).cte("asked")
     before, after = aliased(StateTraits, name="traits_before"), aliased(StateTraits, name="traits_after")
     judged = (
         select(
@@ -54,7 +54,7 @@ def judged_filters(change_ids: Sequence[int], *, year: int) -> CTE:
     return judged.cte("judged")
 
 
-def _asked(change_ids: Sequence[int]) -> Any:
+def _asked(asking: ColumnElement[bool]) -> Any:
     columns = (
         Change.id.label("change_id"),
         Change.from_state_id,
@@ -69,7 +69,7 @@ def _asked(change_ids: Sequence[int]) -> Any:
         .join(Subscription, Subscription.condition_id == TrialCondition.condition_id)
     )
     return joined.where(
-        Change.id.in_(change_ids),
+        asking,
         or_(Change.seq == 1, Change.weight > Weight.HOUSEKEEPING),
         Subscription.ended_at.is_(None),
         Subscription.filter_id.is_not(None),
@@ -90,14 +90,14 @@ def fits_one(traits: Any, wanted: ReaderFilter, *, year: int) -> ColumnElement[b
         near_z=literal(near.cell.z if near else None, Integer()),
         within=literal(near.within if near else None, Integer()),
     )
-    return _fits(traits, year, said, is_asked=StatePlace.country.in_(sorted(wanted.countries)))
+    return _fits(traits, literal(year), said, is_asked=StatePlace.country.in_(sorted(wanted.countries)))
 
 
 def _fits(
-    traits: Any, year: int, wanted: Any = Filter, *, is_asked: ColumnElement[bool] | None = None
+    traits: Any, year: ColumnElement[int], wanted: Any = Filter, *, is_asked: ColumnElement[bool] | None = None
 ) -> ColumnElement[bool]:
     """Each part asks for nothing where the filter is empty; ages are those of `reader_filters.fits`."""
-    born = (literal(year) - wanted.born_year) * 12
+    born = (year - wanted.born_year) * 12
     asks_for_place = or_(wanted.has_countries, wanted.near_x.is_not(None))
     return or_(
         traits.state_id.is_(None),

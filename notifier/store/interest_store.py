@@ -1,11 +1,11 @@
-"""How many open subscriptions a Change may concern at most, counted before it is matched."""
+"""Which open subscriptions a Change may concern at most, looked up before it is matched."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, TypeAlias
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import ColumnElement, Row, and_, func, select, union_all
 from sqlalchemy.orm import Session
 
 from notifier.domain import wishes
@@ -24,19 +24,46 @@ def count_interested(session: Session, changes: Sequence[AnyRow]) -> dict[int, i
         session: a reading transaction.
         changes: each with id, trial_id, seq, weight, opens and closes.
     """
-    trial_ids = {change.trial_id for change in changes}
-    ties = select(TrialCondition.trial_id, TrialCondition.condition_id, TrialCondition.since_seq,
-                  TrialCondition.until_seq).where(TrialCondition.trial_id.in_(trial_ids))  # fmt: skip
-    by_trial: dict[int, list[AnyRow]] = defaultdict(list)
-    for tie in session.execute(ties):
-        by_trial[tie.trial_id].append(tie)
-    concerned = {change.id: set(_concerned(change, by_trial[change.trial_id])) for change in changes}
-    of_trials = _count_of_trials(session, trial_ids)
+    concerned = _following(session, changes)
+    of_trials = _count_of_trials(session, {change.trial_id for change in changes})
     of_conditions = _count_of_conditions(session, set().union(*concerned.values()))
     return {
         change.id: of_trials.get(change.trial_id, 0) + sum(of_conditions.get(one, 0) for one in concerned[change.id])
         for change in changes
     }
+
+
+def list_bounds(session: Session, change: AnyRow, *, size: int, after: int) -> Sequence[int]:
+    """Ids of subscriptions, each the last of so many that a Change may concern; only of those after one.
+
+    What comes after the last of them is fewer.
+    """
+    following = _following(session, [change])[change.id]
+    interested = [Subscription.trial_id == change.trial_id, *_followers(following)]
+    open_ones = (Subscription.ended_at.is_(None), Subscription.id > after)
+    found = union_all(*(select(Subscription.id).where(*open_ones, some) for some in interested))
+    return sorted(session.scalars(found))[size - 1 :: size]
+
+
+def _following(session: Session, changes: Sequence[AnyRow]) -> dict[int, set[_Following]]:
+    """By id of a Change, the conditions it concerns, and whom of those who follow them."""
+    columns = (
+        TrialCondition.trial_id,
+        TrialCondition.condition_id,
+        TrialCondition.since_seq,
+        TrialCondition.until_seq,
+    )
+    ties = select(*columns).where(TrialCondition.trial_id.in_({one.trial_id for one in changes}))
+    by_trial: dict[int, list[AnyRow]] = defaultdict(list)
+    for tie in session.execute(ties):
+        by_trial[tie.trial_id].append(tie)
+    return {change.id: set(_concerned(change, by_trial[change.trial_id])) for change in changes}
+
+
+def _followers(following: Iterable[_Following]) -> Iterator[ColumnElement[bool]]:
+    for condition_id, wants, is_filtered in following:
+        these = and_(Subscription.condition_id == condition_id, Subscription.wants == wants)
+        yield and_(these, Subscription.filter_id.is_not(None)) if is_filtered else these
 
 
 def _concerned(change: AnyRow, ties: Sequence[AnyRow]) -> Iterator[_Following]:

@@ -1,42 +1,104 @@
 """Matches: which Change concerns which Subscription, found by one statement per batch of Changes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, and_, exists, func, literal, or_, select, union, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, and_, func, select, true, update
+from sqlalchemy.orm import Session
 
-from notifier.domain import wishes
-from notifier.domain.changes import IMPORTANT, Weight
-from notifier.store.condition_ties import concerns_at_change, is_meant
-from notifier.store.filter_judging import judged_filters
-from notifier.store.inserting import insert_for
-from notifier.store.interest_store import count_interested
-from notifier.store.models import Change, Match, Subscription, Told, TrialCondition
+from notifier.store.interest_store import AnyRow, count_interested, list_bounds
+from notifier.store.match_statement import insert_statement
+from notifier.store.models import Change, Match, Subscription
+from notifier.store.statement_plans import is_sqlite, plan_only
 
-_COLUMNS = ("change_id", "subscription_id", "subscriber_id", "trial_id", "seq", "urgent", "created_at")
+LAST = 2**63 - 1
+"""An id that none is greater than."""
 
 
-def list_unmatched(session: Session, *, limit: int, matches: int) -> Sequence[int]:
-    """Ids of the oldest Changes not matched yet, as many as may make about so many Matches, and at least one."""
-    columns = (Change.id, Change.trial_id, Change.seq, Change.weight, Change.opens, Change.closes)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Changes to be matched next; ``bounds`` part the subscriptions where one Change concerns very many."""
+
+    change_ids: Sequence[int] = ()
+    bounds: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portion:
+    """What one transaction matches: Changes, and with which subscriptions, by id; without bounds with all.
+
+    Bounds are ids of subscriptions, because these stay the same when two readers are joined. Where some of it was done
+    already by somebody else, `after` says up to where, and there may be nothing left.
+    """
+
+    change_ids: Sequence[int]
+    after: int = 0
+    upto: int | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left of it."""
+        return self.upto is not None and self.after >= self.upto
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is about some subscriptions only."""
+        return self.after > 0 or self.upto is not None
+
+    def covers(self, subscription_id: Any) -> ColumnElement[bool]:
+        """That a subscription is one of those it is about."""
+        first = subscription_id > self.after if self.after else true()
+        return and_(first, subscription_id <= self.upto) if self.upto is not None else first
+
+
+def list_unmatched(session: Session, *, limit: int, matches: int, newest: int | None = None) -> Batch:
+    """The oldest Changes not matched yet, as many as may make about so many Matches, and at least one.
+
+    One that may make more, or that is matched in part, is alone, with the bounds of the portions that are left.
+
+    Args:
+        session: a reading transaction.
+        limit: how many Changes at most.
+        matches: how many Matches one transaction may write.
+        newest: leave out Changes after this one.
+    """
+    columns = (Change.id, Change.trial_id, Change.seq, Change.weight, Change.opens, Change.closes, Change.matched_upto)
     waiting = select(*columns).where(Change.matched_at.is_(None)).order_by(Change.id).limit(limit)
-    changes = session.execute(waiting).all()
-    expected = count_interested(session, changes) if len(changes) > 1 else {}
-    chosen: list[int] = []
+    changes = session.execute(waiting.where(Change.id <= newest) if newest is not None else waiting).all()
+    expected = count_interested(session, changes)
+    chosen: list[AnyRow] = []
+    left = matches
     for change in changes:
-        matches -= expected.get(change.id, 0)
-        if chosen and matches < 0:
+        left -= expected.get(change.id, 0)
+        if chosen and (left < 0 or change.matched_upto is not None or chosen[0].matched_upto is not None):
             break
-        chosen.append(change.id)
-    return chosen
+        chosen.append(change)
+    if len(chosen) != 1 or expected.get(chosen[0].id, 0) <= matches:
+        return Batch(change_ids=[one.id for one in chosen])
+    done = chosen[0].matched_upto or 0
+    return Batch(change_ids=[chosen[0].id], bounds=list_bounds(session, chosen[0], size=matches, after=done))
 
 
-def claim_changes(session: Session, change_ids: Sequence[int]) -> Sequence[int]:
-    """Those of these Changes that are not matched yet, locked until this transaction ends; others pass them over."""
-    waiting = select(Change.id).where(Change.id.in_(change_ids), Change.matched_at.is_(None)).order_by(Change.id)
-    return session.scalars(waiting.with_for_update(skip_locked=True)).all()
+def claim_portion(
+    session: Session, change_ids: Sequence[int], *, upto: int | None = None, wait: bool = False
+) -> Portion | None:
+    """What of these Changes is not matched yet, locked until this transaction ends; None where there is nothing.
+
+    Args:
+        session: a writing transaction.
+        change_ids: of a `Batch`.
+        upto: one of its bounds, or None for all that is left.
+        wait: for whoever is matching them, instead of passing those over.
+    """
+    waiting = select(Change.id, Change.matched_upto).where(Change.id.in_(change_ids), Change.matched_at.is_(None))
+    found = session.execute(waiting.order_by(Change.id).with_for_update(skip_locked=not wait)).all()
+    if len(change_ids) == 1:
+        return Portion(change_ids=[found[0].id], after=found[0].matched_upto or 0, upto=upto) if found else None
+    # What somebody began to match in portions meanwhile is matched alone.
+    whole = [one.id for one in found if one.matched_upto is None]
+    return Portion(change_ids=whole) if whole else None
 
 
 def newest_change(session: Session) -> int:
@@ -44,148 +106,48 @@ def newest_change(session: Session) -> int:
     return session.scalar(select(func.coalesce(func.max(Change.id), 0))) or 0
 
 
-def wait_for_changes(session: Session, newest: int, *, limit: int) -> Sequence[int]:
-    """The oldest Changes up to this one that are still not matched, locked; waits for whoever is matching them."""
-    waiting = select(Change.id).where(Change.id <= newest, Change.matched_at.is_(None)).order_by(Change.id)
-    return session.scalars(waiting.limit(limit).with_for_update()).all()
+def insert_matches(session: Session, portion: Portion, *, now: datetime) -> int:
+    """Write every Match of a portion in one INSERT … SELECT; how many were new."""
+    plan_only(session)
+    values = {"changes": list(portion.change_ids), "now": now, "year": now.year}
+    bounds = {"after": portion.after, "upto": LAST if portion.upto is None else portion.upto}
+    statement = insert_statement(is_on_sqlite=is_sqlite(session), is_parted=portion.is_part)
+    given = values | bounds if portion.is_part else values
+    written = session.connection().execute(statement, given, execution_options={"preserve_rowcount": True})
+    # The driver of SQLite counts nothing where a statement begins with WITH.
+    return written.rowcount if written.rowcount >= 0 else session.scalar(select(func.changes())) or 0
 
 
-def insert_matches(session: Session, change_ids: Sequence[int], *, now: datetime) -> int:
-    """Write every Match of these Changes in one INSERT … SELECT; how many were new."""
-    found = union(_by_trial(change_ids, now), *_by_condition(change_ids, now)).subquery()
-    ordered = select(found).order_by(found.c.subscriber_id, found.c.change_id)
-    statement = insert_for(session, Match).from_select(_COLUMNS, ordered).on_conflict_do_nothing()
-    before = _count(session, change_ids)
-    session.execute(statement)
-    return _count(session, change_ids) - before
-
-
-def end_orphans(session: Session, change_ids: Sequence[int], *, now: datetime) -> None:
-    """End Matches of subscriptions that ended while these Changes were being matched.
+def end_orphans(session: Session, portion: Portion, *, now: datetime) -> None:
+    """End Matches of subscriptions that ended while this portion was being matched.
 
     On PostgreSQL somebody may leave between the reading and the writing of one statement; once it has written, who
-    leaves waits for us, and ends what we wrote.
+    leaves waits for us, and ends what we wrote. On SQLite nobody writes meanwhile.
     """
+    if is_sqlite(session):
+        return
     left = select(Subscription.id).where(Subscription.id == Match.subscription_id, Subscription.ended_at.is_not(None))
-    orphans = update(Match).where(Match.change_id.in_(change_ids), Match.ended_at.is_(None), left.exists())
+    orphans = update(Match).where(_is_of(portion), Match.ended_at.is_(None), left.exists())
     session.execute(orphans.values(ended_at=now, ended_as="ended").execution_options(synchronize_session=False))
 
 
-def has_strays(session: Session, change_ids: Sequence[int]) -> bool:
-    """Whether Matches of these Changes are a reader's whose subscription went to another one meanwhile.
+def has_strays(session: Session, portion: Portion) -> bool:
+    """Whether Matches of this portion are a reader's whose subscription went to another one meanwhile.
 
     As with those that ended: on PostgreSQL two readers may be joined between the reading and the writing.
     """
+    if is_sqlite(session):
+        return False
     strays = select(Match.id).join(Subscription, Subscription.id == Match.subscription_id)
-    strays = strays.where(Match.change_id.in_(change_ids), Match.subscriber_id != Subscription.subscriber_id)
+    strays = strays.where(_is_of(portion), Match.subscriber_id != Subscription.subscriber_id)
     return session.scalar(strays.limit(1)) is not None
 
 
-def mark_matched(session: Session, change_ids: Sequence[int], *, now: datetime) -> None:
-    """Say that these Changes are matched, in the transaction that wrote their Matches."""
-    session.execute(update(Change).where(Change.id.in_(change_ids)).values(matched_at=now))
+def mark_matched(session: Session, portion: Portion, *, now: datetime) -> None:
+    """Say how far these Changes are matched, in the transaction that wrote their Matches."""
+    how_far = {"matched_at": now} if portion.upto is None else {"matched_upto": portion.upto}
+    session.execute(update(Change).where(Change.id.in_(portion.change_ids)).values(**how_far))
 
 
-def _by_trial(change_ids: Sequence[int], now: datetime) -> Any:
-    """By trial, where the reader was not told so far already: whoever subscribes is told of all there is then."""
-    told = and_(Told.subscriber_id == Subscription.subscriber_id, Told.trial_id == Change.trial_id)
-    joined = _selected(now).join(Subscription, Subscription.trial_id == Change.trial_id).outerjoin(Told, told)
-    # Nothing is noted yet while older news of the trial waits for them through a condition.
-    untold = and_(Told.seq.is_(None), Subscription.confirmed_at <= Change.observed_at)
-    return joined.where(
-        Change.id.in_(change_ids),
-        Subscription.ended_at.is_(None),
-        or_(Change.seq > Told.seq, untold),
-        Change.weight > Weight.HOUSEKEEPING,
-        or_(Subscription.wants != wishes.IMPORTANT, Change.weight >= IMPORTANT),
-    )
-
-
-def _by_condition(change_ids: Sequence[int], now: datetime) -> list[Any]:
-    """By condition, where the trial concerned it before or after the Change; what comes twice the union makes one.
-
-    Composing decides by the net change; this only leaves out what cannot become news. One statement for each reason,
-    so that what says nothing to those who want openings is not held against every one of them; and those with a filter
-    apart, found by an index of their own, so that who has none does not pay for it.
-    """
-    begins, leaves = TrialCondition.since_seq == Change.seq, TrialCondition.until_seq == Change.seq
-    unfiltered = _concerned(change_ids, now)
-    judged = judged_filters(change_ids, year=now.year)
-    filtered = _fitting(judged, now)
-    fits_before, fits_after, is_unsure = judged.c.fits_before, judged.c.fits_after, judged.c.is_unsure
-    comes_to_fit, ceases_to_fit = (
-        and_(fits_after, or_(is_unsure, ~fits_before)),
-        and_(fits_before, or_(is_unsure, ~fits_after)),
-    )
-    return [
-        *(unfiltered.where(reason) for reason in _reasons(begins, leaves)),
-        *(filtered.where(reason) for reason in _reasons(or_(begins, comes_to_fit), or_(leaves, ceases_to_fit))),
-    ]
-
-
-def _reasons(begins: ColumnElement[bool], leaves: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:
-    """Why a Change may become news, where a trial that ``begins`` to be what they asked for is new to them."""
-    first = and_(Change.seq == 1, Change.first_posted >= Subscription.news_since)
-    later = and_(Change.seq > 1, Change.weight > Weight.HOUSEKEEPING)
-    important = and_(Subscription.wants == wishes.IMPORTANT, Change.weight >= IMPORTANT)
-    return (
-        and_(begins, or_(first, later)),
-        and_(later, Subscription.wants == wishes.EVERYTHING),
-        and_(later, important),
-        and_(later, Subscription.wants == wishes.OPENINGS, Change.opens),
-        and_(later, Subscription.wants == wishes.OPENINGS, Change.closes, _may_be_told()),
-        and_(later, leaves, _may_be_told()),
-    )
-
-
-def _concerned(change_ids: Sequence[int], now: datetime) -> Any:
-    joined = (
-        _selected(now)
-        .join(TrialCondition, concerns_at_change())
-        .join(Subscription, Subscription.condition_id == TrialCondition.condition_id)
-    )
-    return joined.where(Change.id.in_(change_ids), Subscription.filter_id.is_(None), is_meant(), _is_open())
-
-
-def _fitting(judged: CTE, now: datetime) -> Any:
-    """Of those with a filter, whom the trial fitted before the Change or fits after it."""
-    asked = and_(Subscription.condition_id == judged.c.condition_id, Subscription.filter_id == judged.c.filter_id)
-    joined = (
-        _selected(now)
-        .join(judged, judged.c.change_id == Change.id)
-        .join(TrialCondition, TrialCondition.id == judged.c.tie_id)
-        .join(Subscription, asked)
-    )
-    return joined.where(or_(judged.c.fits_before, judged.c.fits_after), is_meant(), _is_open())
-
-
-def _is_open() -> ColumnElement[bool]:
-    """That it is open, and was when the Change was observed: whoever subscribed later could see it then."""
-    return and_(Subscription.ended_at.is_(None), Subscription.confirmed_at <= Change.observed_at)
-
-
-def _may_be_told() -> ColumnElement[bool]:
-    """That they were told of the trial through this subscription, or may be by a mail that is being made just now."""
-    earlier = aliased(Match)
-    return exists().where(
-        earlier.subscription_id == Subscription.id,
-        earlier.trial_id == Change.trial_id,
-        or_(earlier.ended_at.is_(None), earlier.ended_as == "delivered"),
-    )
-
-
-def _selected(now: datetime) -> Any:
-    moment = literal(now, Match.created_at.type)
-    return select(
-        Change.id.label("change_id"),
-        Subscription.id.label("subscription_id"),
-        Subscription.subscriber_id.label("subscriber_id"),
-        Change.trial_id.label("trial_id"),
-        Change.seq.label("seq"),
-        and_(Subscription.urgent, or_(Change.weight >= IMPORTANT, Change.seq == 1)).label("urgent"),
-        moment.label("created_at"),
-    ).select_from(Change)
-
-
-def _count(session: Session, change_ids: Sequence[int]) -> int:
-    return session.scalar(select(func.count()).where(Match.change_id.in_(change_ids))) or 0
+def _is_of(portion: Portion) -> ColumnElement[bool]:
+    return and_(Match.change_id.in_(portion.change_ids), portion.covers(Match.subscription_id))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from random import Random
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -64,7 +65,10 @@ def test_the_statement_says_what_the_plain_rules_say(database: Database, random:
     with Session(database.engine) as session:
         _write(session, readers, steps)
 
-        match_store.insert_matches(session, ids, now=NOW)
+        # In portions, as a Change is matched that concerns very many.
+        for after, upto in pairwise((0, *sorted(random.sample(range(1, len(readers)), 3)), len(readers) + 1)):
+            portion = match_store.Portion(change_ids=ids, after=after, upto=upto)
+            match_store.insert_matches(session, portion, now=NOW)
 
         rows = session.execute(
             select(Match.change_id, Match.subscription_id, Match.urgent).where(Match.change_id.in_(ids))
