@@ -110,11 +110,11 @@ def test_a_mail_under_way_to_the_former_mailbox_counts_as_told(either_world: Wor
     postman = world.service.deliverer._postman
     sending = postman.send
 
-    def moving(*given: object) -> object:
+    def moving(*given: object, **named: object) -> object:
         with world.installation.database.writing() as session:
             accept_move(session, 1, now=world.now)
         postman.send = sending  # type: ignore[method-assign]
-        return sending(*given)  # type: ignore[arg-type]
+        return sending(*given, **named)  # type: ignore[arg-type]
 
     postman.send = moving  # type: ignore[assignment, method-assign]
     for _ in range(2):

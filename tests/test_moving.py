@@ -175,9 +175,9 @@ def test_a_mail_going_out_as_it_moves_is_not_tried_again_elsewhere(
     postman = world.service.deliverer._postman
     send = postman.send
 
-    def after_the_yes(*given: object) -> object:
+    def after_the_yes(*given: object, **named: object) -> object:
         accept(world)
-        return send(*given)  # type: ignore[arg-type]
+        return send(*given, **named)  # type: ignore[arg-type]
 
     postman.send = after_the_yes  # type: ignore[method-assign,assignment]
     world.tick()

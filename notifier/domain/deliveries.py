@@ -61,6 +61,11 @@ class Claimed:
         return self.kind in TELLING
 
     @property
+    def goes_first(self) -> bool:
+        """Whether somebody waits for it: a letter they asked for, or what is urgent."""
+        return self.kind not in ("digest", QUIET)
+
+    @property
     def frozen(self) -> bool:
         """Whether content, Date and Message-ID were fixed by an earlier try."""
         return self.message_id is not None
@@ -76,6 +81,8 @@ class Composed:
     delivery_id: int
     recipient: str = field(repr=False)
     message: bytes = field(repr=False)
+    is_wire_form: bool = False
+    """Whether whoever made the message vouches that its line ends are CRLF and no line begins with a dot."""
     message_id: str
     dated_at: datetime
     language: str

@@ -3,13 +3,15 @@
 import asyncio
 import os
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from notifier.config import MailServer
-from notifier.domain.deliveries import Composed, Verdict
-from notifier.emails.smtp import Relay, Timeouts
+from notifier.domain.deliveries import Composed
+from notifier.emails.pipelining import Timeouts
+from notifier.emails.smtp import STOPPED, Relay
+from notifier.emails.tray import Tray
 
 T = TypeVar("T")
 
@@ -27,27 +29,39 @@ class Postman:
         self._relay: Relay | None = None
         self._made_in: int | None = None
         self._one_at_a_time = threading.Lock()
+        self.is_closed = False
+        """Whether no more Verdicts will come."""
 
-    def send(self, mails: Sequence[Composed], verdicts: dict[int, Verdict]) -> "Future[dict[int, Verdict]]":
-        """Begin to hand mails over; ``verdicts`` fills as they are earned."""
+    def send(self, mails: Sequence[Composed], tray: Tray, *, first: Collection[int] = ()) -> None:
+        """Begin to hand mails over, some of them ``first``; the tray fills with a Verdict for each."""
         with self._one_at_a_time:
-            relay = self._started()
-            return self._post(relay.send(mails, verdicts=verdicts))
+            if self.is_closed:
+                for mail in mails:
+                    tray.put(mail.delivery_id, STOPPED)
+                return
+            relay, loop = self._started()
+            loop.call_soon_threadsafe(lambda: relay.take(mails, tray, first=first))
+
+    def abandon(self) -> None:
+        """Hang up on all mails under way; only those that may be out get no Verdict."""
+        with self._one_at_a_time:
+            if self._relay is not None and self._made_in == os.getpid():
+                self._post(self._relay.abandon()).result()
 
     def close(self) -> None:
         """Hang up on what is under way, end the connections, then the loop and its thread."""
         with self._one_at_a_time:
             loop, thread, relay = self._loop, self._thread, self._relay
-            if loop is None or thread is None or relay is None or self._made_in != os.getpid():
-                return
-            self._post(_shut(loop, relay)).result()
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
-            loop.close()
+            if loop is not None and thread is not None and relay is not None and self._made_in == os.getpid():
+                self._post(_shut(loop, relay)).result()
+                loop.call_soon_threadsafe(loop.stop)
+                thread.join()
+                loop.close()
             self._loop = self._thread = self._relay = None
+            self.is_closed = True
 
-    def _started(self) -> Relay:
-        if self._relay is None or self._made_in != os.getpid():
+    def _started(self) -> tuple[Relay, asyncio.AbstractEventLoop]:
+        if self._relay is None or self._loop is None or self._made_in != os.getpid():
             self._made_in = os.getpid()
             self._loop = asyncio.new_event_loop()
             self._relay = Relay(
@@ -55,7 +69,7 @@ class Postman:
             )
             self._thread = threading.Thread(target=self._loop.run_forever, name="postman", daemon=True)
             self._thread.start()
-        return self._relay
+        return self._relay, self._loop
 
     def _post(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
         assert self._loop is not None
@@ -63,10 +77,6 @@ class Postman:
 
 
 async def _shut(loop: asyncio.AbstractEventLoop, relay: Relay) -> None:
-    under_way = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in under_way:
-        task.cancel()
-    await asyncio.gather(*under_way, return_exceptions=True)
     await relay.close()
     # Transports let go of their sockets in the next rounds of the loop.
     for _ in range(3):

@@ -27,6 +27,8 @@ from aiosmtplib import (
 from notifier.domain.deliveries import Answer, Verdict
 
 LONGEST_REPLY = 200
+CLOSING = 421
+"""The server is about to hang up, whatever it was asked (RFC 5321 section 3.8)."""
 UNREACHABLE = "the mail server cannot be reached"
 LOST = "the connection was lost after the message had gone out"
 
@@ -54,6 +56,22 @@ def judge_reply(code: int, text: str, *, recipient: str = "") -> Verdict:
         return Verdict(answer=Answer.ACCEPTED, reply=reply)
     answer, reason = _judge_refusal(code, text)
     return Verdict(answer=answer, reason=reason, reply=reply)
+
+
+def judge_sender(code: int, text: str) -> Verdict:
+    """What a refusal of our sender address means: never a mailbox's fault."""
+    reply = mask_reply(f"{code} {text}")
+    if code < 500:
+        return Verdict(answer=Answer.OURS, reason="the mail server takes no mail now", reply=reply)
+    reason = "the mail server does not accept our sender address: check NOTIFIER_MAIL_FROM"
+    return Verdict(answer=Answer.OURS, reason=reason, reply=reply)
+
+
+def judge_ended(*, understood: bool) -> Verdict:
+    """What it means that a connection ended before the message had gone out."""
+    if not understood:
+        return Verdict(answer=Answer.LATER, reason="the mail server's answer was not understood")
+    return Verdict(answer=Answer.LATER, reason="the connection was lost or too slow before the message went out")
 
 
 def judge_error(error: SMTPException, *, recipient: str = "") -> Verdict:
@@ -109,7 +127,7 @@ def _judge_refusal(code: int, text: str) -> tuple[Answer, str]:
 def _by_code(error: SMTPException, recipient: str) -> Verdict:
     assert isinstance(error, SMTPResponseException)
     if not 400 <= error.code < 600:
-        return Verdict(answer=Answer.LATER, reason="the mail server's answer was not understood")
+        return judge_ended(understood=False)
     return judge_reply(error.code, error.message, recipient=recipient)
 
 
@@ -123,7 +141,7 @@ def _never(_error: SMTPException, _recipient: str) -> Verdict:
 
 
 def _later(_error: SMTPException, _recipient: str) -> Verdict:
-    return Verdict(answer=Answer.LATER, reason="the connection was lost or too slow before the message went out")
+    return judge_ended(understood=True)
 
 
 def _unreachable(error: SMTPException, recipient: str) -> Verdict:
@@ -138,15 +156,9 @@ def _our_setup(error: SMTPException, recipient: str) -> Verdict:
     )
 
 
-def _our_sender(error: SMTPException, recipient: str) -> Verdict:
+def _our_sender(error: SMTPException, _recipient: str) -> Verdict:
     assert isinstance(error, SMTPSenderRefused)
-    if error.code < 500:
-        return Verdict(answer=Answer.OURS, reason="the mail server takes no mail now", reply=_said(error, recipient))
-    return Verdict(
-        answer=Answer.OURS,
-        reason="the mail server does not accept our sender address: check NOTIFIER_MAIL_FROM",
-        reply=_said(error, recipient),
-    )
+    return judge_sender(error.code, error.message)
 
 
 def _said(error: SMTPException, recipient: str) -> str | None:

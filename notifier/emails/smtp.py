@@ -1,244 +1,181 @@
-"""Hands mails over to the mail server on connections that are kept; the only place that speaks SMTP.
+"""Hands mails over to the mail server, on connections that are kept; the only place that speaks SMTP.
 
-aiosmtplib connects, secures and logs in, and sends the envelope. The message itself is written here, because only so
-is it known whether a connection broke before the message had gone out (nothing happened) or after (nobody knows).
+aiosmtplib connects, secures and logs in; from there on ``pipelining.py`` talks.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import structlog
-from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPServerDisconnected
-from aiosmtplib.protocol import normalize_message_line_endings
+from aiosmtplib import SMTP, SMTPException, SMTPHeloError
 
 from notifier.config import MailServer
 from notifier.domain.deliveries import Answer, Composed, Verdict
-from notifier.emails.replies import LOST, UNREACHABLE, judge_error, judge_reply
+from notifier.domain.lanes import Lanes, domain_of
+from notifier.emails.pipelining import STALL_SECONDS, Line, Timeouts, is_writable
+from notifier.emails.replies import UNREACHABLE, judge_error
+from notifier.emails.reply_reader import ReplyReader
+from notifier.emails.tray import Tray
 
 log = structlog.get_logger(__name__)
 
-IDLE_SECONDS = 20.0
-"""A connection that rested longer than this is asked whether it still lives."""
+CONNECT_AGAIN_SECONDS = 5.0
+"""Where a connection could not be made while others work, no other is tried for so long."""
+STOPPED = Verdict(answer=Answer.OURS, reason="asked to stop")
+_SENDER_UNFIT = Verdict(answer=Answer.OURS, reason="our sender address cannot be written: check NOTIFIER_MAIL_FROM")
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-_GO_AHEAD = 354
-_CLOSING = 421
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """Seconds to wait for a connection, for the reply to a command, and for the reply to a message.
-
-    RFC 5321 section 4.5.3.2 asks for five minutes and for ten: who gives up sooner on the last one sends copies.
-    """
-
-    connect: float = 30.0
-    command: float = 300.0
-    message: float = 600.0
-
-
-class Line:
-    """One connection to the mail server."""
-
-    def __init__(self, client: SMTP, *, sender: str, timeouts: Timeouts) -> None:
-        self._client = client
-        self._sender = sender
-        self._timeouts = timeouts
-        self._offered = 0
-        self.is_writing = False
-        """Whether the message in hand may have gone out."""
-        self._used_at = asyncio.get_running_loop().time()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the server has not hung up, as far as is known."""
-        return self._client.is_connected
-
-    async def is_alive(self) -> bool:
-        """Whether the server still answers; asks only after a rest."""
-        if not self.is_open or asyncio.get_running_loop().time() - self._used_at < IDLE_SECONDS:
-            return self.is_open
-        try:
-            await self._client.noop(timeout=self._timeouts.connect)
-        except SMTPException:
-            self.close()
-        return self.is_open
-
-    async def hand_over(self, mail: Composed) -> Verdict | None:
-        """Send one mail; None if the server had hung up after earlier mails, and a new connection should try."""
-        self._offered += 1
-        self.is_writing = False
-        self._used_at = asyncio.get_running_loop().time()
-        try:
-            await self._begin()
-            await self._offer(mail.recipient)
-        except SMTPException as error:
-            return await self._declined(error, mail.recipient)
-        except _SenderUnfit:
-            return Verdict(answer=Answer.OURS, reason="our sender address cannot be written: check NOTIFIER_MAIL_FROM")
-        except ValueError:
-            await self._reset()
-            return Verdict(answer=Answer.NEVER, reason="the address cannot be written in SMTP")
-        return await self._finish(mail)
-
-    async def quit(self) -> None:
-        """Say goodbye, without insisting."""
-        transport = self._client.transport
-        try:
-            await self._client.quit(timeout=1.0)
-        except (SMTPException, OSError):
-            pass
-        finally:
-            self.close()
-            if isinstance(transport, asyncio.WriteTransport):
-                # TLS would say goodbye a second time, and outlast the loop that ends now.
-                transport.abort()
-
-    def close(self) -> None:
-        """Hang up."""
-        self._client.close()
-
-    async def _begin(self) -> None:
-        try:
-            await self._client.mail(self._sender)
-        except ValueError as error:
-            raise _SenderUnfit from error
-
-    async def _offer(self, recipient: str) -> None:
-        await self._client.rcpt(recipient)
-        reply = await self._client.execute_command(b"DATA")
-        if reply.code != _GO_AHEAD:
-            raise SMTPDataError(reply.code, reply.message)
-
-    async def _declined(self, error: SMTPException, recipient: str) -> Verdict | None:
-        hung_up = isinstance(error, SMTPServerDisconnected) or getattr(error, "code", 0) == _CLOSING
-        if hung_up and self._offered > 1:
-            self.close()
-            return None
-        await self._reset()
-        return judge_error(error, recipient=recipient)
-
-    async def _finish(self, mail: Composed) -> Verdict:
-        protocol = self._client.protocol
-        if protocol is None or not protocol.is_connected:
-            return judge_error(SMTPServerDisconnected("before the message"))
-        wire = dot_stuffed(mail.message)
-        self.is_writing = True
-        try:
-            protocol.write(wire)
-            reply = await protocol.read_response(timeout=self._timeouts.message)
-        except (SMTPException, OSError):
-            self.close()
-            return Verdict(answer=Answer.AMBIGUOUS, reason=LOST)
-        if not 200 <= reply.code < 600 or 300 <= reply.code < 400:
-            self.close()
-            return Verdict(answer=Answer.AMBIGUOUS, reason="the reply to the message was not understood")
-        if reply.code == _CLOSING:
-            self.close()
-        return judge_reply(reply.code, reply.message, recipient=mail.recipient)
-
-    async def _reset(self) -> None:
-        if not self.is_open:
-            return
-        try:
-            await self._client.rset()
-        except SMTPException:
-            self.close()
-
-
-_STOPPED = Verdict(answer=Answer.OURS, reason="asked to stop")
-
-
-class _SenderUnfit(Exception):
-    """Our own address cannot be written in SMTP."""
-
-
-@dataclass(slots=True)
-class _Batch:
-    waiting: deque[Composed]
-    verdicts: dict[int, Verdict]
-    trouble: Verdict | None = None
-    """Why a connection could not be made."""
-    stopped: bool = False
 
 
 class Relay:
-    """The mail server and the connections to it, for one event loop."""
+    """The mail server and the connections to it, for one event loop.
+
+    One connection of several is kept for mails that somebody waits for. A connection that waits long for a reply does
+    not count: another one is opened in its place, up to twice as many.
+    """
 
     def __init__(self, server: MailServer, *, sender: str, connections: int, timeouts: Timeouts) -> None:
         self._server = server
         self._sender = sender
         self._connections = connections
         self._timeouts = timeouts
+        self._waiting = Lanes()
+        self._first: set[int] = set()
+        self._trays: dict[int, Tray] = {}
+        self._busy: Counter[str] = Counter()
+        self._at_work: list[_Worker] = []
         self._resting: list[Line] = []
         self._own_name: str | None = None
+        self._connect_again_at = 0.0
+        self._closing = False
 
-    async def send(
-        self, mails: Sequence[Composed], *, verdicts: dict[int, Verdict] | None = None
-    ) -> dict[int, Verdict]:
-        """Hand mails over, several at a time; a Verdict for each.
+    def take(self, mails: Sequence[Composed], tray: Tray, *, first: Collection[int] = ()) -> None:
+        """Hand these mails over; a Verdict for each comes into the tray.
 
-        If no connection can be made, or the server refuses us rather than a mailbox, the rest is not tried.
-        ``verdicts`` is filled as they are earned and so outlasts a cancelling: only mails that may be out have none.
+        If no connection can be made, or the server refuses us rather than a mailbox, those that wait are not tried.
         """
-        batch = _Batch(waiting=deque(mails), verdicts={} if verdicts is None else verdicts)
-        try:
-            async with asyncio.TaskGroup() as workers:
-                for _ in range(min(self._connections, len(mails))):
-                    workers.create_task(self._work(batch))
-        finally:
-            trouble = batch.trouble or Verdict(answer=Answer.OURS, reason=UNREACHABLE)
-            # The reply was about another mail.
-            unsent = replace(trouble, reply=None)
-            batch.verdicts.update({mail.delivery_id: unsent for mail in batch.waiting})
-        return batch.verdicts
+        for mail in mails:
+            self._trays[mail.delivery_id] = tray
+            if not is_writable(self._sender):
+                self._hand_in(mail, _SENDER_UNFIT)
+                continue
+            if mail.delivery_id in first:
+                self._first.add(mail.delivery_id)
+            self._waiting.add(mail, first=mail.delivery_id in first)
+        self._staff()
+
+    async def abandon(self) -> None:
+        """Hang up on all mails under way; only those that may be out get no Verdict."""
+        self._closing = True
+        workers = [worker.task for worker in self._at_work]
+        for task in workers:
+            task.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        self._turn_away(STOPPED)
+        self._trays.clear()
+        self._closing = False
 
     async def close(self) -> None:
-        """End every connection."""
+        """Hang up on mails under way and end every connection."""
+        await self.abandon()
+        self._closing = True
         resting, self._resting = self._resting, []
         await asyncio.gather(*(line.quit() for line in resting))
 
-    async def _work(self, batch: _Batch) -> None:
-        while batch.waiting and not batch.stopped:
-            try:
-                line = await self._take_line()
-            except asyncio.CancelledError:
-                batch.trouble = batch.trouble or _STOPPED
-                raise
-            except Exception as error:  # noqa: BLE001 - a host name may break the library in ways of its own
-                batch.trouble = _judge_connecting(error)
-                return
-            await self._use(line, batch)
+    def next_for(self, worker: "_Worker") -> Composed | None:
+        """What one connection sends next."""
+        if self._closing:
+            return None
+        mail = self._waiting.next_first() if worker.only_first else self._waiting.next(self._busy, cap=self._cap)
+        if mail is not None:
+            self._busy[domain_of(mail)] += 1
+        return mail
 
-    async def _use(self, line: Line, batch: _Batch) -> None:
-        try:
-            while batch.waiting and line.is_open and not batch.stopped:
-                await self._send_next(line, batch)
-        except BaseException:
-            line.close()
-            raise
-        if line.is_open:
-            self._resting.append(line)
-
-    async def _send_next(self, line: Line, batch: _Batch) -> None:
-        mail = batch.waiting.popleft()
-        try:
-            verdict = await line.hand_over(mail)
-        except asyncio.CancelledError:
-            batch.trouble = batch.trouble or _STOPPED
-            if not line.is_writing:
-                batch.waiting.appendleft(mail)
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever breaks here, the verdicts of the others must be kept
-            verdict = _judge_bug(line, error)
-            batch.trouble, batch.stopped = replace(verdict, answer=Answer.OURS), True
-        if verdict is None:
-            batch.waiting.appendleft(mail)
-            return
-        batch.verdicts[mail.delivery_id] = verdict
+    def answer(self, mail: Composed, verdict: Verdict) -> None:
+        """A mail ended; where that is our side's fault, those that wait are not tried."""
+        self._busy[domain_of(mail)] -= 1
+        self._hand_in(mail, verdict)
         if verdict.answer is Answer.OURS:
-            batch.trouble, batch.stopped = verdict, True
+            self._turn_away(verdict)
+
+    def put_back(self, mail: Composed) -> None:
+        """A mail was not begun."""
+        self._busy[domain_of(mail)] -= 1
+        self._waiting.put_back(mail, first=mail.delivery_id in self._first)
+        self._staff()
+
+    def broke(self, mail: Composed, error: Exception, *, may_be_out: bool) -> None:
+        """An error of ours; known by its kind alone, for its words may repeat an address."""
+        log.error("smtp.broke", error=type(error).__name__)
+        reason = f"an error of ours while sending: {type(error).__name__}"
+        answer = Answer.AMBIGUOUS if may_be_out else Answer.LATER
+        self.answer(mail, Verdict(answer=answer, reason=reason))
+        self._turn_away(Verdict(answer=Answer.OURS, reason=reason))
+
+    @property
+    def _cap(self) -> int:
+        """How many mails to one domain are under way while others wait: two for each of half the connections."""
+        return max(1, self._connections // 2 * 2)
+
+    @property
+    def _for_all(self) -> int:
+        return max(1, self._connections - 1)
+
+    def _hand_in(self, mail: Composed, verdict: Verdict) -> None:
+        self._first.discard(mail.delivery_id)
+        tray = self._trays.pop(mail.delivery_id, None)
+        if tray is not None:
+            tray.put(mail.delivery_id, verdict)
+
+    def _turn_away(self, trouble: Verdict) -> None:
+        # The reply was about another mail.
+        unsent = replace(trouble, reply=None)
+        for mail in list(self._waiting.drain()):
+            self._hand_in(mail, unsent)
+
+    def _staff(self) -> None:
+        """Have as many connections at work as what waits can use."""
+        waiting, now = len(self._waiting), asyncio.get_running_loop().time()
+        if self._closing or not waiting or (self._at_work and now < self._connect_again_at and not self._resting):
+            return
+        moving = [worker for worker in self._at_work if not worker.is_stalled]
+        for_all = sum(not worker.only_first for worker in moving)
+        room = max(0, 2 * self._connections - len(self._at_work))
+        starting = min(waiting, room, max(0, self._for_all - for_all))
+        for _ in range(starting):
+            self._start(only_first=False)
+        kept_is_free = self._connections > 1 and for_all == len(moving) and room > starting
+        if self._waiting.first and not starting and kept_is_free:
+            self._start(only_first=True)
+        if waiting > starting:
+            asyncio.get_running_loop().call_later(STALL_SECONDS, self._staff)
+
+    def _start(self, *, only_first: bool) -> None:
+        worker = _Worker(self, only_first=only_first)
+        worker.task = asyncio.get_running_loop().create_task(self._work(worker))
+        self._at_work.append(worker)
+
+    async def _work(self, worker: "_Worker") -> None:
+        try:
+            worker.line = line = await self._take_line()
+            await line.serve(worker)
+            if line.is_open:
+                self._resting.append(line)
+        except Exception as error:  # noqa: BLE001 - a host name may break the library in ways of its own
+            self._cannot_connect(error)
+        finally:
+            self._at_work.remove(worker)
+            self._staff()
+
+    def _cannot_connect(self, error: Exception) -> None:
+        """Those that wait are turned away, unless another connection works."""
+        if any(worker.line is not None and not worker.is_stalled for worker in self._at_work):
+            loop = asyncio.get_running_loop()
+            self._connect_again_at = loop.time() + CONNECT_AGAIN_SECONDS
+            loop.call_later(CONNECT_AGAIN_SECONDS, self._staff)
+            return
+        self._turn_away(_judge_connecting(error))
 
     async def _take_line(self) -> Line:
         while self._resting:
@@ -247,8 +184,17 @@ class Relay:
                 return line
         client = self._new_client()
         await client.connect(timeout=self._timeouts.connect)
+        if client.is_ehlo_or_helo_needed:
+            await _greet(client)
         self._own_name = client.local_hostname
-        return Line(client, sender=self._sender, timeouts=self._timeouts)
+        transport = client.transport
+        assert isinstance(transport, asyncio.Transport)
+        return Line(
+            ReplyReader(transport),
+            sender=self._sender,
+            pipelines=client.supports_extension("pipelining"),
+            timeouts=self._timeouts,
+        )
 
     def _new_client(self) -> SMTP:
         """A password never goes out in clear: with one, ``offered`` means ``required``, except on this machine itself.
@@ -271,24 +217,31 @@ class Relay:
         )
 
 
-def dot_stuffed(message: bytes) -> bytes:
-    """The message as it goes over the wire (RFC 5321 section 4.5.2), with CRLF line ends only, and its final dot.
+class _Worker:
+    """What keeps one connection at work: the desk it takes mails from."""
 
-    A line end of another kind, left in, could end the message early and smuggle in another one.
-    """
-    ends = message.count(b"\r\n")
-    if message.count(b"\n") != ends or message.count(b"\r") != ends or not message.endswith(b"\r\n"):
-        message = normalize_message_line_endings(message)
-    stuffed = message.replace(b"\r\n.", b"\r\n..")
-    return (b"." + stuffed if stuffed.startswith(b".") else stuffed) + b".\r\n"
+    def __init__(self, relay: Relay, *, only_first: bool) -> None:
+        self._relay = relay
+        self.only_first = only_first
+        self.line: Line | None = None
+        self.task: asyncio.Task[None]
+        self.answer = relay.answer
+        self.put_back = relay.put_back
+        self.broke = relay.broke
+
+    @property
+    def is_stalled(self) -> bool:
+        return self.line is not None and self.line.is_stalled
+
+    def next(self) -> Composed | None:
+        return self._relay.next_for(self)
 
 
-def _judge_bug(line: Line, error: Exception) -> Verdict:
-    """What an error of ours means for the mail in hand; by its kind alone, for its words may repeat an address."""
-    log.error("smtp.broke", error=type(error).__name__)
-    line.close()
-    answer = Answer.AMBIGUOUS if line.is_writing else Answer.LATER
-    return Verdict(answer=answer, reason=f"an error of ours while sending: {type(error).__name__}")
+async def _greet(client: SMTP) -> None:
+    try:
+        await client.ehlo()
+    except SMTPHeloError:
+        await client.helo()
 
 
 def _judge_connecting(error: Exception) -> Verdict:

@@ -1,0 +1,32 @@
+"""Where the event loop lays down what became of mails, and the thread that handed them over takes it up."""
+
+import threading
+from collections import deque
+
+from notifier.domain.deliveries import Verdict
+
+
+class Tray:
+    """Verdicts by Delivery id; one thread puts, another one waits and takes."""
+
+    def __init__(self) -> None:
+        self._verdicts: deque[tuple[int, Verdict]] = deque()
+        self._wanted = 1
+        self._enough = threading.Event()
+
+    def put(self, delivery_id: int, verdict: Verdict) -> None:
+        """Lay one down; wakes whoever waits only when there are as many as they want."""
+        self._verdicts.append((delivery_id, verdict))
+        if len(self._verdicts) >= self._wanted:
+            self._enough.set()
+
+    def wait(self, wanted: int, *, seconds: float) -> None:
+        """Until there are so many, but no longer than that."""
+        self._wanted = wanted
+        self._enough.clear()
+        if len(self._verdicts) < wanted:
+            self._enough.wait(seconds)
+
+    def take(self) -> dict[int, Verdict]:
+        """All that there are."""
+        return dict(self._verdicts.popleft() for _ in range(len(self._verdicts)))

@@ -1,0 +1,65 @@
+"""The words of sending: how much at once, what a run did, and who makes mails and knows what destinations can take."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from sqlalchemy.orm import Session
+
+from notifier.domain.deliveries import Claimed, Composed, Composing, NotBefore, Verdicts
+from notifier.emails.pipelining import Timeouts
+from notifier.store.lease_store import LEASE
+
+Clock = Callable[[], datetime]
+Composer = Callable[[Session, Sequence[Claimed], datetime], Sequence[Composing]]
+"""Makes the mails of claimed Deliveries, from a reading session and the time; for a frozen one the same mail again."""
+
+
+class Traffic(Protocol):
+    """What destinations can take: decides which mails rest for now, and learns from how the others fared."""
+
+    def hold_back(self, session: Session, mails: Sequence[Composed], *, now: datetime) -> Mapping[int, NotBefore]:
+        """By Delivery id, which of these may not go out yet; called in the transaction that admits the others."""
+        ...
+
+    def note(self, session: Session, mails: Sequence[Composed], verdicts: Verdicts, *, now: datetime) -> None:
+        """Learn from verdicts; called in the transaction that marks them, after it did."""
+        ...
+
+
+TIME_IS_UP = "the time is up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much at once: connections, Deliveries claimed together, mails in_data together, the length of a lease."""
+
+    connections: int = 5
+    chunk: int = 256
+    group: int = 32
+    lease: timedelta = LEASE
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+    @property
+    def renew_seconds(self) -> float:
+        """A lease may miss two renewals before it is lost."""
+        return self.lease.total_seconds() / 3.6
+
+    @property
+    def kept(self) -> int:
+        """How many of the mails in_data only those may be that somebody waits for."""
+        return -(-self.group // 8) if self.group > 1 else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """What one run did. ``ambiguous`` are among ``deferred`` and ``unknown``; ``stopped`` says why it ended early."""
+
+    sent: int = 0
+    deferred: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    unknown: int = 0
+    ambiguous: int = 0
+    stopped: str | None = None
