@@ -43,7 +43,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*SPEED, *NEED_A_FOLDER, *OTHERS, []], metavar="NAME")
     parser.add_argument("--registry", type=Path, default=DEFAULT_FOLDER, help="folder with studies.zip of real records")
-    parser.add_argument("--size", type=int, default=2_000, help="readers of the crowd")
+    parser.add_argument("--size", type=int, default=0, help="readers of the crowd (crowd: 2,000, delivering: 20,000)")
+    parser.add_argument("--repeat", type=int, default=3, help="rounds of delivering")
     parser.add_argument("--engine", choices=ENGINES, default="sqlite", help="database of the crowd")
     parser.add_argument(
         "--calls", type=int, default=0, help="list so many of the dearest functions of the crowd's mails"
@@ -80,9 +81,9 @@ def _measurements(console: Console, folder: Path | None, given: argparse.Namespa
         "comparing": lambda: comparing_speed.run(console, folder),
         "matching": lambda: matching_speed.run(console),
         "rendering": lambda: rendering_speed.run(console),
-        "delivering": lambda: delivering_speed.run(console),
+        "delivering": lambda: delivering_speed.run(console, size=given.size or 20_000, repeat=given.repeat),
         "form": lambda: form_latency.run(console, folder),
-        "crowd": lambda: crowd_profile.run(console, size=given.size, engine=given.engine, calls=given.calls),
+        "crowd": lambda: crowd_profile.run(console, size=given.size or 2_000, engine=given.engine, calls=given.calls),
         "front": lambda: front_door.run(console),
         "changes": lambda: change_figures.run(console, real, to=REPOSITORY / "build" / "changes"),
         "pictures": lambda: mail_pictures.run(console, folder, to=REPOSITORY / "build" / "mails"),

@@ -65,8 +65,13 @@ def test_rendering_is_measured_beside_the_usual_way(console: Console) -> None:
     assert all(rates.times > 1 and rates.message > rates.html > rates.text for rates in found.values())
 
 
-def test_delivering_is_measured(console: Console) -> None:
-    assert delivering_speed.run(console, readers=5, studies=3, repeat=1).middle > 0
+@pytest.mark.slow
+def test_delivering_is_measured_beside_others(console: Console) -> None:
+    rates = delivering_speed.run(console, size=12, repeat=1, rival_mails=4, alone=True)
+
+    ours = {way for way in rates if way.startswith("ours")}
+    assert ours == {"ours, sqlite, 1 worker process", "ours, sqlite, 2 worker processes"}
+    assert "processor time" in printed(console)
 
 
 @pytest.mark.slow
