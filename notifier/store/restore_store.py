@@ -21,6 +21,7 @@ SENT_AGAIN = "sent again after a backup was put back"
 LEFT_ALONE = "not sent again after a backup was put back"
 TOLD_BY_ANOTHER = "told by another mail after a backup was put back"
 AT_ONCE = 1_000
+AGAIN = "again"
 _NAMED_IN_MAILS = (Subscriber, Subscription, PendingRequest, Delivery)
 """Tables whose ids stand in links and Message-IDs."""
 _NO_SYNC = {"synchronize_session": False}
@@ -83,14 +84,25 @@ def count_undecided(session: Session) -> int:
 def send_again(session: Session, ids: Sequence[int], *, now: datetime) -> None:
     """Have these go out, each counted as a mail that may arrive twice.
 
-    What tells nothing by itself yet, and whose reader has another such mail waiting, is told by that one.
+    One that had not fixed what it tells may tell more by now, so it must not bear the Message-ID of what may have gone
+    out: a new mail takes its place, unless its reader has another such mail waiting, which tells all of it.
     """
-    mine = select(Delivery.id).where(Delivery.id.in_(ids), _is_undecided(), _has_twin())
-    twins = set(session.scalars(mine))
+    open_ones = session.scalars(select(Delivery).where(Delivery.id.in_(ids), _is_open_worded())).all()
+    twins = set(session.scalars(select(Delivery.id).where(Delivery.id.in_(ids), _is_open_worded(), _has_twin())))
+    session.add_all(_anew(one, now=now) for one in open_ones if one.id not in twins)
     counted = Delivery.ambiguous + 1
+    replaced = {one.id for one in open_ones}
     _set(session, sorted(twins), state="cancelled", reason=TOLD_BY_ANOTHER, ambiguous=counted)
-    others = sorted(set(ids) - twins)
+    _set(session, sorted(replaced - twins), state="cancelled", reason=TOLD_BY_ANOTHER)
+    others = sorted(set(ids) - replaced)
     _set(session, others, state="waiting", reason=SENT_AGAIN, not_before=now, ambiguous=counted)
+
+
+def _anew(mail: Delivery, *, now: datetime) -> Delivery:
+    return Delivery(
+        kind=mail.kind, dedupe_key=f"{mail.dedupe_key}:{AGAIN}", subscriber_id=mail.subscriber_id, lane=mail.lane,
+        state="waiting", reason=SENT_AGAIN, not_before=now, created_at=now, ambiguous=mail.ambiguous + 1,
+    )  # fmt: skip
 
 
 def leave_alone(session: Session, ids: Sequence[int], *, now: datetime) -> None:
@@ -162,14 +174,18 @@ def _is_undecided() -> ColumnElement[bool]:
     return and_(Delivery.state == "unknown", Delivery.reason == UNDECIDED)
 
 
+def _is_open_worded() -> ColumnElement[bool]:
+    """Mails that tell studies, and had not fixed which news."""
+    return and_(Delivery.kind.in_(TELLING), Delivery.message_id.is_(None), _is_undecided())
+
+
 def _has_twin() -> ColumnElement[bool]:
-    """Whether another mail of the same kind waits for the reader, and neither has fixed what it says."""
+    """Whether another mail of the same kind waits for the reader and takes later news along."""
     other = aliased(Delivery)
-    waits = exists().where(
+    return exists().where(
         other.subscriber_id == Delivery.subscriber_id, other.kind == Delivery.kind,
         other.state.in_(UNSENT), other.message_id.is_(None),
     )  # fmt: skip
-    return and_(Delivery.kind.in_(TELLING), Delivery.message_id.is_(None), waits)
 
 
 def _set(session: Session, ids: Sequence[int], **values: object) -> None:
