@@ -19,8 +19,8 @@ from notifier.domain.reasons import (
 from notifier.domain.schedules import Cadence
 from notifier.domain.tiers import ROOM, Room
 from notifier.domain.wishes import EVERYTHING
+from notifier.emails.joining import Shaped, count_told, join_digest, shape_digest, surely_tells_all
 from notifier.emails.links import Links
-from notifier.emails.templates import RenderedMail, count_told, render_digest
 from notifier.letters import Envelope, Letters, Made, Sender
 from notifier.store import digest_store
 from notifier.store.addresses import AddressKeys
@@ -31,11 +31,11 @@ from notifier.telling import Entry, Inputs, Teller, waited_since
 
 @dataclass(frozen=True, slots=True)
 class _Fitted:
-    """What one mail tells, as a value and rendered."""
+    """What one mail tells, as a value, and in which shape each study of it."""
 
     told: Sequence[Entry]
     digest: Digest
-    mail: RenderedMail
+    shaped: Shaped
 
 
 class Composer:
@@ -111,7 +111,7 @@ class Composer:
             collapsed_ids=collapsed,
             spans=tuple(entry.span for entry in fitted.told),
         )
-        return self._letters.composed(one, fitted.mail, envelope, now)
+        return self._letters.composed(one, join_digest(fitted.shaped), envelope, now)
 
     def _fit(self, session: Session, one: Claimed, reader: Reader, told: Sequence[Entry], inputs: Inputs) -> _Fitted:
         """The digest of what fits into one mail; what does not goes on waiting, and comes first the next time.
@@ -120,25 +120,27 @@ class Composer:
         """
         told = sorted(told, key=_rank)
         rolled_over = self._teller.count_waiting(one, inputs) if one.frozen else 0
-        fitted = self._render(one, reader, told, rolled_over=rolled_over)
-        if one.frozen or fitted.mail.size <= self._room.mail // 2:
+        fitted = self._shape(one, reader, told, rolled_over=rolled_over)
+        if one.frozen or surely_tells_all(fitted.shaped, room=self._room):
+            return fitted
+        # Whether all have room is the same in any order.
+        everything = replace(fitted.digest, rolled_over=len(told))
+        number = count_told(everything, [entry.telling.card.nct_id for entry in told], room=self._room)
+        if number == len(told) and fitted.shaped.size <= self._room.mail:
             return fitted
         claims = _by_claim(session, reader, told)
-        numbers = [entry.telling.card.nct_id for entry in claims]
-        number = count_told(replace(fitted.digest, rolled_over=len(told)), numbers, room=self._room)
-        if number == len(told) and fitted.mail.size <= self._room.mail:
-            return fitted
+        number = count_told(everything, [entry.telling.card.nct_id for entry in claims], room=self._room)
         while True:
             chosen = {entry.span.trial_id for entry in claims[:number]}
             some = [entry for entry in told if entry.span.trial_id in chosen]
-            fitted = self._render(one, reader, some, rolled_over=len(told) - number)
-            if number == 1 or fitted.mail.size <= self._room.mail:
+            fitted = self._shape(one, reader, some, rolled_over=len(told) - number)
+            if number == 1 or fitted.shaped.size <= self._room.mail:
                 return fitted
             number -= 1
 
-    def _render(self, one: Claimed, reader: Reader, told: Sequence[Entry], *, rolled_over: int) -> _Fitted:
+    def _shape(self, one: Claimed, reader: Reader, told: Sequence[Entry], *, rolled_over: int) -> _Fitted:
         digest = replace(self._digest(reader, told), rolled_over=rolled_over, urgent=one.kind == "urgent")
-        return _Fitted(told, digest, render_digest(digest, room=self._room))
+        return _Fitted(told, digest, shape_digest(digest, room=self._room))
 
     def _digest(self, reader: Reader, told: Sequence[Entry]) -> Digest:
         sections: dict[int | str, list[Entry]] = {}

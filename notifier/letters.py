@@ -9,7 +9,7 @@ from notifier.domain.deliveries import Claimed, Composed, NothingToSay, Span
 from notifier.domain.digests import Confirmation, Goodbye, HandOver, Moved, NewMailbox, PreferencesLink, QuietNote
 from notifier.emails.links import Links
 from notifier.emails.messages import build_message, list_id_for, message_id_for
-from notifier.emails.templates import RenderedMail, render_mail
+from notifier.emails.templates import QuotedMail, render_mail
 from notifier.store import digest_store, quiet_store, subscriber_store
 from notifier.store.addresses import AddressKeys
 from notifier.store.digest_store import Reader
@@ -81,7 +81,7 @@ class Letters:
             postal_address=self._sender.postal_address,
         )
         envelope = Envelope(sealed=request.address_sealed, language=request.language)
-        return self.composed(one, render_mail(mail), envelope, now)
+        return self.composed(one, render_mail(mail).as_sent(), envelope, now)
 
     def _ask_mailbox(self, session: Session, one: Claimed, now: datetime) -> Made:
         """To a mailbox that a reader named: their own new one, or that of who shall take over."""
@@ -108,7 +108,7 @@ class Letters:
                 postal_address=self._sender.postal_address,
             )
         envelope = Envelope(sealed=request.address_sealed, language=request.language)
-        return self.composed(one, render_mail(mail), envelope, now)
+        return self.composed(one, render_mail(mail).as_sent(), envelope, now)
 
     def _moved(self, session: Session, one: Claimed, now: datetime) -> Made:
         """To a reader's former mailbox, which the request holds since its owner's mails go elsewhere."""
@@ -122,7 +122,7 @@ class Letters:
             postal_address=self._sender.postal_address,
         )
         envelope = Envelope(sealed=request.address_sealed, language=request.language)
-        return self.composed(one, render_mail(mail), envelope, now)
+        return self.composed(one, render_mail(mail).as_sent(), envelope, now)
 
     def _preferences(self, session: Session, one: Claimed, now: datetime) -> Made:
         reader = _reader(session, one)
@@ -133,7 +133,7 @@ class Letters:
             postal_address=self._sender.postal_address,
         )
         envelope = Envelope(sealed=reader.sealed, language=reader.language, reader=reader)
-        return self.composed(one, render_mail(mail), envelope, now)
+        return self.composed(one, render_mail(mail).as_sent(), envelope, now)
 
     def _quiet(self, session: Session, one: Claimed, now: datetime) -> Made:
         silence = quiet_store.find_silence(session, one.subscriber_id or 0, now=one.dated_at or now)
@@ -153,7 +153,7 @@ class Letters:
             postal_address=self._sender.postal_address,
         )
         envelope = Envelope(sealed=reader.sealed, language=reader.language, one_click=mail.one_click_url, reader=reader)
-        return self.composed(one, render_mail(mail), envelope, now)
+        return self.composed(one, render_mail(mail).as_sent(), envelope, now)
 
     def _goodbye(self, session: Session, one: Claimed, now: datetime) -> Made:
         reader = _reader(session, one)
@@ -164,9 +164,9 @@ class Letters:
             postal_address=self._sender.postal_address,
         )
         envelope = Envelope(sealed=reader.sealed, language=reader.language, reader=reader)
-        return self.composed(one, render_mail(mail), envelope, now)
+        return self.composed(one, render_mail(mail).as_sent(), envelope, now)
 
-    def composed(self, one: Claimed, mail: RenderedMail, envelope: Envelope, now: datetime) -> Made:
+    def composed(self, one: Claimed, mail: QuotedMail, envelope: Envelope, now: datetime) -> Made:
         """A rendered mail as the message to be sent; a frozen Delivery keeps its Date and Message-ID.
 
         Nothing is said to who was forgotten since the Delivery was claimed.

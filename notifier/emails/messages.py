@@ -12,8 +12,7 @@ from hashlib import sha256
 from hmac import digest
 from urllib.parse import urlsplit
 
-from notifier.emails.quoting import quoted
-from notifier.emails.templates import RenderedMail
+from notifier.emails.templates import QuotedMail, RenderedMail
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_IN_A_DOMAIN = re.compile(r"[^a-z0-9.-]")
@@ -22,7 +21,7 @@ _LONGEST_LINE = 76
 
 def build_message(  # noqa: PLR0913 - each is one header
     *,
-    mail: RenderedMail,
+    mail: QuotedMail | RenderedMail,
     sender: str,
     recipient: str,
     message_id: str,
@@ -55,10 +54,8 @@ def build_message(  # noqa: PLR0913 - each is one header
     }
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("ascii")
     delimiter = f"\r\n--{boundary}".encode("ascii")
-    parts = (
-        _part("plain", mail.quoted_text or quoted(mail.text)),
-        _part("html", mail.quoted_html or quoted(mail.html)),
-    )
+    sent = mail.as_sent() if isinstance(mail, RenderedMail) else mail
+    parts = (_part("plain", sent.text), _part("html", sent.html))
     return head + b"".join(delimiter + b"\r\n" + part for part in parts) + delimiter + b"--\r\n"
 
 

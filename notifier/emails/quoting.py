@@ -1,8 +1,12 @@
 """Quoted-printable, in which the parts of our mails are sent: what stands in many mails is encoded once."""
 
+import re
 from binascii import b2a_qp
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+_BREAK = b"=\r\n"
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +15,21 @@ class Fragment:
 
     text: str
     quoted: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Mould:
+    """Encoded lines with gaps for texts that differ from mail to mail, but not in length.
+
+    A gap is named by which text fills it, and with what stretch of it; ``size`` is that of the whole once filled.
+    """
+
+    parts: tuple[bytes | tuple[int, slice], ...]
+    size: int
+
+    def fill(self, texts: Sequence[bytes]) -> bytes:
+        """The lines with these texts in their gaps."""
+        return b"".join([part if part.__class__ is bytes else texts[part[0]][part[1]] for part in self.parts])  # type: ignore[misc]
 
 
 def fragment(text: str) -> Fragment:
@@ -40,3 +59,60 @@ def quoted_around(text: str, kept: Iterable[Fragment]) -> bytes:
         parts += [quoted(text[done:start]), one.quoted]
         done = start + len(one.text)
     return b"".join([*parts, quoted(text[done:])])
+
+
+def mould(text: str, gaps: Mapping[str, int]) -> Mould:
+    """These whole lines, encoded with a gap for each of these signs.
+
+    What fills a gap must be as long as is said here and made of ASCII letters, digits and ``-._~:/`` with a letter,
+    digit, ``-`` or ``_`` at its end: quoted-printable leaves these alone, and so only their number decides where a long
+    line is broken.
+
+    Args:
+        text: lines with single signs in it where gaps shall be.
+        gaps: by sign, how many bytes fill it; their order is that of the texts given to `Mould.fill`.
+    """
+    signs = re.compile(f"([{''.join(gaps)}])")
+    order = {sign: at for at, sign in enumerate(gaps)}
+    parts: list[bytes | tuple[int, slice]] = [b""]
+    for line in _LINE.findall(text):
+        for part in _cut(line, signs, gaps, order) if signs.search(line) else (quoted(line),):
+            last = parts[-1]
+            if isinstance(part, bytes) and isinstance(last, bytes):
+                parts[-1] = last + part
+            else:
+                parts.append(part)
+    size = sum(len(part) if isinstance(part, bytes) else part[1].stop - part[1].start for part in parts)
+    return Mould(tuple(parts), size)
+
+
+def _cut(
+    line: str, signs: re.Pattern[str], gaps: Mapping[str, int], order: Mapping[str, int]
+) -> Iterator[bytes | tuple[int, slice]]:
+    """One encoded line: what stands between gaps, and by what these are filled."""
+    encoded, at = quoted(signs.sub(lambda found: "x" * gaps[found[0]], line)), 0
+    for piece in filter(None, signs.split(line)):
+        end = _end(encoded, at, gaps[piece] if piece in gaps else len(piece.replace("\n", "\r\n").encode()))
+        if piece in gaps:
+            yield from _stretches(encoded[at:end], order[piece])
+        else:
+            yield encoded[at:end]
+        at = end
+
+
+def _stretches(gap: bytes, which: int) -> Iterator[bytes | tuple[int, slice]]:
+    done = 0
+    for number, run in enumerate(gap.split(_BREAK)):
+        if number:
+            yield _BREAK
+        if run:
+            yield which, slice(done, done + len(run))
+        done += len(run)
+
+
+def _end(encoded: bytes, at: int, number: int) -> int:
+    """Where so many bytes of a text end that begin here in what they are encoded to."""
+    for _ in range(number):
+        at += len(_BREAK) if encoded.startswith(_BREAK, at) else 0
+        at += 3 if encoded.startswith(b"=", at) else 1
+    return at

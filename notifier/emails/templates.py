@@ -26,7 +26,7 @@ from notifier.domain.digests import (
     Section,
 )
 from notifier.domain.languages import spoken
-from notifier.domain.tiers import ROOM, Room, Shape, choose_shapes, count_fitting
+from notifier.domain.tiers import ROOM, Room, Shape, choose_shapes
 from notifier.emails import filters
 from notifier.emails.catalogs import translate_templates
 from notifier.emails.columns import aligned, underlined, wrapped
@@ -49,7 +49,19 @@ KINDS: Mapping[type[Mail], str] = {
 }
 """By the value that a mail is made of: the folder of its templates."""
 
-KEPT_CARDS = 4_096
+KEPT_CARDS = 1_024
+
+SEAM = "\ue000"
+"""Stands where a mail can be taken apart; private use, so that no text of ours or of a registry has it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotedMail:
+    """One mail as it is sent: its subject, and both parts in quoted-printable."""
+
+    subject: str
+    text: bytes
+    html: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +82,14 @@ class RenderedMail:
         """How many bytes the HTML takes as it is sent."""
         return len(self.quoted_html or quoted(self.html))
 
+    def as_sent(self) -> QuotedMail:
+        """The same in quoted-printable."""
+        return QuotedMail(
+            subject=self.subject,
+            text=self.quoted_text or quoted(self.text),
+            html=self.quoted_html or quoted(self.html),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
@@ -80,7 +100,7 @@ class _Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
+class ToldStudy:
     """A study in one shape: the ``fragment`` that all its readers share, and beside it a reader's own link."""
 
     fragment: Fragment
@@ -89,15 +109,15 @@ class _Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Section:
+class ToldSection:
     """A section with its studies rendered: the weighty ones in full, the next as rows, the rest as links."""
 
     heading: str
     reason: str
     end_url: str | None
-    cards: tuple[_Told, ...] = ()
-    rows: tuple[_Told, ...] = ()
-    links: tuple[_Told, ...] = ()
+    cards: tuple[ToldStudy, ...] = ()
+    rows: tuple[ToldStudy, ...] = ()
+    links: tuple[ToldStudy, ...] = ()
 
     @property
     def fragments(self) -> Iterator[Fragment]:
@@ -132,7 +152,7 @@ def render_digest(digest: Digest, *, room: Room = ROOM) -> RenderedMail:
     """One digest; its cards are rendered once for all readers who get the same.
 
     The heaviest studies are told in full, the next in short, the rest as links, so that the HTML is no larger than
-    there is room for; it is larger only where not even links fit (see `count_fitting`).
+    there is room for; it is larger only where not even links fit. `joining` makes the same mail faster.
 
     Raises:
         TemplatesMissing: the package was installed without its templates.
@@ -149,43 +169,40 @@ def render_digest(digest: Digest, *, room: Room = ROOM) -> RenderedMail:
         taken += mail.size - room.mail
 
 
-def count_told(digest: Digest, numbers: Sequence[str], *, room: Room = ROOM) -> int:
-    """How many of a digest's studies one mail can tell, at least as links, if they are taken in this order.
-
-    Half of the room for cards is kept for cards: a mail of nothing but links would not say what matters most.
-
-    Args:
-        digest: with all of them.
-        numbers: the registry numbers of its studies, those first that must come first.
-        room: what there is for the HTML.
-    """
-    language = spoken(digest.language)
-    found = {place.card.nct_id: (place, section) for section in digest.sections for place in _places(section)}
-    begun: set[int] = set()
-    sizes, more_as_cards = [_frame_size(digest)], 0
-    for number in numbers:
-        place, section = found[number]
-        shell = 0 if id(section) in begun else _shell_size(section, language)
-        begun.add(id(section))
-        sizes.append(_size_of(place, language, "link") + shell)
-        more_as_cards += _size_of(place, language, "card") - _size_of(place, language, "link")
-    kept = min(room.cards // 2, more_as_cards)
-    return count_fitting([sizes[0] + sizes[1], *sizes[2:]], room=room.mail - kept)
-
-
 def render_mail(mail: Mail) -> RenderedMail:
     """Any mail; raises as `render_digest` does."""
     return render_digest(mail) if isinstance(mail, Digest) else _render(KINDS[type(mail)], mail)
 
 
-def _render(
-    name: str, mail: Mail, *, text_sections: tuple[_Section, ...] = (), html_sections: tuple[_Section, ...] = ()
-) -> RenderedMail:
+def render_seams(form: Format, digest: Digest, *, sections: tuple[ToldSection, ...] = (), subject: str = "") -> str:
+    """One part of a digest with these sections, a `SEAM` where each of them begins and where the rest does."""
+    template = _environment(form, spoken(digest.language)).get_template(f"digest/body.{form}")
+    text = template.render(_words(digest), subject=subject, sections=sections, seam=SEAM)
+    return filters.tidied(text) if form == "txt" else text
+
+
+def render_study(card: Card, language: str, form: Format, shape: Shape) -> str:
+    """A study in one shape as all its readers get it, in whole lines."""
+    text = _environment(form, language).get_template(f"_base/{shape}.{form}").render(card=card, language=language)
+    return filters.tidied(text) if form == "txt" else f"{text}\n"
+
+
+def render_subject(name: str, mail: Mail) -> str:
+    """The subject of a mail, on one line."""
+    text = _environment("txt", spoken(mail.language)).get_template(f"{name}/subject.txt").render(_words(mail))
+    return " ".join(text.split())
+
+
+def _words(mail: Mail) -> dict[str, object]:
     language = spoken(mail.language)
-    words = {"mail": mail, "language": language, "direction": filters.locale_of(language).text_direction}
-    plain = _environment("txt", language)
-    subject = " ".join(plain.get_template(f"{name}/subject.txt").render(words).split())
-    text = plain.get_template(f"{name}/body.txt")
+    return {"mail": mail, "language": language, "direction": filters.locale_of(language).text_direction}
+
+
+def _render(
+    name: str, mail: Mail, *, text_sections: tuple[ToldSection, ...] = (), html_sections: tuple[ToldSection, ...] = ()
+) -> RenderedMail:
+    language, words, subject = spoken(mail.language), _words(mail), render_subject(name, mail)
+    text = _environment("txt", language).get_template(f"{name}/body.txt")
     html = _environment("html", language).get_template(f"{name}/body.html")
     said = filters.tidied(text.render(words, subject=subject, sections=text_sections))
     shown = html.render(words, subject=subject, sections=html_sections)
@@ -198,7 +215,7 @@ def _render(
     )
 
 
-def _quoted(text: str, sections: Sequence[_Section]) -> bytes:
+def _quoted(text: str, sections: Sequence[ToldSection]) -> bytes:
     return quoted_around(text, (one for section in sections for one in section.fragments))
 
 
@@ -220,24 +237,26 @@ def _ranked(digest: Digest) -> dict[int, _Place]:
 
 
 def _render_shapes(digest: Digest, shapes: Mapping[int, Shape]) -> RenderedMail:
-    sections: dict[Format, tuple[_Section, ...]] = {form: _sections(digest, shapes, form) for form in ("txt", "html")}
+    sections: dict[Format, tuple[ToldSection, ...]] = {
+        form: _sections(digest, shapes, form) for form in ("txt", "html")
+    }
     return _render("digest", digest, text_sections=sections["txt"], html_sections=sections["html"])
 
 
-def _sections(digest: Digest, shapes: Mapping[int, Shape], form: Format) -> tuple[_Section, ...]:
+def _sections(digest: Digest, shapes: Mapping[int, Shape], form: Format) -> tuple[ToldSection, ...]:
     language, numbers = spoken(digest.language), count()
     found = []
     for section in digest.sections:
-        told: dict[Shape, list[_Told]] = {"card": [], "row": [], "link": []}
+        told: dict[Shape, list[ToldStudy]] = {"card": [], "row": [], "link": []}
         for place, at in zip(_places(section), numbers):  # noqa: B905 - numbers go on in the next section
             shared = _fragment(place.card, language, form, shapes[at])
-            told[shapes[at]].append(_Told(fragment=shared, number=place.card.nct_id, end_url=place.end_url))
+            told[shapes[at]].append(ToldStudy(fragment=shared, number=place.card.nct_id, end_url=place.end_url))
         found.append(_with_studies(section, told))
     return tuple(found)
 
 
-def _with_studies(section: Section, told: Mapping[Shape, Sequence[_Told]]) -> _Section:
-    return _Section(
+def _with_studies(section: Section, told: Mapping[Shape, Sequence[ToldStudy]]) -> ToldSection:
+    return ToldSection(
         heading=section.heading,
         reason=section.reason,
         end_url=section.end_url,
@@ -249,9 +268,8 @@ def _with_studies(section: Section, told: Mapping[Shape, Sequence[_Told]]) -> _S
 
 @kept(KEPT_CARDS)
 def _fragment(card: Card, language: str, form: Format, shape: Shape) -> Fragment:
-    text = _environment(form, language).get_template(f"_base/{shape}.{form}").render(card=card, language=language)
-    lines = filters.tidied(text) if form == "txt" else Markup(f"{text}\n")  # noqa: S704 - rendered with autoescape
-    return fragment(lines)
+    text = render_study(card, language, form, shape)
+    return fragment(Markup(text) if form == "html" else text)  # noqa: S704 - rendered with autoescape
 
 
 def _size_of_one(places: Mapping[int, _Place], language: str, at: int, shape: Shape) -> int:
@@ -304,25 +322,26 @@ def _kept_shell_size(heading: str, reason: str, url_length: int, language: str, 
     hollow = _hollow_section(dict.fromkeys(shapes, 1), 0)
     section = replace(hollow, heading=heading, reason=reason, end_url="x" * url_length or None)
     around = sum(_kept_size_around(language, shape, 0) for shape in shapes)
-    return _size_with(section, language) - _frame_size(_hollow_digest(language)) - around
+    return _size_with(section, language) - _frame_size(hollow_digest(language)) - around
 
 
-def _hollow_section(numbers: Mapping[Shape, int], url_length: int) -> _Section:
+def _hollow_section(numbers: Mapping[Shape, int], url_length: int) -> ToldSection:
     """A section with so many studies in each shape, of which nothing is told."""
-    told = _Told(fragment=_NO_FRAGMENT, number="NCT00000000", end_url="x" * url_length or None)
-    studies: dict[Shape, list[_Told]] = {shape: [told] * numbers.get(shape, 0) for shape in ("card", "row", "link")}
+    told = ToldStudy(fragment=_NO_FRAGMENT, number="NCT00000000", end_url="x" * url_length or None)
+    studies: dict[Shape, list[ToldStudy]] = {shape: [told] * numbers.get(shape, 0) for shape in ("card", "row", "link")}
     return _with_studies(Section(heading="", reason="", end_url=None, cards=()), studies)
 
 
-def _hollow_digest(language: str) -> Digest:
+def hollow_digest(language: str) -> Digest:
+    """A digest that says nothing to nobody, to see what a part of one takes."""
     return Digest(
         language=language, sections=(), changed=1, new=0, as_of=None, cadence="", preferences_url="",
         unsubscribe_url="", one_click_url="", postal_address="", site_name="",
     )  # fmt: skip
 
 
-def _size_with(section: _Section, language: str) -> int:
-    return _render("digest", _hollow_digest(language), html_sections=(section,)).size
+def _size_with(section: ToldSection, language: str) -> int:
+    return _render("digest", hollow_digest(language), html_sections=(section,)).size
 
 
 @kept(None)
@@ -348,6 +367,7 @@ def _environment(form: Format, language: str) -> Environment:
         "wrapped": wrapped,
     }
     environment.tests["shortened"] = filters.shortened
+    environment.globals["seam"] = ""
     css, *screens = ((root / "_base" / f"{name}.css").read_text("utf-8") for name in ("mail", "screen", "dark", "word"))
     leftward = filters.locale_of(language).text_direction == "rtl"
     environment.filters["styled"] = filters.styled(filters.mirrored(css) if leftward else css, "\n".join(screens))
