@@ -51,6 +51,13 @@ test-browser: setup ## run the tests that need a Chromium
 test-slow: setup ## run the tests that install, clone and kill
 	@$(BIN)/python -m pytest -m "(slow or faults) and not browser"
 
+# CHAOS="--only Redis" for some rows, --engine sqlite for one engine, --short for fewer readers and kills.
+CHAOS :=
+
+.PHONY: chaos
+chaos: setup ## break everything that can break while mails go out, and count who was missed; half an hour
+	@$(BIN)/python -m tests.chaos $(CHAOS)
+
 # Real records from REGISTRY if they are there, otherwise made-up ones. BENCH=leaks measures that instead.
 BENCH :=
 REGISTRY := ../shared/registry

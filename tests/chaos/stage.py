@@ -1,5 +1,6 @@
 """The stage of a row: servers shared by all rows, and for each a database, a mail server, a service and a crowd."""
 
+import os
 import shutil
 import subprocess
 import time
@@ -225,6 +226,11 @@ def _small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
         yield place
     finally:
         subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def may_mount() -> bool:
+    """Whether a row can have a disk of its own."""
+    return os.geteuid() == 0
 
 
 def _migrate(url: str) -> None:
