@@ -51,7 +51,8 @@ def time_zones() -> frozenset[str]:
 def next_due(schedule: Cadence, *, after: datetime) -> datetime:
     """The first moment later than ``after`` at which the schedule is due, in UTC.
 
-    An hour that the clocks skip means the next valid minute, one that they repeat its first occurrence.
+    An hour that the clocks skip means the next valid minute, one that they repeat its first occurrence. A day that the
+    calendar skips, as one did on Samoa in 2011, has no daily digest: the next day's follows at once.
     """
     if schedule.cadence == "instant":
         return ALWAYS_DUE
@@ -62,7 +63,7 @@ def next_due(schedule: Cadence, *, after: datetime) -> datetime:
         if schedule.cadence == "weekly" and day.weekday() != schedule.weekday:
             continue
         due = _moment(day, schedule.hour, zone)
-        if due > after:
+        if due > after and (schedule.cadence == "weekly" or not _is_skipped(day, due, zone)):
             return due
 
 
@@ -84,8 +85,20 @@ def months_later(day: date, *, months: int) -> date:
 
 
 def period(schedule: Cadence, *, due: datetime) -> str:
-    """The local day for which a digest is due: with kind and subscriber it names one mail."""
-    return due.astimezone(ZoneInfo(schedule.time_zone)).date().isoformat()
+    """The local day for which a digest is due: with kind and subscriber it names one mail.
+
+    Where the clocks skip the last hour of a day, it is due when the next one begins, and still that day's.
+    """
+    zone = ZoneInfo(schedule.time_zone)
+    day = due.astimezone(zone).date()
+    before = day - timedelta(days=1)
+    is_late = due == _moment(before, schedule.hour, zone) != _moment(day, schedule.hour, zone)
+    return (before if is_late else day).isoformat()
+
+
+def _is_skipped(day: date, due: datetime, zone: ZoneInfo) -> bool:
+    """Whether there is no such day at all; only then a moment of its own comes when the next one has begun."""
+    return due.astimezone(zone).date() != day and _moment(day, 0, zone).astimezone(zone).date() != day
 
 
 def _moment(day: date, hour: int, zone: ZoneInfo) -> datetime:
