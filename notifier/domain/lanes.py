@@ -28,7 +28,13 @@ class Lanes:
 
     def put_back(self, mail: Composed, *, first: bool) -> None:
         """Before the others of its lane."""
-        (self.first if first else self.rest.setdefault(domain_of(mail), deque())).appendleft(mail)
+        if first:
+            self.first.appendleft(mail)
+            return
+        domain = domain_of(mail)
+        mails = self.rest.pop(domain, deque())
+        mails.appendleft(mail)
+        self.rest = {domain: mails, **self.rest}
 
     def next(self, busy: Counter[str], *, cap: int) -> Composed | None:
         """The next one of both lanes; ``busy`` says how many are under way to each domain."""

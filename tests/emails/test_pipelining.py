@@ -1,0 +1,190 @@
+"""A mail a round trip: which reply belongs to which mail, and which mail may be out, whatever the server does."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from notifier.domain.deliveries import Composed, Verdict
+from notifier.emails.pipelining import Timeouts
+from notifier.emails.smtp import Relay
+from notifier.emails.tray import Tray
+from tests.scripted_smtp import DROP, HANG, HELLO, Script, scripted
+
+SHORT = Timeouts(connect=2, command=0.5, data=0.5, message=0.5)
+PLAIN = HELLO.replace("PIPELINING", "SIZE")
+MESSAGE = b"Subject: Study updates\r\n\r\nHello\r\n.a dot\r\n"
+STUFFED = MESSAGE.replace(b"\r\n.", b"\r\n..")
+
+
+def _mail(number: int, name: str, message: bytes = MESSAGE) -> Composed:
+    return Composed(
+        delivery_id=number,
+        recipient=f"{name}@{name}.example.org",
+        message=message,
+        message_id=f"<{number}@test>",
+        dated_at=datetime(2026, 3, 2, tzinfo=UTC),
+        language="en",
+    )
+
+
+def _send(
+    script: Script, names: str, *, timeouts: Timeouts = SHORT, first: Sequence[int] = (), **limits: int
+) -> Mapping[int, Verdict]:
+    return _send_mails(script, [_mail(*one) for one in enumerate(names, 1)], timeouts=timeouts, first=first, **limits)
+
+
+def _send_mails(
+    script: Script,
+    mails: Sequence[Composed],
+    *,
+    timeouts: Timeouts = SHORT,
+    first: Sequence[int] = (),
+    connections: int = 1,
+    seconds: int = 4,
+) -> Mapping[int, Verdict]:
+    async def send() -> dict[int, Verdict]:
+        relay = Relay(script.server, sender="updates@example.org", connections=connections, timeouts=timeouts)
+        tray, verdicts = Tray(), dict[int, Verdict]()
+        relay.take(mails, tray, first=first)
+        until = asyncio.get_running_loop().time() + seconds
+        while len(verdicts) < len(mails) and asyncio.get_running_loop().time() < until:
+            await asyncio.sleep(0.005)
+            verdicts |= tray.take()
+        await relay.close()
+        return verdicts | tray.take()
+
+    return asyncio.run(send())
+
+
+def _answers(verdicts: Mapping[int, Verdict]) -> str:
+    return " ".join(verdicts[id_].answer.value for id_ in sorted(verdicts))
+
+
+@pytest.mark.parametrize("piece", [0, 1, 7])
+@pytest.mark.parametrize("hello", [HELLO, PLAIN])
+def test_every_mail_gets_its_own_reply_however_replies_arrive(hello: str, piece: int) -> None:
+    replies = {"RCPT:b": "550-5.1.1 nobody\r\n550 5.1.1 here", "MESSAGE:c": "451-4.3.0 a\r\n451 4.3.0 b"}
+    with scripted(Script(replies, hello=hello, piece=piece)) as script:
+        verdicts = _send(script, "abcd")
+
+    assert _answers(verdicts) == "accepted never later accepted"
+    assert verdicts[2].reply == "550 5.1.1 nobody 5.1.1 here"
+    assert script.accepted == [("a", STUFFED), ("d", STUFFED)]
+    assert script.connections == 1
+
+
+def test_the_next_envelope_goes_out_with_the_message() -> None:
+    with scripted(Script({"AHEAD:a": "yes"})) as script:
+        verdicts = _send(script, "ab", seconds=1)
+
+    assert _answers(verdicts) == "accepted accepted"
+    assert script.connections == 1
+
+
+def test_a_message_for_nobody_stays_empty() -> None:
+    with scripted(Script({"RCPT:b": "550 5.1.1 unknown", "DATA:b": "354 go on"})) as script:
+        verdicts = _send(script, "abc")
+
+    assert _answers(verdicts) == "accepted never accepted"
+    assert script.recipients == ["a", "c"]
+
+
+@pytest.mark.parametrize("last", ["250 2.0.0 ok", "554 5.5.1 nobody"])
+def test_whatever_is_said_of_an_empty_message_it_was_not_sent(last: str) -> None:
+    replies = {"RCPT:b": "450 4.2.0 later", "DATA:b": "354 go on", "MESSAGE:b": last}
+    with scripted(Script(replies)) as script:
+        verdicts = _send(script, "abc")
+
+    assert _answers(verdicts) == "accepted later accepted"
+
+
+def test_a_refused_sender_is_our_fault_and_the_echo_counts_for_nothing() -> None:
+    with scripted(Script({"MAIL": "550 5.7.1 not you"})) as script:
+        verdicts = _send(script, "ab")
+
+    assert _answers(verdicts) == "ours ours"
+    assert "NOTIFIER_MAIL_FROM" in str(verdicts[1].reason)
+
+
+@pytest.mark.parametrize("hello", [HELLO, PLAIN])
+def test_a_server_that_says_421_between_mails_gets_them_on_other_connections(hello: str) -> None:
+    with scripted(Script(hello=hello, mails_per_connection=2)) as script:
+        verdicts = _send(script, "abcdef")
+
+    assert _answers(verdicts) == " ".join(["accepted"] * 6)
+    assert (script.recipients, script.connections) == (list("abcdef"), 3)
+
+
+@pytest.mark.parametrize(
+    ("replies", "answers"),
+    [
+        ({"RCPT:a": DROP}, "later accepted"),
+        ({"DATA:a": DROP}, "later accepted"),
+        ({"DATA:a": "354 go", "MESSAGE:a": DROP}, "ambiguous accepted"),
+        ({"MESSAGE:a": "421 4.3.2 closing"}, "later accepted"),
+        ({"MESSAGE:a": HANG}, "ambiguous accepted"),
+        ({"MESSAGE:a": "354 what"}, "ambiguous accepted"),
+        ({"MESSAGE:a": "hello"}, "ambiguous accepted"),
+        ({"RCPT:a": HANG}, "later accepted"),
+        ({"DATA:a": HANG}, "later accepted"),
+        ({"DATA:a": "250 ok"}, "later accepted"),
+        ({"RCPT:a": "hello"}, "later accepted"),
+        ({"RCPT:a": "250-" + "x" * 100 + "\r\n251 y"}, "later accepted"),
+        ({"RCPT:a": "\r\n".join(["250-x"] * 200)}, "later accepted"),
+        ({"RCPT:a": "250 " + "x" * 5000}, "later accepted"),
+    ],
+)
+@pytest.mark.parametrize("hello", [HELLO, PLAIN])
+def test_only_a_mail_whose_message_began_to_go_out_is_in_doubt(
+    hello: str, replies: dict[str, str], answers: str
+) -> None:
+    with scripted(Script(replies, hello=hello)) as script:
+        verdicts = _send(script, "ab")
+
+    assert _answers(verdicts) == answers
+    assert "b" in script.recipients
+
+
+def test_a_connection_lost_after_a_reply_to_the_mail_before_costs_nothing() -> None:
+    with scripted(Script({"RCPT:b": DROP})) as script:
+        verdicts = _send(script, "abc")
+
+    # The first time it had served others, the second time it had not.
+    assert _answers(verdicts) == "accepted later accepted"
+    assert script.connections == 3
+
+
+def test_a_message_that_did_not_go_out_whole_did_not_go_out() -> None:
+    with scripted(Script({"PART:a": DROP}, read_bytes=1000)) as script:
+        verdicts = _send_mails(script, [_mail(1, "a", b"x" * 70 * 100_000 + b"\r\n")])
+
+    assert _answers(verdicts) == "later"
+
+
+def test_replies_that_nobody_asked_for_are_not_taken_for_others() -> None:
+    with scripted(Script({"MESSAGE:a": "250 2.0.0 ok\r\n250 2.0.0 ok"})) as script:
+        verdicts = _send(script, "abc")
+
+    assert _answers(verdicts) == "accepted accepted accepted"
+    assert script.recipients == ["a", "b", "c"]
+    assert script.connections == 2
+
+
+def test_a_mail_that_hangs_holds_up_no_other() -> None:
+    long = Timeouts(connect=2, command=60, message=60)
+    with scripted(Script({"MESSAGE:b": HANG, "RCPT:d": HANG})) as script:
+        verdicts = _send(script, "abcdefgh", timeouts=long, connections=2, seconds=4)
+
+    assert sorted(script.recipients) == list("abcefgh")
+    assert sum(verdict.answer.value == "accepted" for verdict in verdicts.values()) == 6
+
+
+def test_mails_somebody_waits_for_have_a_connection_of_their_own() -> None:
+    long = Timeouts(connect=2, command=60, message=60)
+    with scripted(Script({"RCPT:a": HANG, "RCPT:b": HANG, "RCPT:c": HANG})) as script:
+        verdicts = _send(script, "abcz", timeouts=long, connections=3, first=[4], seconds=1)
+
+    assert verdicts[4].answer.value == "accepted"
+    assert script.recipients == ["z"]
