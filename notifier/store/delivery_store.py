@@ -1,33 +1,83 @@
 """The last look before a mail goes out: what is admitted to in_data, and Deliveries that end without a mail."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import and_, bindparam, select, union, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    case,
+    exists,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
-from notifier.domain.deliveries import TELLING, UNASKED, CannotCompose, Composed, NothingToSay, wait_before_retry
-from notifier.store import quiet_store
+from notifier.domain.deliveries import (
+    QUIET,
+    TELLING,
+    UNASKED,
+    CannotCompose,
+    Composed,
+    NothingToSay,
+    wait_before_retry,
+)
 from notifier.store.delivery_contents import (
     AnyRow,
     end_free_matches,
     end_frozen_matches,
     end_matches,
     end_urgent_matches,
-    find_free_matches,
-    freeze,
     lock_owners,
     lock_readers_of,
     unfreeze,
 )
+from notifier.store.freezing import find_taken, freeze, list_carried
+from notifier.store.given import Value, among, as_rows, given, is_sqlite, moment_writer
 from notifier.store.lease_store import LEASE, put_back_stopped, update_ids
-from notifier.store.models import Delivery, PendingRequest, Subscription, Suppression
+from notifier.store.models import Delivery, PendingRequest, Subscriber, Subscription, Suppression
 from notifier.store.pause_store import PAUSED
-from notifier.store.stop_store import is_stopped
+from notifier.store.quiet_store import waits_for
+from notifier.store.stop_store import any_open
+from notifier.store.table_base import UtcDateTime
+
+
+def _open_one(target: Any) -> ColumnElement[bool]:
+    mine = Subscription.subscriber_id == Delivery.subscriber_id
+    return exists().where(mine, Subscription.ended_at.is_(None), target.is_not(None))
+
 
 _GIVEN_BACK: dict[str, Any] = {"lease_token": None, "leased_until": None}
+
+_ADDRESS = case((Delivery.subscriber_id.is_not(None), Subscriber.address_index), else_=PendingRequest.address_index)
+_HELD = (
+    select(
+        Delivery.id,
+        Delivery.kind,
+        Delivery.subscriber_id,
+        Delivery.message_id,
+        _ADDRESS.label("address_index"),
+        exists().where(Suppression.address_index == _ADDRESS).label("is_suppressed"),
+        # Asked twice so that both partial indexes serve.
+        or_(_open_one(Subscription.trial_id), _open_one(Subscription.condition_id)).label("follows"),
+        and_(Delivery.kind == QUIET, waits_for(Delivery.subscriber_id)).label("is_busy"),
+        any_open().label("is_stopped"),
+    )
+    .outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
+    .outerjoin(PendingRequest, PendingRequest.id == Delivery.request_id)
+    .where(among(Delivery.id, "ids"), Delivery.lease_token == bindparam("token"))
+    .where(Delivery.state == "leased", Delivery.leased_until > bindparam("now"))
+    .order_by(Delivery.id)
+    .with_for_update(of=Delivery)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +89,7 @@ class Admission:
     cancelled: frozenset[int] = frozenset()
 
 
-def enter_data(
+def enter_data(  # noqa: PLR0913  # the lease, the mails, two clocks, and what is locked
     session: Session,
     *,
     token: str,
@@ -47,6 +97,7 @@ def enter_data(
     now: datetime,
     real: datetime | None = None,
     lease: timedelta = LEASE,
+    readers: Mapping[int, AnyRow] | None = None,
 ) -> Admission:
     """Put mails in_data and freeze them; only what is admitted may be sent, and only after the commit.
 
@@ -55,20 +106,20 @@ def enter_data(
     quiet note: none wait). What changed goes back to be composed again; what nobody wants any more is cancelled, and so
     is what a pause keeps back, whose Matches wait on. A lost lease is somebody else's business; leases run by the
     ``real`` time where ``now`` is a time that was set. While all sending is stopped, everything goes back.
+    ``readers`` is what `lock_readers_of` gave, if this transaction locked the readers of these mails already.
     """
     if not mails:
         return Admission()
-    if is_stopped(session):
-        put_back_stopped(session, token=token, ids=[mail.delivery_id for mail in mails])
-        return Admission(changed=frozenset(mail.delivery_id for mail in mails))
-    subscribers = lock_readers_of(session, mails)
+    subscribers = readers if readers is not None else lock_readers_of(session, mails)
     rows = _list_held(session, token=token, ids=[mail.delivery_id for mail in mails], now=real or now)
+    if any(row.is_stopped for row in rows.values()):
+        put_back_stopped(session, token=token, ids=list(rows))
+        return Admission(changed=frozenset(rows))
     held = [mail for mail in mails if mail.delivery_id in rows]
-    reasons = _reasons_to_cancel(session, rows, subscribers)
+    reasons = _reasons_to_cancel(rows)
     resting = _resting_until(rows, subscribers, now=now, but=reasons)
     wanted = [mail for mail in held if mail.delivery_id not in reasons and mail.delivery_id not in resting]
-    free = find_free_matches(session, wanted)
-    admitted = [mail for mail in wanted if _is_current(mail, subscribers, free)]
+    admitted = _free_ones(session, [mail for mail in wanted if _is_current(mail, subscribers)])
     changed = {mail.delivery_id for mail in wanted} - {mail.delivery_id for mail in admitted}
     _admit(session, admitted, now=now, until=(real or now) + lease)
     _send_back(session, sorted(changed))
@@ -122,12 +173,9 @@ def _fail(session: Session, row: AnyRow, *, reason: str, now: datetime) -> str:
 
 
 def _list_held(session: Session, *, token: str, ids: Sequence[int], now: datetime) -> dict[int, AnyRow]:
-    chosen = (
-        select(Delivery.id, Delivery.kind, Delivery.subscriber_id, Delivery.request_id, Delivery.message_id)
-        .where(Delivery.id.in_(ids), Delivery.lease_token == token)
-        .where(Delivery.state == "leased", Delivery.leased_until > now)
-    )
-    return {row.id: row for row in session.execute(chosen.order_by(Delivery.id).with_for_update())}
+    """Those of these Deliveries whose lease holds, locked, with what decides whether they are wanted."""
+    rows = session.connection().execute(_HELD, {"ids": ids, "token": token, "now": now})
+    return {row.id: row for row in rows}
 
 
 def _list_leased(session: Session, *, token: str, ids: Sequence[int]) -> dict[int, AnyRow]:
@@ -138,22 +186,15 @@ def _list_leased(session: Session, *, token: str, ids: Sequence[int]) -> dict[in
     return {row.id: row for row in session.execute(chosen.with_for_update())}
 
 
-def _reasons_to_cancel(
-    session: Session, rows: Mapping[int, AnyRow], subscribers: Mapping[int, AnyRow]
-) -> dict[int, str]:
+def _reasons_to_cancel(rows: Mapping[int, AnyRow]) -> dict[int, str]:
     """Why some of these Deliveries are wanted no more."""
-    addresses = _list_address_indexes(session, rows, subscribers)
-    chosen = select(Suppression.address_index).where(Suppression.address_index.in_(list(addresses.values())))
-    suppressed = set(session.scalars(chosen))
-    readers = _list_readers(session, (row.subscriber_id for row in rows.values()))
-    busy = quiet_store.list_busy(session, [row.subscriber_id for row in rows.values() if row.kind == "quiet"])
     reasons = {}
     for id_, row in rows.items():
-        if addresses.get(id_) in suppressed:
+        if row.is_suppressed:
             reasons[id_] = "suppressed"
-        elif id_ not in addresses:
+        elif row.address_index is None:
             reasons[id_] = "ended"
-        elif reason := _unwanted(row.kind, follows=row.subscriber_id in readers, busy=row.subscriber_id in busy):
+        elif reason := _unwanted(row.kind, follows=row.follows, busy=row.is_busy):
             reasons[id_] = reason
     return reasons
 
@@ -190,56 +231,54 @@ def _rest(session: Session, rows: Mapping[int, AnyRow], resting: Mapping[int, da
     return frozenset(given_up)
 
 
-def _list_address_indexes(
-    session: Session, rows: Mapping[int, AnyRow], subscribers: Mapping[int, AnyRow]
-) -> dict[int, bytes]:
-    """The address index each Delivery goes to; none where the reader or the request is gone."""
-    asked = [row.request_id for row in rows.values() if row.request_id is not None]
-    chosen = select(PendingRequest.id, PendingRequest.address_index).where(PendingRequest.id.in_(asked))
-    requests = {row.id: row.address_index for row in session.execute(chosen)} if asked else {}
-    found = {}
-    for id_, row in rows.items():
-        if row.subscriber_id in subscribers:
-            found[id_] = subscribers[row.subscriber_id].address_index
-        elif row.request_id in requests:
-            found[id_] = requests[row.request_id]
-    return found
+def _is_current(mail: Composed, subscribers: Mapping[int, AnyRow]) -> bool:
+    if mail.subscriber_id is None:
+        return True
+    reader = subscribers.get(mail.subscriber_id)
+    return reader is not None and reader.revision == mail.revision
 
 
-def _list_readers(session: Session, ids: Iterable[int | None]) -> set[int]:
-    """Which of these subscribers have a subscription open; asked twice so that both partial indexes serve."""
-    wanted = sorted({id_ for id_ in ids if id_ is not None})
-    open_ones = select(Subscription.subscriber_id).where(
-        Subscription.subscriber_id.in_(wanted), Subscription.ended_at.is_(None)
-    )
-    to_trials = open_ones.where(Subscription.trial_id.is_not(None))
-    to_conditions = open_ones.where(Subscription.condition_id.is_not(None))
-    return set(session.scalars(union(to_trials, to_conditions))) if wanted else set()
-
-
-def _is_current(mail: Composed, subscribers: Mapping[int, AnyRow], free: Mapping[int, int | None]) -> bool:
-    if mail.subscriber_id is not None and subscribers[mail.subscriber_id].revision != mail.revision:
-        return False
-    return all(free.get(id_, -1) in (None, mail.delivery_id) for id_ in mail.match_ids + mail.collapsed_ids)
+def _free_ones(session: Session, mails: Sequence[Composed]) -> list[Composed]:
+    """Those of which everything they tell is still to be told, and by nobody else, not even by one of the others."""
+    carried = list_carried(mails)
+    first: dict[int, int] = {}
+    doubled = {
+        delivery_id for delivery_id, match_id in carried if first.setdefault(match_id, delivery_id) != delivery_id
+    }
+    taken = find_taken(session, carried) | doubled
+    return [mail for mail in mails if mail.delivery_id not in taken]
 
 
 def _admit(session: Session, mails: Sequence[Composed], *, now: datetime, until: datetime) -> None:
     if not mails:
         return
-    row = update(Delivery).where(Delivery.id == bindparam("of_delivery"))
-    fixed: dict[str, Any] = {"state": "in_data", "reason": None, "in_data_at": now, "leased_until": until}
-    fixed |= {name: bindparam(f"new_{name}") for name in ("message_id", "dated_at", "language")}
-    values = [
+    written = moment_writer(session)
+    rows: list[dict[str, Value]] = [
         {
-            "of_delivery": mail.delivery_id,
-            "new_message_id": mail.message_id,
-            "new_dated_at": mail.dated_at,
-            "new_language": mail.language,
+            "id": mail.delivery_id,
+            "message_id": mail.message_id,
+            "dated_at": written(mail.dated_at),
+            "language": mail.language,
         }
         for mail in mails
     ]
-    session.connection().execute(row.values(**fixed), values)
+    values = {"mail": as_rows(rows), "now": now, "until": until}
+    session.connection().execute(_admitting(on_sqlite=is_sqlite(session)), values)
     freeze(session, mails)
+
+
+@cache
+def _admitting(*, on_sqlite: bool) -> Update:
+    kinds: dict[str, Any] = {"id": BigInteger(), "message_id": Text(), "dated_at": UtcDateTime(), "language": Text()}
+    mail = given("mail", on_sqlite=on_sqlite, **kinds)
+    frozen = {name: mail.c[name] for name in ("message_id", "dated_at", "language")}
+    begun: dict[str, Any] = {
+        "state": "in_data",
+        "reason": None,
+        "in_data_at": bindparam("now"),
+        "leased_until": bindparam("until"),
+    }
+    return update(Delivery).where(Delivery.id == mail.c.id).values(**begun, **frozen)
 
 
 def _send_back(session: Session, ids: Sequence[int]) -> None:

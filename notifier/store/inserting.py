@@ -12,7 +12,11 @@ from notifier.store.models import Base
 
 def insert_for(session: Session, model: type[Base]) -> Any:
     """The engine's own INSERT, which knows ON CONFLICT; SQLAlchemy's common one does not."""
-    on_sqlite = session.get_bind().dialect.name == "sqlite"
+    return insert_on(model, on_sqlite=session.get_bind().dialect.name == "sqlite")
+
+
+def insert_on(model: type[Base], *, on_sqlite: bool) -> Any:
+    """As `insert_for`, for a statement that is made before there is a session."""
     return sqlite.insert(model) if on_sqlite else postgresql.insert(model)
 
 

@@ -51,11 +51,11 @@ def claim(
     """Lease what is due, mails somebody waits for first, then the longest waiting; skips what another one claims.
 
     Nobody else gets what is returned until the lease runs out, is given back, or the Delivery ends. While all sending
-    is stopped, nothing is.
+    is stopped, nothing is. With a ``lane``, only its mails.
     """
     if is_stopped(session):
         return []
-    ids = _lock_due(session, now=now, limit=limit)
+    ids = _lock_due(session, lanes=LANES if lane is None else (lane,), now=now, limit=limit)
     if not ids:
         return []
     held = {"ids": ids, "token": token, "until": until or now + LEASE}
@@ -64,10 +64,10 @@ def claim(
     return [claimed[id_] for id_ in ids]
 
 
-def _lock_due(session: Session, *, now: datetime, limit: int) -> list[int]:
+def _lock_due(session: Session, *, lanes: Sequence[int], now: datetime, limit: int) -> list[int]:
     """Lane by lane: what is not due yet in the first one is not looked through for what is due in the second."""
     ids: list[int] = []
-    for lane in LANES:
+    for lane in lanes:
         if len(ids) < limit:
             due = {"lane": lane, "now": now, "at_most": limit - len(ids)}
             ids += session.connection().execute(_DUE, due).scalars()

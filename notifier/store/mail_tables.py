@@ -18,7 +18,10 @@ class Match(Base):
             "ix_matches_waiting", "subscriber_id",
             **only("ended_at IS NULL"),
         ),
-        Index("ix_matches_delivery_id", "delivery_id"),
+        Index(
+            "ix_matches_delivery_id", "delivery_id",
+            **only("delivery_id IS NOT NULL"),
+        ),
         Index("ix_matches_subscription_id_trial_id", "subscription_id", "trial_id"),
         Index(
             "ix_matches_waiting_of_trial", "trial_id",
@@ -61,7 +64,7 @@ class Delivery(Base):
     __tablename__ = "deliveries"
     __table_args__ = (
         Index(
-            "ix_deliveries_due", "lane", "not_before",
+            "ix_deliveries_due", "lane", "not_before", "id",
             **only("state IN ('waiting', 'deferred')"),
         ),
         Index(
@@ -69,7 +72,10 @@ class Delivery(Base):
             **only("state IN ('leased', 'in_data')"),
         ),
         Index("ix_deliveries_subscriber_id", "subscriber_id"),
-        Index("ix_deliveries_request_id", "request_id"),
+        Index(
+            "ix_deliveries_request_id", "request_id",
+            **only("request_id IS NOT NULL"),
+        ),
         NEVER_AGAIN,
     )  # fmt: skip
 

@@ -1,13 +1,15 @@
 """Marks what became of mails that went out, and sorts out what workers that died left behind."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, and_, bindparam, select, update
+from sqlalchemy import BigInteger, Integer, Text, Update, and_, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.types import TypeEngine
 
 from notifier.domain.deliveries import (
     AMBIGUOUS_RETRIES,
@@ -27,11 +29,13 @@ from notifier.store.delivery_contents import (
     lock_owners,
     lock_readers_of,
     release,
-    tell,
     unfreeze,
 )
-from notifier.store.lease_store import return_lost
+from notifier.store.given import Value, among, as_rows, given, is_sqlite, moment_writer
+from notifier.store.lease_store import IS_HELD, return_lost
 from notifier.store.models import Delivery
+from notifier.store.table_base import UtcDateTime
+from notifier.store.told_store import tell
 
 RETRY_OURS = timedelta(seconds=60)
 """How long mails rest that our own fault, or a mail server that is down, kept here."""
@@ -39,36 +43,55 @@ RETRY_OURS = timedelta(seconds=60)
 _DIED = Verdict(answer=Answer.AMBIGUOUS, reason="the worker was lost while it was sending")
 
 
-_WRITTEN = ("state", "reason", "reply", "attempts", "ambiguous", "not_before", "sent_at")
+_ROW = (Delivery.id, Delivery.subscriber_id, Delivery.attempts, Delivery.ambiguous, Delivery.reason)
+_IN_DATA = (
+    select(*_ROW)
+    .where(among(Delivery.id, "ids"), Delivery.state == "in_data", Delivery.lease_token == bindparam("token"))
+    .order_by(Delivery.id)
+    .with_for_update()
+)
 
 
 @dataclass(slots=True)
 class _Plan:
     """What will be written: the new values of each row, and ids by what happens to their contents."""
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    written: Callable[[datetime], str]
+    states: dict[int, str] = field(default_factory=dict)
+    rows: list[dict[str, Value]] = field(default_factory=list)
     told: list[int] = field(default_factory=list)
     dropped: list[int] = field(default_factory=list)
     unfrozen: list[int] = field(default_factory=list)
     unknown: list[int] = field(default_factory=list)
     released: list[int] = field(default_factory=list)
 
-    def write(self, row: AnyRow, verdict: Verdict, **new: object) -> None:
+    def write(
+        self, row: AnyRow, verdict: Verdict, *, state: str, not_before: datetime | None = None, **new: Any
+    ) -> None:
         """Plan the new values of a row; what is not given stays, and the try counts."""
-        values = {
-            "reason": verdict.reason,
-            "reply": verdict.reply,
-            "attempts": row.attempts + 1,
-            "ambiguous": row.ambiguous,
-            "not_before": row.not_before,
-            "sent_at": None,
-            **new,
-        }
-        self.rows.append({"of_delivery": row.id, **{f"new_{name}": value for name, value in values.items()}})
+        self.states[row.id] = state
+        self.rows.append(
+            {
+                "id": row.id,
+                "state": state,
+                "reason": verdict.reason,
+                "reply": verdict.reply,
+                "attempts": row.attempts + 1,
+                "ambiguous": row.ambiguous,
+                "not_before": None if not_before is None else self.written(not_before),
+                **new,
+            }
+        )
 
 
 def mark(
-    session: Session, *, token: str, mails: Sequence[Composed], verdicts: Verdicts, now: datetime
+    session: Session,
+    *,
+    token: str,
+    mails: Sequence[Composed],
+    verdicts: Verdicts,
+    now: datetime,
+    readers: Mapping[int, AnyRow] | None = None,
 ) -> dict[int, str]:
     """Write down what became of mails in_data; the new state of each. What is no longer ours is left alone.
 
@@ -77,10 +100,13 @@ def mark(
     tried at most twice more; then unknown: its Matches are dropped, and the reader counts as not told, so that the next
     news on these trials tells everything since. Where the reader's mails go elsewhere by now, it is not tried again:
     what it told is free for a mail to where they go now.
+    ``readers`` is what `lock_readers_of` gave, if this transaction locked the readers of these mails already.
     """
-    lock_readers_of(session, mails)
-    chosen = _rows_in_data().where(Delivery.id.in_(verdicts.keys()), Delivery.lease_token == token)
-    rows = session.execute(chosen.order_by(Delivery.id).with_for_update()).all()
+    if not verdicts:
+        return {}
+    if readers is None:
+        lock_readers_of(session, mails)
+    rows = session.connection().execute(_IN_DATA, {"ids": list(verdicts), "token": token}).all()
     accepted = {row.id for row in rows if verdicts[row.id].answer is Answer.ACCEPTED}
     collapsed = [id_ for mail in mails if mail.delivery_id in accepted for id_ in mail.collapsed_ids]
     end_matches(session, collapsed, ended_as="collapsed", now=now)
@@ -92,18 +118,14 @@ def sweep(session: Session, *, now: datetime) -> Counter[str]:
 
     Counts by what became of them: ``returned``, ``deferred``, ``unknown``.
     """
-    lost = _rows_in_data().where(Delivery.leased_until < now)
-    lock_owners(session, and_(Delivery.state == "in_data", Delivery.leased_until < now))
-    rows = session.execute(lost.order_by(Delivery.id).with_for_update(skip_locked=True)).all()
+    lost = and_(IS_HELD, Delivery.state == "in_data", Delivery.leased_until < now)
+    lock_owners(session, lost)
+    chosen = select(*_ROW).where(lost)
+    rows = session.execute(chosen.order_by(Delivery.id).with_for_update(skip_locked=True)).all()
     states = _write(session, rows, dict.fromkeys((row.id for row in rows), _DIED), now=now)
     # Last, as who leaves locks the reader before the mails.
     returned = return_lost(session, now=now)
     return Counter({"returned": returned}) + Counter(states.values())
-
-
-def _rows_in_data() -> Any:
-    columns = (Delivery.id, Delivery.subscriber_id, Delivery.attempts, Delivery.ambiguous, Delivery.not_before)
-    return select(*columns, Delivery.reason).where(Delivery.state == "in_data")
 
 
 def _write(
@@ -111,19 +133,28 @@ def _write(
 ) -> dict[int, str]:
     if not rows:
         return {}
-    plan = _Plan()
+    plan = _Plan(written=moment_writer(session))
     for row in rows:
         _decide(plan, row, verdicts[row.id], now=now)
-    new: dict[str, BindParameter[Any]] = {name: bindparam(f"new_{name}") for name in _WRITTEN}
-    one = update(Delivery).where(Delivery.id == bindparam("of_delivery"))
-    session.connection().execute(one.values(**new, lease_token=None, leased_until=None), plan.rows)
+    session.connection().execute(_marking(on_sqlite=is_sqlite(session)), {"mail": as_rows(plan.rows), "now": now})
     end_frozen_matches(session, plan.told, ended_as="delivered", now=now)
     tell(session, plan.told)
     end_frozen_matches(session, plan.dropped + plan.unknown, ended_as="dropped", now=now)
     forget_spans(session, plan.unknown)
     release(session, plan.released)
     unfreeze(session, plan.unfrozen)
-    return {values["of_delivery"]: values["new_state"] for values in plan.rows}
+    return plan.states
+
+
+@cache
+def _marking(*, on_sqlite: bool) -> Update:
+    texts: dict[str, TypeEngine[Any]] = dict.fromkeys(("state", "reason", "reply"), Text())
+    numbers: dict[str, TypeEngine[Any]] = dict.fromkeys(("attempts", "ambiguous"), Integer())
+    mail = given("mail", on_sqlite=on_sqlite, id=BigInteger(), **texts, **numbers, not_before=UtcDateTime())
+    new: dict[str, Any] = {name: mail.c[name] for name in (*texts, *numbers)}
+    new["not_before"] = func.coalesce(mail.c.not_before, Delivery.not_before)
+    new["sent_at"] = case((mail.c.state == "sent", bindparam("now", type_=UtcDateTime())))
+    return update(Delivery).where(Delivery.id == mail.c.id).values(**new, lease_token=None, leased_until=None)
 
 
 def _decide(plan: _Plan, row: AnyRow, verdict: Verdict, *, now: datetime) -> None:
@@ -133,7 +164,7 @@ def _decide(plan: _Plan, row: AnyRow, verdict: Verdict, *, now: datetime) -> Non
     match verdict.answer:
         case Answer.ACCEPTED:
             plan.told.append(row.id)
-            plan.write(row, verdict, state="sent", sent_at=now)
+            plan.write(row, verdict, state="sent")
         case Answer.NEVER:
             plan.dropped.append(row.id)
             plan.write(row, verdict, state="failed")

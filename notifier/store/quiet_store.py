@@ -52,6 +52,11 @@ def insert_notes(session: Session, *, readers: Sequence[int], months: dict[int, 
     return insert_new(session, row, _rows(row.values(), months=months, now=now, whose=whose))
 
 
+def waits_for(subscriber_id: Any) -> ColumnElement[bool]:
+    """That something waits for a reader, free or not; of a statement that asks with a column of its own."""
+    return exists().where(Match.subscriber_id == subscriber_id, Match.ended_at.is_(None))
+
+
 def list_busy(session: Session, subscriber_ids: Sequence[int]) -> set[int]:
     """Which of these readers something waits for, free or not."""
     waiting = select(Match.subscriber_id).where(Match.subscriber_id.in_(subscriber_ids), Match.ended_at.is_(None))

@@ -1,11 +1,15 @@
 """Told: how far a reader knows a trial, from the subscription that covers it to the end of that subscription."""
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, or_, select
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from notifier.store.models import Match, Subscription, Told, Trial, TrialCondition
+from notifier.store.given import among, is_sqlite
+from notifier.store.inserting import insert_on
+from notifier.store.models import Delivery, DeliverySpan, Match, Subscription, Told, Trial, TrialCondition
 
 
 def follows(subscriber_id: Any, trial_id: Any, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -40,6 +44,34 @@ def begin_now(session: Session, *, subscriber_id: int, trial_id: int) -> None:
     if session.scalar(waiting.limit(1)) is None:
         seq = session.scalars(select(Trial.seq).where(Trial.id == trial_id)).one()
         session.merge(Told(subscriber_id=subscriber_id, trial_id=trial_id, seq=seq))
+
+
+def tell(session: Session, delivery_ids: Sequence[int]) -> None:
+    """Move each reader on to where the spans of these Deliveries end; never back.
+
+    Whoever left meanwhile is not moved, nor who came back since: a new subscription knows nothing of the old one.
+    """
+    if delivery_ids:
+        session.connection().execute(_telling(on_sqlite=is_sqlite(session)), {"ids": delivery_ids})
+
+
+@cache
+def _telling(*, on_sqlite: bool) -> Any:
+    still_followed = follows(
+        Delivery.subscriber_id, DeliverySpan.trial_id, Subscription.confirmed_at <= Delivery.dated_at
+    )
+    spans = (
+        select(Delivery.subscriber_id, DeliverySpan.trial_id, func.max(DeliverySpan.to_seq))
+        .join(DeliverySpan, DeliverySpan.delivery_id == Delivery.id)
+        .where(among(Delivery.id, "ids"), Delivery.subscriber_id.is_not(None), still_followed)
+        .group_by(Delivery.subscriber_id, DeliverySpan.trial_id)
+    )
+    inserted = insert_on(Told, on_sqlite=on_sqlite).from_select(["subscriber_id", "trial_id", "seq"], spans)
+    return inserted.on_conflict_do_update(
+        index_elements=["subscriber_id", "trial_id"],
+        set_={"seq": inserted.excluded.seq},
+        where=inserted.excluded.seq > Told.seq,
+    )
 
 
 def forget_uncovered(session: Session, subscriber_id: int) -> None:

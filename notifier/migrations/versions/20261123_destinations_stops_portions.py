@@ -55,3 +55,12 @@ def upgrade() -> None:
     op.add_column(
         "changes", sa.Column("matched_upto", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
     )
+    # With the id, what is due comes in order without sorting; without what is NULL, less is written for each mail.
+    for name, table, columns, condition in (
+        ("ix_deliveries_due", "deliveries", ["lane", "not_before", "id"], "state IN ('waiting', 'deferred')"),
+        ("ix_deliveries_request_id", "deliveries", ["request_id"], "request_id IS NOT NULL"),
+        ("ix_matches_delivery_id", "matches", ["delivery_id"], "delivery_id IS NOT NULL"),
+    ):
+        op.drop_index(name, table_name=table)
+        where = sa.text(condition)
+        op.create_index(name, table, columns, unique=False, sqlite_where=where, postgresql_where=where)

@@ -1,0 +1,71 @@
+"""Freezes what mails tell before they go out: their Matches and spans, so that a second try tells the same."""
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import BigInteger, Integer, Select, Update, and_, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from notifier.domain.deliveries import Composed
+from notifier.store.given import Value, as_rows, given, is_sqlite
+from notifier.store.inserting import insert_on
+from notifier.store.models import DeliverySpan, Match
+
+Carried = Sequence[tuple[int, int]]
+"""Pairs of a mail's Delivery and a Match that it tells or collapses."""
+
+
+def list_carried(mails: Iterable[Composed]) -> list[tuple[int, int]]:
+    """What each mail carries."""
+    return [(mail.delivery_id, id_) for mail in mails for id_ in mail.match_ids + mail.collapsed_ids]
+
+
+def find_taken(session: Session, carried: Carried) -> set[int]:
+    """Which of these Deliveries would carry a Match that has ended, or that another one carries."""
+    if not carried:
+        return set()
+    missing = _missing_matches(on_sqlite=is_sqlite(session))
+    return set(session.connection().scalars(missing, {"pair": _pairs(carried)}))
+
+
+def freeze(session: Session, mails: Sequence[Composed]) -> None:
+    """Write down what each mail tells, so that a second try tells the same."""
+    on_sqlite = is_sqlite(session)
+    if carried := list_carried(mails):
+        session.connection().execute(_taking_matches(on_sqlite=on_sqlite), {"pair": _pairs(carried)})
+    spans: list[dict[str, Value]] = [
+        {"delivery_id": mail.delivery_id, "trial_id": span.trial_id, "from_seq": span.from_seq, "to_seq": span.to_seq}
+        for mail in mails
+        for span in mail.spans
+    ]
+    if spans:
+        session.connection().execute(_adding_spans(on_sqlite=on_sqlite), {"span": as_rows(spans)})
+
+
+def _pairs(carried: Carried) -> str:
+    return as_rows({"delivery_id": delivery_id, "match_id": match_id} for delivery_id, match_id in carried)
+
+
+@cache
+def _missing_matches(*, on_sqlite: bool) -> Select[Any]:
+    pair = given("pair", on_sqlite=on_sqlite, delivery_id=BigInteger(), match_id=BigInteger())
+    is_free = or_(Match.delivery_id.is_(None), Match.delivery_id == pair.c.delivery_id)
+    there = and_(Match.id == pair.c.match_id, Match.ended_at.is_(None), is_free)
+    return select(pair.c.delivery_id).select_from(pair.outerjoin(Match, there)).where(Match.id.is_(None)).distinct()
+
+
+@cache
+def _taking_matches(*, on_sqlite: bool) -> Update:
+    pair = given("pair", on_sqlite=on_sqlite, delivery_id=BigInteger(), match_id=BigInteger())
+    free = (Match.id == pair.c.match_id, Match.ended_at.is_(None), Match.delivery_id.is_(None))
+    return update(Match).where(*free).values(delivery_id=pair.c.delivery_id)
+
+
+@cache
+def _adding_spans(*, on_sqlite: bool) -> Any:
+    kinds: dict[str, Any] = {"delivery_id": BigInteger(), "trial_id": BigInteger(), "from_seq": Integer()}
+    span = given("span", on_sqlite=on_sqlite, **kinds, to_seq=Integer())
+    # Without a condition in between SQLite takes ON CONFLICT for a part of a join.
+    rows = select(*span.c).where(text("true"))
+    return insert_on(DeliverySpan, on_sqlite=on_sqlite).from_select(list(span.c.keys()), rows).on_conflict_do_nothing()
