@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import TypeVar
 from uuid import uuid4
 
@@ -49,6 +50,8 @@ MARK_AFTER_SECONDS = 0.05
 """A verdict waits no longer than this to be marked together with others."""
 LOOK_SECONDS = 0.5
 """How often a run looks for mails somebody waits for, and, where nothing was due, for any."""
+TURNS_SECONDS = 2.0
+"""How long a run that has an end waits for the turns of mails; whoever started it comes again."""
 LINGER_SECONDS = 1.0
 """How long a run whose time is up waits for mails under way before it leaves them to be marked on the side."""
 MOVING_SECONDS = 2.0
@@ -81,6 +84,7 @@ class Run:
     _first: set[int] = field(default_factory=set)
     _moved_at: dict[str, float] = field(default_factory=dict)
     _left: int | None = None
+    _awaited: float = 0.0
     _counted: int = -1
     _look_at: float = 0.0
     _bring_at: float = 0.0
@@ -121,11 +125,25 @@ class Run:
         self._advance(verdicts, self._choose() if going and self.stopped is None else ())
         brought = going and self.stopped is None and self._refill()
         if not self.in_flight:
-            return going and (brought or bool(self.ready))
+            return going and (brought or bool(self.ready) or self._awaits_turn())
         if self.postman.is_closed or self._lingers():
             return False
         self._wait()
         return True
+
+    def _awaits_turn(self) -> bool:
+        """Wait for mails that have a turn to come, where time passes; not for long where others want this process."""
+        before = self.clock()
+        seconds = self.traffic.look_again(now=before) if self.traffic is not None else None
+        if seconds is None or self._left == 0 or self.stopped is not None:
+            return False
+        if self.ends_at != inf and self._awaited > TURNS_SECONDS:
+            self.stopped = TIME_IS_UP
+            return False
+        self._awaited += seconds
+        self.stopping.wait(seconds)
+        self._bring_at, self._counted = 0.0, -1
+        return self.clock() > before
 
     def _wait(self) -> None:
         """Until half of the window is free or something has waited long enough."""
@@ -291,6 +309,7 @@ class Run:
     def _hold_back(self, session: Session, going: Sequence[Composed], *, now: datetime) -> Sequence[Composed]:
         """What may go now; the rest is put off to the time it is given, which counts as no try."""
         held = self.traffic.hold_back(session, going, now=now) if self.traffic is not None and going else {}
+        self.counts["held"] += len(held)
         alike: dict[NotBefore, list[int]] = {}
         for id_, rest in held.items():
             alike.setdefault(rest, []).append(id_)
