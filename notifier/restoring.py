@@ -94,15 +94,13 @@ def read_log(folders: Sequence[Path], *, at: datetime) -> Log:
 
 
 def look_over(database: Database, log: Log, *, keys: AddressKeys, at: datetime, now: datetime) -> Restored:
-    """What `restore` would do, with nothing written."""
+    """What `restore` would do, with nothing written; ``waiting`` is what it would be at most."""
     going = list(_find_going(database, log.departed, keys=keys))
+    gone = {one.reader for one in going if one.erase or one.is_all}
     with database.reading() as session:
-        mails = sum(
-            len(ids)
-            for ids in _walk(lambda after: restore_store.list_unfinished(session, after=after, made_by=at + MARGIN))
-        )
-        mails += restore_store.count_undecided(session)
-        waiting = restore_store.list_waiting(session, found_by=at + MARGIN, at=at, now=now)
+        owners = restore_store.list_owners_of_unfinished(session, made_by=at + MARGIN)
+        mails = sum(owner not in gone for owner in owners)
+        waiting = set(restore_store.list_waiting(session, found_by=at + MARGIN, at=at, now=now)) - gone
     return _report(log, going, keys=keys, mails=mails, waiting=len(waiting))
 
 
@@ -162,14 +160,6 @@ def _stop(session: Session, *, at: datetime, now: datetime) -> datetime:
             return one.stopped_at
     stop_store.add(session, why=stop_store.RESTORING, note=f"taken at {at.isoformat(timespec='minutes')}", now=now)
     return now
-
-
-def _walk(page: Callable[[int], Sequence[int]]) -> Iterator[Sequence[int]]:
-    """Ids, portion after portion, each from where the last one ended."""
-    after = 0
-    while ids := page(after):
-        yield ids
-        after = ids[-1]
 
 
 def _hold_unfinished(database: Database, *, made_by: datetime) -> None:

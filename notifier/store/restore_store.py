@@ -65,6 +65,12 @@ def list_unfinished(session: Session, *, after: int, made_by: datetime) -> Seque
     return session.scalars(chosen.where(Delivery.created_at <= made_by).order_by(Delivery.id).limit(AT_ONCE)).all()
 
 
+def list_owners_of_unfinished(session: Session, *, made_by: datetime) -> Sequence[int | None]:
+    """Whose the mails are that wait for a decision, or would; None for those to nobody who is subscribed."""
+    unfinished = and_(Delivery.state.in_(UNRESOLVED), Delivery.created_at <= made_by)
+    return session.scalars(select(Delivery.subscriber_id).where(or_(unfinished, _is_undecided()))).all()
+
+
 def hold(session: Session, ids: Sequence[int]) -> None:
     """Keep these back until the operator decides."""
     _set(session, ids, state="unknown", reason=UNDECIDED, lease_token=None, leased_until=None)
