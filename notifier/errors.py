@@ -136,6 +136,10 @@ class InvalidToken(NotifierError):
     """A link that was altered, has expired or serves another purpose."""
 
 
+class Undecided(NotifierError):
+    """Something else is to be done or decided by the operator first."""
+
+
 class StoreUnavailable(NotifierError):
     """The database cannot be reached or written just now."""
 

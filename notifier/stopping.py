@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from notifier.errors import InvalidRequest
+from notifier.errors import Undecided
 from notifier.store import restore_store, stop_store
 from notifier.store.database import Database
 
@@ -48,14 +48,14 @@ def resume(database: Database, *, now: datetime) -> bool:
     """Let mails go out again; False if they did already.
 
     Raises:
-        InvalidRequest: a backup was put back, and what was unfinished then is not decided.
+        Undecided: a backup was put back, and what was unfinished then is not decided.
     """
     with database.writing() as session:
         reasons = {one.why for one in stop_store.list_open(session)}
         if stop_store.RESTORING in reasons:
-            raise InvalidRequest("A backup was put back, and not all is done: run notifier restored --at TIME again.")
+            raise Undecided("A backup was put back, and not all is done: run notifier restored --at TIME again.")
         if stop_store.RESTORED in reasons and restore_store.count_undecided(session):
-            raise InvalidRequest(
+            raise Undecided(
                 "Mails that were unfinished in the backup wait for your decision first: "
                 "notifier restored --at TIME --resend, or --drop."
             )
