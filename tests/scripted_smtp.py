@@ -15,7 +15,7 @@ HELLO = "250-here\r\n250-PIPELINING\r\n250 8BITMIME"
 
 @dataclass
 class Script:
-    """``replies`` by command line, or ``DATA:ada``, ``MESSAGE:ada`` for what follows ada's RCPT; what is missing is well.
+    """``replies`` by ``RCPT:ada``, and ``DATA:ada``, ``MESSAGE:ada`` for what follows it; what is missing is well.
 
     A reply is text, several lines perhaps, or HANG, or DROP. ``MESSAGE:`` is replied to after the dot; ``PART:``, with
     ``read_bytes`` of the message read, before the rest. ``AHEAD:`` asks for the next envelope before that last reply.
@@ -67,8 +67,8 @@ class _Talk:
         elif verb == "MAIL":
             await self.begin(line)
         elif verb == "RCPT":
-            self.name = line[len("RCPT TO:<") :].split("@")[0]
-            reply = self.script.replies.get(line) or self.script.replies.get(f"RCPT:{self.name}")
+            self.name = line[len("RCPT TO:<") :].partition("@")[0]
+            reply = self.script.replies.get(f"RCPT:{self.name}")
             if not self.in_mail:
                 reply = "503 5.5.1 no MAIL"
             elif reply is None:
@@ -164,6 +164,10 @@ def scripted(script: Script) -> Iterator[Script]:
         yield script
     finally:
         asyncio.run_coroutine_threadsafe(end(server), loop).result(5)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        _stop(loop, thread)
+
+
+def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()

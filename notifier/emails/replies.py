@@ -5,6 +5,7 @@ Replies are kept without addresses. Codes: RFC 5321 section 4.2, RFC 3463, and t
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from aiosmtplib import (
     SMTPAuthenticationError,
@@ -34,6 +35,7 @@ LOST = "the connection was lost after the message had gone out"
 
 _MARK = "•••"
 _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]*(?:@|%40|=40)[^\s<>()\[\]\",;]*", re.IGNORECASE)
+_MAY_BE_ADDRESS = re.compile("@|%40|=40")
 _SHORTEST_PART = 3
 _ENHANCED = re.compile(r"\s*([245])\.(\d{1,3}\.\d{1,3})(?!\S)")
 _OUR_CODES = frozenset({530, 534, 535, 538})
@@ -83,23 +85,30 @@ def judge_error(error: SMTPException, *, recipient: str = "") -> Verdict:
 def mask_reply(text: str, *, recipient: str = "") -> str:
     """A reply in one line, at most 200 characters, without any address and without either part of the recipient's."""
     # A server may write what is neither UTF-8 nor printable; no database takes every such character.
-    known = text.encode("utf-8", "replace").decode()
-    line = "".join(character for character in " ".join(known.split()) if character.isprintable())
-    masked = _ADDRESS.sub(_MARK, line)
-    for part in _parts_of(recipient):
+    line = " ".join(text.encode("utf-8", "replace").decode().split())
+    if not line.isprintable():
+        line = "".join(character for character in line if character.isprintable())
+    masked = _ADDRESS.sub(_MARK, line) if _MAY_BE_ADDRESS.search(line) else line
+    local_part, _, domain = recipient.rpartition("@")
+    folded = masked.casefold()
+    # Looked for first, as a pattern for each recipient is dear and hardly any reply repeats them.
+    parts = {one for one in (*_local_parts(local_part), *_domain_parts(domain)) if one.casefold() in folded}
+    for part in sorted(parts, key=len, reverse=True):
         masked = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", _MARK, masked, flags=re.IGNORECASE)
     return masked[:LONGEST_REPLY]
 
 
-def _parts_of(recipient: str) -> list[str]:
-    """What of an address a reply may repeat by itself, longest first: the local part without its tag, the domain."""
-    local_part, _, domain = recipient.rpartition("@")
+def _local_parts(local_part: str) -> list[str]:
+    """What of it a reply may repeat by itself: it, and without its tag."""
+    return [one for one in (local_part, local_part.partition("+")[0]) if len(one) >= _SHORTEST_PART]
+
+
+@lru_cache(maxsize=2048)
+def _domain_parts(domain: str) -> frozenset[str]:
+    """What of it a reply may repeat by itself: of mail.example.org also example.org, but never co.uk."""
     labels = domain.split(".")
-    # Of mail.example.org also example.org, but never co.uk.
     domains = {".".join(labels[at:]) for at in range(len(labels) - 1) if not at or len(labels[at]) > _SHORTEST_PART}
-    shown = {_as_shown(one) for one in domains}
-    locals_ = {one for one in (local_part, local_part.partition("+")[0]) if len(one) >= _SHORTEST_PART}
-    return sorted(locals_ | domains | shown - {""}, key=len, reverse=True)
+    return frozenset(domains | {_as_shown(one) for one in domains} - {""})
 
 
 def _as_shown(domain: str) -> str:

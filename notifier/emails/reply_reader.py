@@ -54,7 +54,7 @@ class ReplyReader(asyncio.Protocol):
         self.holds_back = False
         """Whether something that was written has not left this machine's buffers."""
         self.waiting_since: float | None = None
-        """Since when a reply is waited for, by the loop's time."""
+        """Since when a reply is waited for, however often, by the loop's time."""
         # So that pause_writing tells at once that something could not go out.
         transport.set_write_buffer_limits(high=0)
         transport.set_protocol(self)
@@ -90,6 +90,7 @@ class ReplyReader(asyncio.Protocol):
         if not self._replies:
             await self._wait(seconds)
         if self._replies:
+            self.waiting_since = None
             return self._replies.popleft()
         raise self._end or TooSlow
 
@@ -97,13 +98,13 @@ class ReplyReader(asyncio.Protocol):
         if self._end is not None:
             return
         self._waiter = self._loop.create_future()
-        self.waiting_since = self._loop.time()
+        self.waiting_since = self.waiting_since or self._loop.time()
         timer = self._loop.call_later(seconds, self._wake)
         try:
             await self._waiter
         finally:
             timer.cancel()
-            self._waiter = self.waiting_since = None
+            self._waiter = None
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

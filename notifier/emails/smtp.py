@@ -49,6 +49,7 @@ class Relay:
         self._own_name: str | None = None
         self._connect_again_at = 0.0
         self._closing = False
+        self._look_again: asyncio.TimerHandle | None = None
 
     def take(self, mails: Sequence[Composed], tray: Tray, *, first: Collection[int] = ()) -> None:
         """Hand these mails over; a Verdict for each comes into the tray.
@@ -148,8 +149,13 @@ class Relay:
         kept_is_free = self._connections > 1 and for_all == len(moving) and room > starting
         if self._waiting.first and not starting and kept_is_free:
             self._start(only_first=True)
-        if waiting > starting:
-            asyncio.get_running_loop().call_later(STALL_SECONDS, self._staff)
+        if waiting > starting and self._look_again is None:
+            self._look_again = asyncio.get_running_loop().call_later(STALL_SECONDS / 4, self._look)
+
+    def _look(self) -> None:
+        """Somebody may have stalled."""
+        self._look_again = None
+        self._staff()
 
     def _start(self, *, only_first: bool) -> None:
         worker = _Worker(self, only_first=only_first)
