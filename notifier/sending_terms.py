@@ -27,6 +27,10 @@ class Traffic(Protocol):
         """Learn from verdicts; called in the transaction that marks them, after it did."""
         ...
 
+    def look_again(self, *, now: datetime) -> float | None:
+        """After how many seconds the next of the mails may go that wait for their turn; None where none waits."""
+        ...
+
 
 TIME_IS_UP = "the time is up"
 
@@ -54,7 +58,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """What one run did. ``ambiguous`` are among ``deferred`` and ``unknown``; ``stopped`` says why it ended early."""
+    """What one run did. ``ambiguous`` are among ``deferred`` and ``unknown``; ``stopped`` says why it ended early.
+
+    ``held`` is how often a mail was put off because of its destination or a rate; it may have gone out later.
+    """
 
     sent: int = 0
     deferred: int = 0
@@ -62,4 +69,5 @@ class Delivered:
     cancelled: int = 0
     unknown: int = 0
     ambiguous: int = 0
+    held: int = 0
     stopped: str | None = None

@@ -38,6 +38,9 @@ log = structlog.get_logger(__name__)
 
 LOOK_AGAIN = timedelta(seconds=2)
 """How old what is known of destinations in doubt may be; so nothing is asked for each mail."""
+SOONEST = timedelta(milliseconds=20)
+LONGEST_LOOK = timedelta(seconds=1)
+"""How often it is looked at least, and at most, whether somebody's turn has come."""
 _RELAY = ""
 """In place of a domain: the mail server itself."""
 
@@ -67,6 +70,7 @@ class TrafficRules:
         self._doubtful: dict[bytes, Standing] = {}
         self._looked_at: datetime | None = None
         self._probes: dict[bytes, frozenset[int]] = {}
+        self._queues: dict[Line, datetime] = {}
 
     def hold_back(self, session: Session, mails: Sequence[Composed], *, now: datetime) -> Mapping[int, NotBefore]:
         """By Delivery id, which of these mails may not go out yet, until when and why.
@@ -110,6 +114,15 @@ class TrafficRules:
             destination_store.write(shared, changed)
         self._remember(standings)
         _report(before, changed)
+
+    def look_again(self, *, now: datetime) -> float | None:
+        """After how many seconds the next of the mails may go that wait for a turn; None if none that we put off does.
+
+        A queue shows in what was last read of it. Whoever never read of one leaves it to the others, or to the sweep.
+        """
+        self._queues = {line: until for line, until in self._queues.items() if until > now - SOONEST}
+        apart = [line.rate.apart for line in self._queues]
+        return min(max(min(apart), SOONEST), LONGEST_LOOK).total_seconds() if apart else None
 
     def _look(self, session: Session, *, now: datetime) -> None:
         if self._looked_at is None or not self._looked_at <= now < self._looked_at + LOOK_AGAIN:
@@ -167,13 +180,20 @@ class TrafficRules:
         return True
 
     def _take_turn(self, mail: Composed, key: bytes, held: _Held, turns: Turns) -> None:
-        wait = turns.take(_candidate(held.rows[mail.delivery_id], now=held.now), self._lines(mail, key))
+        lines = self._lines(mail, key)
+        wait = turns.take(_candidate(held.rows[mail.delivery_id], now=held.now), lines)
         if wait is not None:
             held.back[mail.delivery_id] = wait
+            self._await([line for line in lines if line.turn == wait.reason], held.standings, until=wait.until)
             return
         standing = held.standings.get(key)
         if standing is not None and standing.is_in_doubt:
             held.probes.setdefault(key, []).append(mail.delivery_id)
+
+    def _await(self, lines: Sequence[Line], standings: Mapping[bytes, Standing], *, until: datetime) -> None:
+        for line in lines:
+            end = max(standings[line.key].queued_until or until, until)
+            self._queues[line] = max(end, self._queues.get(line, end))
 
     def _lines(self, mail: Composed, key: bytes) -> list[Line]:
         lines = []

@@ -165,7 +165,7 @@ def send_deliveries() -> None:
     """Send what is due, a few hundred at a time."""
     delivered = _held.service().deliverer.deliver_due(now=_now, limit=AT_ONCE, seconds=SECONDS_AT_ONCE)
     tried = delivered.sent + delivered.deferred + delivered.failed + delivered.cancelled + delivered.unknown
-    if delivered.stopped == TIME_IS_UP or (tried and not delivered.stopped):
+    if delivered.stopped == TIME_IS_UP or ((tried or delivered.held) and not delivered.stopped):
         queues.ring(queues.SEND_DELIVERIES)
 
 
