@@ -112,7 +112,7 @@ class Subscription(Base):
             **only("ended_at IS NULL"),
         ),
         Index(
-            "ix_subscriptions_condition_wants", "condition_id", "wants",
+            "ix_subscriptions_condition_wants", "condition_id", "wants", "id",
             **only("ended_at IS NULL"),
         ),
         Index(

@@ -155,7 +155,7 @@ class Change(Base):
     observed_at: Mapped[datetime]
     matched_at: Mapped[datetime | None]
     matched_upto: Mapped[int | None] = mapped_column(Id)
-    """Where so many follow it that it is matched in portions: the reader up to whom that is done."""
+    """Where so many follow it that it is matched in portions: the subscription up to which that is done."""
     held_id: Mapped[int | None] = mapped_column(Id)
     """The breaker that keeps it from being mailed: everything a reader would see in it is the same in many studies."""
 

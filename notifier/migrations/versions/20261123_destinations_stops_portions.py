@@ -56,10 +56,12 @@ def upgrade() -> None:
         "changes", sa.Column("matched_upto", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
     )
     # With the id, what is due comes in order without sorting; without what is NULL, less is written for each mail.
+    # The portions in which a Change is matched are ranges of ids of subscriptions.
     for name, table, columns, condition in (
         ("ix_deliveries_due", "deliveries", ["lane", "not_before", "id"], "state IN ('waiting', 'deferred')"),
         ("ix_deliveries_request_id", "deliveries", ["request_id"], "request_id IS NOT NULL"),
         ("ix_matches_delivery_id", "matches", ["delivery_id"], "delivery_id IS NOT NULL"),
+        ("ix_subscriptions_condition_wants", "subscriptions", ["condition_id", "wants", "id"], "ended_at IS NULL"),
     ):
         op.drop_index(name, table_name=table)
         where = sa.text(condition)
