@@ -1,0 +1,169 @@
+"""Mails that hang, letters that come while many go out, and destinations that must not take all places."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import Session
+
+from notifier.delivering import TIME_IS_UP, Deliverer, Limits, Traffic
+from notifier.domain.deliveries import Answer, Composed, NotBefore, Verdicts
+from notifier.domain.lanes import Lanes
+from notifier.emails.pipelining import Timeouts
+from notifier.store.database import Database, open_database
+from notifier.store.models import Base
+from tests.delivery_rows import (
+    add_change,
+    add_confirmation,
+    add_digest,
+    add_reader,
+    add_trial,
+    compose_simply,
+    count_states,
+)
+from tests.scripted_smtp import HANG, Script, scripted
+
+LONG = Timeouts(connect=2, command=60, data=60, message=60)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = open_database(f"sqlite:///{tmp_path / 'test.db'}")
+    Base.metadata.create_all(database.engine)
+    yield database
+    database.close()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _expect(database: Database, names: Sequence[str]) -> None:
+    with database.writing() as session:
+        trial = add_trial(session, 1, now=_now())
+        for name in names:
+            add_digest(session, add_reader(session, name, trials=[trial], now=_now()), now=_now())
+        add_change(session, trial, now=_now())
+
+
+def _states(database: Database) -> dict[str, int]:
+    with database.reading() as session:
+        return count_states(session)
+
+
+@contextmanager
+def _deliverer(
+    database: Database, script: Script, traffic: Traffic | None = None, **limits: int
+) -> Iterator[Deliverer]:
+    deliverer = Deliverer(
+        database=database,
+        mail_server=script.server,
+        sender="updates@example.org",
+        composer=compose_simply,
+        limits=Limits(timeouts=LONG, **limits),  # type: ignore[arg-type]  # counts only
+        traffic=traffic,
+    )
+    try:
+        yield deliverer
+    finally:
+        deliverer.close()
+
+
+def _wait_for(script: Script, *, sent: int) -> None:
+    end = time.monotonic() + 8
+    while len(script.accepted) < sent and time.monotonic() < end:
+        time.sleep(0.02)
+    assert len(script.accepted) >= sent
+
+
+def test_a_mail_that_hangs_is_marked_on_the_side_and_the_next_run_goes_on(database: Database) -> None:
+    _expect(database, [f"reader{number}" for number in range(12)])
+    with scripted(Script({"RCPT:reader5": HANG})) as script, _deliverer(database, script) as deliverer:
+        delivered = deliverer.deliver_due(now=_now, seconds=0.5)
+        assert (delivered.sent, delivered.stopped) == (11, TIME_IS_UP)
+        with database.writing() as session:
+            add_confirmation(session, "cyd", now=_now())
+        assert deliverer.deliver_due(now=_now, seconds=0.5).sent == 1
+
+    assert _states(database) == {"sent": 12, "deferred": 1}
+
+
+def test_a_letter_goes_out_while_a_run_waits_for_a_mail_that_hangs(database: Database) -> None:
+    _expect(database, ["ada", "bob"])
+    with scripted(Script({"RCPT:ada": HANG})) as script, _deliverer(database, script) as deliverer:
+        run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": _now})
+        run.start()
+        _wait_for(script, sent=1)
+        with database.writing() as session:
+            add_confirmation(session, "cyd", now=_now())
+        _wait_for(script, sent=2)
+        deliverer.close()
+        run.join(5)
+
+    assert script.recipients == ["bob", "cyd"]
+
+
+def test_letters_pass_the_digests_that_wait(database: Database) -> None:
+    _expect(database, [f"reader{number}" for number in range(60)])
+    with scripted(Script(piece=4)) as script, _deliverer(database, script, chunk=60, group=8) as deliverer:
+        run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": _now})
+        run.start()
+        _wait_for(script, sent=5)
+        with database.writing() as session:
+            add_confirmation(session, "cyd", now=_now())
+        run.join(30)
+
+    assert script.recipients.index("cyd") < 59
+
+
+class _Resting:
+    """Traffic that lets ada rest, and remembers what it was told."""
+
+    def __init__(self, until: datetime) -> None:
+        self.until = until
+        self.noted: list[Answer] = []
+
+    def hold_back(self, _session: Session, mails: Sequence[Composed], *, now: datetime) -> Mapping[int, NotBefore]:
+        return {
+            mail.delivery_id: NotBefore(until=self.until, reason="it rests")
+            for mail in mails
+            if mail.recipient.startswith("ada")
+        }
+
+    def note(self, _session: Session, mails: Sequence[Composed], verdicts: Verdicts, *, now: datetime) -> None:
+        self.noted += [verdicts[mail.delivery_id].answer for mail in mails]
+
+    def look_again(self, *, now: datetime) -> float | None:
+        return None
+
+
+def test_a_destination_that_rests_gets_nothing_and_the_others_do(database: Database) -> None:
+    _expect(database, ["ada", "bob"])
+    resting = _Resting(_now() + timedelta(hours=1))
+    with scripted(Script()) as script, _deliverer(database, script, traffic=resting) as deliverer:
+        assert deliverer.deliver_due(now=_now).sent == 1
+
+    assert (_states(database), resting.noted) == ({"sent": 1, "deferred": 1}, [Answer.ACCEPTED])
+
+
+def _mail(number: int, domain: str) -> Composed:
+    return Composed(
+        delivery_id=number, recipient=f"r@{domain}", message=b"", message_id="", dated_at=_now(), language="en"
+    )
+
+
+def test_a_domain_with_enough_under_way_lets_others_pass() -> None:
+    lanes, busy = Lanes(), Counter({"slow.example": 2})
+    for number, domain in enumerate(["slow.example", "slow.example", "b.example"]):
+        lanes.add(_mail(number, domain), first=False)
+    lanes.add(_mail(9, "slow.example"), first=True)
+
+    order = [mail.delivery_id for _ in range(4) if (mail := lanes.next(busy, cap=2))]
+
+    assert order == [9, 2, 0, 1]
+    assert not len(lanes)
