@@ -133,7 +133,9 @@ def test_server_that_judges_recipients_gives_each_mail_its_own_state(tmp_path: P
     assert all(timedelta(minutes=4) < one.waits < timedelta(minutes=7) for one in outcomes[DEFERRING] if one.attempts)
     assert {one.state for one in outcomes[REFUSING]} == {"failed"}
     assert {one.state for one in (*outcomes[SLOW], *outcomes[USUAL])} == {"sent"}
-    assert _accepted(outcomes[USUAL])[-1] < _accepted(outcomes[SLOW])[0]
+    # The next mail of a connection goes out together with the end of the one before, and so may wait behind a slow one.
+    behind_slow = [at for at in _accepted(outcomes[USUAL]) if at >= _accepted(outcomes[SLOW])[0]]
+    assert len(behind_slow) <= READERS[SLOW]
 
 
 def test_relay_takes_all_and_shows_in_its_queue_what_a_destination_defers(tmp_path: Path) -> None:
