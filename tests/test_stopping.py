@@ -27,6 +27,7 @@ from tests.smtp_servers import Mailbox
 from tests.studies import make_study
 from tests.world import World, copy_database, open_world, settings_for
 
+pytestmark = pytest.mark.rules
 READERS = 300
 WORKERS = 2
 
