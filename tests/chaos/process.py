@@ -1,6 +1,6 @@
 """The real ``notifier`` command with a quick schedule, which can be told to kill itself around a commit.
 
-``python -m tests.chaos.process [--die WHEN:WHAT | --starve MB | --again] COMMAND…``: WHEN is ``before`` or
+``python -m tests.chaos.process [--die WHEN:WHAT | --starve MB | --again | --usual] COMMAND…``: WHEN is ``before`` or
 ``after``, WHAT one of ``ingest``, ``match``, ``claim``, ``enter`` and ``mark``: the first commit after which the
 database would show it.
 """
@@ -9,10 +9,12 @@ import os
 import resource
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
-from celery.signals import worker_process_init
+from celery.signals import task_prerun
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
@@ -20,6 +22,7 @@ from notifier import queues
 from notifier.cli import main
 
 SECONDS = 1.0
+STARVED_AFTER = 2.0
 POINTS = {
     "ingest": "SELECT 1 FROM changes WHERE matched_at IS NULL LIMIT 1",
     "match": "SELECT 1 FROM matches WHERE ended_at IS NULL LIMIT 1",
@@ -66,18 +69,27 @@ def again() -> None:
 
 
 def starve(megabytes: int) -> None:
-    """Have each child of the worker's pool run out of memory as soon as it needs so much more than it has."""
+    """Have each process that sends run out of memory while it does: it may then have so much more and nothing else."""
+    since: dict[int, threading.Timer] = {}
 
-    def limit(**_: object) -> None:
+    def limit() -> None:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         most = pages * resource.getpagesize() + megabytes * 1_000_000
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
-    worker_process_init.connect(limit, weak=False)
+    def begin(task: Any, **_: object) -> None:
+        if task.name == queues.SEND_DELIVERIES and os.getpid() not in since:
+            since[os.getpid()] = threading.Timer(STARVED_AFTER, limit)
+            since[os.getpid()].start()
+
+    task_prerun.connect(begin, weak=False)
 
 
 if __name__ == "__main__":
-    quicken()
+    if sys.argv[1] == "--usual":
+        del sys.argv[1]
+    else:
+        quicken()
     if sys.argv[1] == "--die":
         die_at(*sys.argv[2].split(":"))
         del sys.argv[1:3]

@@ -7,9 +7,11 @@ from sqlalchemy import select
 
 from notifier.forgetting import forget_subscriber
 from notifier.leaving import end_everything
-from notifier.store.models import Delivery
+from notifier.store.models import Delivery, Subscriber
 from tests.chaos.rows import BOTH, Row
 from tests.chaos.stage import Stage
+
+TRIES_FOR = 30.0
 
 
 def leave(stage: Stage) -> None:
@@ -19,11 +21,12 @@ def leave(stage: Stage) -> None:
     stage.crowd.insist(stage.service.url)
     addresses = {reader: address for address, reader in stage.crowd.readers.items()}
     in_time: set[str] = set()
-    for turn in range(stage.pick(200, 40)):
+    until = time.monotonic() + TRIES_FOR
+    while len(stage.crowd.gone) < stage.pick(100, 20) and time.monotonic() < until:
         reader = _claimed_reader(stage)
         if reader is None:
             time.sleep(0.02)
-        elif _end(stage, reader, erase=turn % 2 == 1):
+        elif _end(stage, reader, erase=len(stage.crowd.gone) % 2 == 1):
             in_time.add(addresses[reader])
     stage.drain()
     late = {one.recipient for one in stage.sink.list_taken()} & in_time
@@ -35,6 +38,7 @@ def leave(stage: Stage) -> None:
 def _claimed_reader(stage: Stage) -> int | None:
     with stage.installation.database.reading() as session:
         claimed = select(Delivery.subscriber_id).where(Delivery.state == "leased", Delivery.subscriber_id.is_not(None))
+        claimed = claimed.where(Delivery.subscriber_id.not_in(stage.crowd.gone))
         return session.scalar(claimed.order_by(Delivery.id.desc()).limit(1))
 
 
@@ -42,13 +46,14 @@ def _end(stage: Stage, reader: int, *, erase: bool) -> bool:
     """Whether it was committed before the mail went into in_data."""
     now = datetime.now(UTC)
     with stage.installation.database.writing() as session:
+        # Whatever puts a mail in_data locks its reader first.
+        session.execute(select(Subscriber.id).where(Subscriber.id == reader).with_for_update())
         going = select(Delivery.id).where(Delivery.subscriber_id == reader, Delivery.in_data_at.is_not(None))
+        began = session.scalar(going) is not None
         if erase:
-            began = session.scalar(going.with_for_update()) is not None
             forget_subscriber(session, reader, by="reader", now=now)
         else:
             end_everything(session, reader, reason="one_click", now=now)
-            began = session.scalar(going) is not None
     stage.crowd.gone.add(reader)
     return not began
 

@@ -5,13 +5,14 @@ import random
 import signal
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from tests.chaos.rows import BOTH, SERVERS, Row
 from tests.chaos.stage import LEASE_SECONDS, Stage
 
 GONE_WITHIN = 10.0
 """Seconds in which a worker that was asked to stop is gone: what a container gets before it is killed."""
-MEGABYTES = 8
+MEGABYTES = 1
 
 
 def kill_groups(stage: Stage) -> None:
@@ -50,11 +51,58 @@ def kill_children(stage: Stage) -> None:
             stage.service.kills += 1
 
 
+def kill_parent(stage: Stage) -> None:
+    """The pool's parent is killed alone: what it leaves behind ends its send and goes."""
+    service = stage.service
+    stage.ready(stage.pick(2_000, 300))
+    stage.sink.behave(pause={"message": 0.1})
+    stage.crowd.insist(service.url)
+    stage.wait_for_mails(20, seconds=20)
+    orphans = service.children(service.worker)
+    service.kill_alone(service.worker)
+    service.start(service.worker)
+    since = time.monotonic()
+    while any(_lives(one) for one in orphans) and time.monotonic() - since < 2 * GONE_WITHIN:
+        time.sleep(0.1)
+    stage.say(f"{len(orphans)} orphans gone after {time.monotonic() - since:.1f} s")
+    stage.expect(time.monotonic() - since < GONE_WITHIN, "orphans went on")
+    for one in orphans:
+        with suppress(ProcessLookupError):
+            os.kill(one, signal.SIGKILL)
+    stage.sink.behave()
+
+
+def _lives(process: int) -> bool:
+    """A dead one whose parent does not care is a zombie."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def kill_in_real_time(stage: Stage) -> None:
+    """Nothing is scaled down: a lease of 90 s, a sweep each half minute, and no time made to pass."""
+    stage.ready(stage.pick(1_000, 200))
+    stage.in_real_time = True
+    service = stage.service
+    service.stop(service.worker)
+    service.start(service.worker, options=("--usual",))
+    stage.sink.behave(kill_at="accepted", group=service.group(service.worker))
+    stage.crowd.insist(service.url)
+    service.wait_for_death(service.worker)
+    service.start(service.worker, options=("--usual",))
+    if "beat" in service.parts:
+        service.stop("beat")
+        service.start("beat", options=("--usual",))
+    stage.say(f"drained {stage.drain(seconds=200):.0f} s after the kill")
+
+
 def run_out_of_memory(stage: Stage) -> None:
-    """Each process of the pool may have only little more memory than it begins with; then it may have enough."""
+    """Each process of the pool runs out of memory in the midst of sending, and stays so; then a new one has enough."""
     service = stage.service
     stage.ready(stage.pick(2_000, 300))
     service.stop(service.worker)
+    stage.sink.behave(pause={"message": 0.01})
     service.start(service.worker, options=("--starve", str(MEGABYTES)))
     stage.crowd.insist(service.url)
     stage.wait_for_mails(len(stage.crowd.readers), seconds=15)
@@ -62,6 +110,7 @@ def run_out_of_memory(stage: Stage) -> None:
     said = (stage.folder / "worker.log").read_text().count("MemoryError")
     stage.say(f"{came} mails with {MEGABYTES} MB, MemoryError {said} times")
     service.kill(service.worker)
+    stage.sink.behave()
     service.start(service.worker)
 
 
@@ -93,6 +142,8 @@ ROWS = [
     Row(name="worker group killed at random", go=kill_groups, engines=SERVERS),
     Row(name="few mails, killed again and again", go=kill_groups_of_few, engines=BOTH),
     Row(name="a pool's child killed", go=kill_children, engines=SERVERS),
+    Row(name="the pool's parent killed alone", go=kill_parent, engines=SERVERS),
+    Row(name="in real time", go=kill_in_real_time, engines=BOTH, settings={"NOTIFIER_LEASE_SECONDS": "90"}),
     Row(name="out of memory", go=run_out_of_memory, engines=SERVERS),
     Row(name="deploy under load", go=deploy, engines=BOTH),
 ]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -47,9 +48,15 @@ class Service:
         """Start parts, or all, with ``options`` of ``process.py`` and ``more`` of the command, under a ``name``."""
         for part in parts or self.parts:
             command = [sys.executable, "-m", "tests.chaos.process", *options, part, *more]
-            with (self.folder / f"{name or part}.log").open("ab") as log:
+            written = self.folder / f"{name or part}.log"
+            said = written.stat().st_size if written.exists() else 0
+            with written.open("ab") as log:
                 self.running[name or part] = subprocess.Popen(
                     command, cwd=self.folder, env=self._environment(), stdout=log, stderr=log, start_new_session=True
+                )
+            if part == "worker":
+                wait_until(
+                    partial(_is_ready, written, said), seconds=STARTS_WITHIN, what=f"readiness of {name or part}"
                 )
         if not parts or self.web in parts:
             wait_until(self.answers, seconds=STARTS_WITHIN, what=f"readiness of {self.parts} in {self.folder}")
@@ -59,6 +66,13 @@ class Service:
         process = self.running.pop(part)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+        self.kills += 1
+
+    def kill_alone(self, part: str) -> None:
+        """Kill a part's first process only, which is one kill; what it started may live on."""
+        process = self.running.pop(part)
+        process.kill()
         process.wait(10)
         self.kills += 1
 
@@ -108,3 +122,8 @@ class Service:
 
     def _environment(self) -> dict[str, str]:
         return environment_of(self.settings) | {"PYTHONPATH": str(REPOSITORY)}
+
+
+def _is_ready(log: Path, since: int) -> bool:
+    """Whether a worker said so after what it had written before."""
+    return b" ready." in log.read_bytes()[since:]

@@ -94,6 +94,8 @@ class Stage:
     crowd: Crowd
     disk: Path
     """Where a SQLite database lies; a small file system of its own if the row asked for one."""
+    in_real_time: bool = False
+    """Whether what rests waits as long as it would in life."""
     notes: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
@@ -134,7 +136,8 @@ class Stage:
         """Wait until nothing waits any more, or the time is up; after how many seconds."""
         since = time.monotonic()
         while self.unfinished() and time.monotonic() - since < seconds:
-            self.hasten()
+            if not self.in_real_time:
+                self.hasten()
             time.sleep(0.25)
         return time.monotonic() - since
 
