@@ -65,6 +65,9 @@ def test_postgresql_needs_every_setting_said(monkeypatch: pytest.MonkeyPatch, mi
         ("PORT", "99999"),
         ("MAX_BODY_BYTES", "many"),
         ("LOG_LEVEL", "LOUD"),
+        ("RATE", "hush-hush"),
+        ("RATE_PER_DESTINATION", "0/s"),
+        ("RATE_DESTINATIONS", "example.org=fast"),
     ],
 )
 def test_a_wrong_setting_is_named_and_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -21,6 +21,7 @@ from notifier.store.models import (
     AuditEntry,
     Base,
     Delivery,
+    Destination,
     IdempotentAnswer,
     Match,
     PendingRequest,
@@ -159,6 +160,17 @@ def test_answers_and_the_audit_trail_go_when_their_time_is_up(either_world: Worl
     keep(either_world, later=1100 * DAY)
 
     assert count(either_world, AuditEntry) == 0
+
+
+def test_destinations_go_to_which_nothing_went_for_a_month(world: World) -> None:
+    with world.installation.database.writing() as session:
+        session.add_all(Destination(key=bytes([days]), seen_at=world.now - days * DAY) for days in (1, 20, 40))
+
+    keep(world, later=timedelta())
+    left = count(world, Destination)
+    keep(world, later=11 * DAY)
+
+    assert (left, count(world, Destination)) == (2, 1)
 
 
 @pytest.mark.parametrize("seed", [4, *(pytest.param(n, marks=pytest.mark.slow) for n in range(8, 24))])

@@ -3,7 +3,7 @@
 import pytest
 
 from notifier.errors import InvalidAddress
-from notifier.store.addresses import read_address, refuse_own
+from notifier.store.addresses import AddressKeys, read_address, refuse_own
 
 TWINS = [
     ("Reader@Example.ORG", "reader@example.org"),
@@ -65,3 +65,11 @@ def test_neighbours_of_ours_are_readers(neighbour: str) -> None:
 
 def test_a_sender_of_this_machine_refuses_nobody() -> None:
     refuse_own(read_address("updates@example.org"), sender="updates@localhost", host="127.0.0.1")
+
+
+def test_a_destination_is_one_however_it_is_written_and_its_hash_is_no_other() -> None:
+    keys = AddressKeys(secrets=("a made-up secret that is long enough for anybody",), index_key="a made-up index key")
+
+    assert len({keys.destination(name) for name in ("müller.example", "XN--mller-kva.Example", "müller.example.")}) == 1
+    assert keys.destination("example.org") != keys.destination("mail.example.org")
+    assert keys.destination("example.org") != keys.words_index("example.org")[:16]
