@@ -18,6 +18,8 @@ import structlog
 from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import (
+    OUR_SIDE,
+    OURS_IN_A_ROW,
     Answer,
     CannotCompose,
     Claimed,
@@ -86,6 +88,7 @@ class Run:
     _left: int | None = None
     _awaited: float = 0.0
     _counted: int = -1
+    _ours_in_a_row: int = 0
     _look_at: float = 0.0
     _bring_at: float = 0.0
     _leased_until: datetime = _NEVER
@@ -120,7 +123,7 @@ class Run:
     def _step(self) -> bool:
         """Mark, admit, refill, wait; whether there is more to do."""
         going = not self._is_over() and self._holds()
-        verdicts = self._tray.take()
+        verdicts = self._blame_us(self._tray.take())
         self._heed(verdicts)
         self._advance(verdicts, self._choose() if going and self.stopped is None else ())
         brought = going and self.stopped is None and self._refill()
@@ -350,6 +353,18 @@ class Run:
         log.error("delivery.lease_lost")
         self.postman.abandon()
         return False
+
+    def _blame_us(self, verdicts: Verdicts) -> Verdicts:
+        """Where mail after mail is refused for what we are, it counts as our fault, and the run ends."""
+        for verdict in verdicts.values():
+            self._ours_in_a_row += verdict.reason == OUR_SIDE
+            self._ours_in_a_row *= verdict.answer is not Answer.ACCEPTED
+        if self._ours_in_a_row < OURS_IN_A_ROW:
+            return verdicts
+        return {
+            id_: replace(verdict, answer=Answer.OURS) if verdict.reason == OUR_SIDE else verdict
+            for id_, verdict in verdicts.items()
+        }
 
     def _heed(self, verdicts: Verdicts) -> None:
         """Stop where our own side is at fault."""

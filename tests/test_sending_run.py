@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from notifier.delivering import TIME_IS_UP, Deliverer, Limits, Traffic
-from notifier.domain.deliveries import Answer, Composed, NotBefore, Verdicts
+from notifier.domain.deliveries import OUR_SIDE, Answer, Composed, NotBefore, Verdicts
 from notifier.domain.lanes import Lanes
 from notifier.emails.pipelining import Timeouts
 from notifier.store.database import Database, open_database
@@ -119,6 +119,17 @@ def test_letters_pass_the_digests_that_wait(database: Database) -> None:
         run.join(30)
 
     assert script.recipients.index("cyd") < 59
+
+
+def test_refusals_of_what_we_are_end_the_run_and_blame_no_mailbox(database: Database) -> None:
+    names = [f"reader{number}" for number in range(40)]
+    _expect(database, names)
+    refusals = {f"RCPT:{name}": "554 5.7.1 Relay access denied" for name in names}
+    with scripted(Script(refusals)) as script, _deliverer(database, script, group=8) as deliverer:
+        delivered = deliverer.deliver_due(now=_now)
+
+    assert (delivered.deferred, delivered.stopped) == (40, OUR_SIDE)
+    assert sum(line.startswith("RCPT") for line in script.heard) < 30
 
 
 class _Resting:

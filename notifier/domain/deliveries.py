@@ -154,6 +154,11 @@ class Verdict:
 Verdicts = Mapping[int, Verdict]
 """By Delivery id."""
 
+OUR_SIDE = "the mail server does not accept us or our sender address for this mail"
+"""Why a mail is tried later that was refused for what we are and not for whom it goes to."""
+OURS_IN_A_ROW = 5
+"""So many such refusals with nothing accepted between are no matter of single mails any more."""
+
 
 def wait_before_retry(*, delivery_id: int, attempts: int) -> timedelta | None:
     """How long a Delivery rests after its ``attempts``-th failed try; None when it is given up.

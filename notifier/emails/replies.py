@@ -25,7 +25,7 @@ from aiosmtplib import (
     SMTPTimeoutError,
 )
 
-from notifier.domain.deliveries import Answer, Verdict
+from notifier.domain.deliveries import OUR_SIDE, Answer, Verdict
 
 LONGEST_REPLY = 200
 CLOSING = 421
@@ -39,11 +39,20 @@ _MAY_BE_ADDRESS = re.compile("@|%40|=40")
 _SHORTEST_PART = 3
 _ENHANCED = re.compile(r"\s*([245])\.(\d{1,3}\.\d{1,3})(?!\S)")
 _OUR_CODES = frozenset({530, 534, 535, 538})
-_OUR_DETAILS = frozenset({"1.7", "1.8", "7.8", "7.9", "7.11", "7.27"})
-"""The sender's address or our authentication, whatever the first digit."""
-_OUR_TEXT = re.compile(
-    r"relay(?:ing)?\b.{0,20}\b(?:denied|not permitted|prohibited)|authentication required", re.IGNORECASE
+_OUR_DETAILS = re.compile(
+    # The sender's address; sending too much; our authentication; SPF, DKIM, DMARC and names of ours in the DNS.
+    r"1\.[78]|4\.5|7\.(?:8|9|11|2[0-7])"
+    # What Exchange says to who may not relay, not send as this sender, or not from this network.
+    r"|7\.(?:5[47]|6[04]|6[0-4]\d|70[58])"
 )
+_OUR_TEXT = re.compile(
+    r"relay(?:ing)?\b.{0,20}\b(?:denied|not permitted|prohibited|not allowed)"
+    r"|(?:unable|not permitted|do not) (?:to )?relay|auth\w* (?:is )?required|not authenticated|sender (?:address )?(?:rejected|denied|verify failed)|send as\b"
+    r"|not owned by|blocked using|(?:block|black|deny)list|bad reputation|poor reputation"
+    r"|(?:sending|message|hourly|daily) (?:quota|limit)|rate limit|reverse (?:dns|hostname)|PTR record",
+    re.IGNORECASE,
+)
+_CLOSED_SYSTEM = "3.2"
 _FULL_MAILBOX = "2.2"
 _PASSING_TEXT = re.compile(r"gr[ea]ylist|try (?:again|later)|over ?quota|mailbox (?:is )?full|temporar", re.IGNORECASE)
 
@@ -122,10 +131,12 @@ def _as_shown(domain: str) -> str:
 def _judge_refusal(code: int, text: str) -> tuple[Answer, str]:
     enhanced = _ENHANCED.match(text)
     kind, detail = enhanced.groups() if enhanced else ("", "")
-    if code in _OUR_CODES or detail in _OUR_DETAILS or _OUR_TEXT.search(text):
-        return Answer.LATER, "the mail server does not accept us or our sender address for this mail"
+    if code in _OUR_CODES or _OUR_DETAILS.fullmatch(detail) or _OUR_TEXT.search(text):
+        return Answer.LATER, OUR_SIDE
     if detail == _FULL_MAILBOX:
         return Answer.LATER, "the mailbox is full"
+    if detail == _CLOSED_SYSTEM:
+        return Answer.LATER, "not accepted yet"
     if kind in ("4", "5"):
         return (Answer.LATER, "not accepted yet") if kind == "4" else (Answer.NEVER, "refused")
     if 500 <= code < 600 and not _PASSING_TEXT.search(text):
