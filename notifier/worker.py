@@ -35,10 +35,8 @@ from notifier.tying import look_through
 app = queues.app
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 512
-"""Deliveries one task sends before it rings for the next: a worker that is told to stop stops soon."""
-SECONDS_AT_ONCE = 20.0
-"""The same where the mail server is slow."""
+SECONDS_AT_ONCE = 2.0
+"""How long one task sends before it rings for the next: so long what is urgent may wait to be matched and planned."""
 
 
 class _Held:
@@ -162,8 +160,8 @@ def plan_digests() -> None:
 
 @app.task(name=queues.SEND_DELIVERIES)
 def send_deliveries() -> None:
-    """Send what is due, a few hundred at a time."""
-    delivered = _held.service().deliverer.deliver_due(now=_now, limit=AT_ONCE, seconds=SECONDS_AT_ONCE)
+    """Send what is due, for a few seconds."""
+    delivered = _held.service().deliverer.deliver_due(now=_now, seconds=SECONDS_AT_ONCE)
     tried = delivered.sent + delivered.deferred + delivered.failed + delivered.cancelled + delivered.unknown
     if delivered.stopped == TIME_IS_UP or ((tried or delivered.held) and not delivered.stopped):
         queues.ring(queues.SEND_DELIVERIES)
