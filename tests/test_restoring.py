@@ -242,6 +242,7 @@ def test_without_a_log_it_is_refused(tmp_path: Path, now: datetime) -> None:
         read_log([tmp_path / "nowhere"], at=now)
 
 
+@pytest.mark.slow
 def test_the_command_says_first_and_then_does(tmp_path: Path) -> None:
     assert notifier(tmp_path, "ingest", "-", "--baseline", stdin=json.dumps(make_study())).returncode == 0
     order = ("restored", "--at", "2026-03-02T09:00:00Z", "--no-log")
