@@ -26,6 +26,7 @@ from bench import (
     rendering_speed,
     spam_figures,
     suggestion_figures,
+    way_speed,
 )
 from bench.databases import ENGINES
 from bench.installations import REPOSITORY
@@ -34,7 +35,7 @@ from notifier.logs import set_up_logs
 
 SPEED = ("ingesting", "comparing", "matching", "rendering", "delivering", "form")
 NEED_A_FOLDER = ("leaks", "masking", "changes", "spam", "suggestions", "conditions")
-OTHERS = ("pictures", "pages", "front", "crowd")
+OTHERS = ("pictures", "pages", "front", "crowd", "ways")
 DEFAULT_FOLDER = REPOSITORY.parent / "shared" / "registry"
 
 
@@ -81,6 +82,7 @@ def _measurements(console: Console, folder: Path | None, given: argparse.Namespa
         "comparing": lambda: comparing_speed.run(console, folder),
         "matching": lambda: matching_speed.run(console),
         "rendering": lambda: rendering_speed.run(console),
+        "ways": lambda: way_speed.run(console, size=given.size or 5_000, repeat=given.repeat, engine=given.engine),
         "delivering": lambda: delivering_speed.run(console, size=given.size or 20_000, repeat=given.repeat),
         "form": lambda: form_latency.run(console, folder),
         "crowd": lambda: crowd_profile.run(console, size=given.size or 2_000, engine=given.engine, calls=given.calls),
