@@ -1,8 +1,8 @@
 """The real ``notifier`` command with a quick schedule, which can be told to kill itself around a commit.
 
-``python -m tests.chaos.process [--die WHEN:WHAT | --starve MB | --again | --usual] COMMAND…``: WHEN is ``before`` or
-``after``, WHAT one of ``ingest``, ``match``, ``claim``, ``enter`` and ``mark``: the first commit after which the
-database would show it.
+Its arguments are ``[--die WHEN:WHAT | --starve MB | --again | --usual] COMMAND…``. WHEN is
+``before`` or ``after``; WHAT is ``ingest``, ``match``, ``claim``, ``enter`` or ``mark``: the first commit after which
+the database would show that.
 """
 
 import os
@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,19 +86,17 @@ def starve(megabytes: int) -> None:
     task_prerun.connect(begin, weak=False)
 
 
-if __name__ == "__main__":
-    if sys.argv[1] == "--usual":
-        del sys.argv[1]
-    else:
+def run(arguments: Sequence[str]) -> None:
+    """Do what the arguments say; ends the process."""
+    asked = list(arguments)
+    option = asked.pop(0) if asked[0].startswith("--") else ""
+    if option != "--usual":
         quicken()
-    if sys.argv[1] == "--die":
-        die_at(*sys.argv[2].split(":"))
-        del sys.argv[1:3]
-    if sys.argv[1] == "--again":
-        del sys.argv[1]
-        while True:
-            again()
-    if sys.argv[1] == "--starve":
-        starve(int(sys.argv[2]))
-        del sys.argv[1:3]
+    if option == "--die":
+        die_at(*asked.pop(0).split(":"))
+    if option == "--starve":
+        starve(int(asked.pop(0)))
+    sys.argv = ["notifier", *asked]
+    while option == "--again":
+        again()
     main()

@@ -5,8 +5,8 @@ import random
 import signal
 import time
 from contextlib import suppress
-from pathlib import Path
 
+from tests.chaos.nursery import is_alive
 from tests.chaos.rows import BOTH, SERVERS, Row
 from tests.chaos.stage import LEASE_SECONDS, Stage
 
@@ -62,7 +62,7 @@ def kill_parent(stage: Stage) -> None:
     service.kill_alone(service.worker)
     service.start(service.worker)
     since = time.monotonic()
-    while any(_lives(one) for one in orphans) and time.monotonic() - since < 2 * GONE_WITHIN:
+    while any(is_alive(one) for one in orphans) and time.monotonic() - since < 2 * GONE_WITHIN:
         time.sleep(0.1)
     stage.say(f"{len(orphans)} orphans gone after {time.monotonic() - since:.1f} s")
     stage.expect(time.monotonic() - since < GONE_WITHIN, "orphans went on")
@@ -70,14 +70,6 @@ def kill_parent(stage: Stage) -> None:
         with suppress(ProcessLookupError):
             os.kill(one, signal.SIGKILL)
     stage.sink.behave()
-
-
-def _lives(process: int) -> bool:
-    """A dead one whose parent does not care is a zombie."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def kill_in_real_time(stage: Stage) -> None:

@@ -1,21 +1,17 @@
 """The service of a row in processes of its own, each with a schedule of seconds: started, killed, stopped, frozen."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import httpx
 
+from tests.chaos.nursery import Started, start
 from tests.topologies import environment_of, wait_until
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 STARTS_WITHIN = 60.0
 
 
@@ -26,7 +22,7 @@ class Service:
     folder: Path
     settings: dict[str, str]
     parts: tuple[str, ...]
-    running: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    running: dict[str, Started] = field(default_factory=dict)
     kills: int = 0
 
     @property
@@ -47,32 +43,27 @@ class Service:
     def start(self, *parts: str, options: Sequence[str] = (), name: str = "", more: Sequence[str] = ()) -> None:
         """Start parts, or all, with ``options`` of ``process.py`` and ``more`` of the command, under a ``name``."""
         for part in parts or self.parts:
-            command = [sys.executable, "-m", "tests.chaos.process", *options, part, *more]
-            written = self.folder / f"{name or part}.log"
-            said = written.stat().st_size if written.exists() else 0
-            with written.open("ab") as log:
-                self.running[name or part] = subprocess.Popen(
-                    command, cwd=self.folder, env=self._environment(), stdout=log, stderr=log, start_new_session=True
-                )
+            log = self.folder / f"{name or part}.log"
+            said = log.stat().st_size if log.exists() else 0
+            self.running[name or part] = start(
+                [*options, part, *more], folder=self.folder, environment=environment_of(self.settings), log=log
+            )
             if part == "worker":
-                wait_until(
-                    partial(_is_ready, written, said), seconds=STARTS_WITHIN, what=f"readiness of {name or part}"
-                )
+                wait_until(partial(_is_ready, log, said), seconds=STARTS_WITHIN, what=f"readiness of {name or part}")
         if not parts or self.web in parts:
             wait_until(self.answers, seconds=STARTS_WITHIN, what=f"readiness of {self.parts} in {self.folder}")
 
     def kill(self, part: str) -> None:
         """Kill a part with all its processes, which is one kill."""
         process = self.running.pop(part)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        process.kill_group()
         process.wait(10)
         self.kills += 1
 
     def kill_alone(self, part: str) -> None:
         """Kill a part's first process only, which is one kill; what it started may live on."""
         process = self.running.pop(part)
-        process.kill()
+        process.send_signal(signal.SIGKILL)
         process.wait(10)
         self.kills += 1
 
@@ -82,8 +73,7 @@ class Service:
         try:
             process.wait(seconds)
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            process.kill_group()
         self.kills += 1
 
     def stop(self, part: str, *, seconds: float = 90) -> float:
@@ -94,8 +84,7 @@ class Service:
         try:
             process.wait(seconds)
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            process.kill_group()
         return time.monotonic() - since
 
     def group(self, part: str) -> int:
@@ -120,10 +109,7 @@ class Service:
             self.kill(part)
             self.kills -= 1
 
-    def _environment(self) -> dict[str, str]:
-        return environment_of(self.settings) | {"PYTHONPATH": str(REPOSITORY)}
-
 
 def _is_ready(log: Path, since: int) -> bool:
     """Whether a worker said so after what it had written before."""
-    return b" ready." in log.read_bytes()[since:]
+    return log.exists() and b" ready." in log.read_bytes()[since:]
