@@ -24,7 +24,7 @@ from notifier.emails.links import Links
 from notifier.letters import Envelope, Letters, Made, Sender
 from notifier.store import digest_store
 from notifier.store.addresses import AddressKeys
-from notifier.store.digest_store import News, Reader
+from notifier.store.digest_store import Asking, Reader
 from notifier.store.models import Trial
 from notifier.telling import Entry, Inputs, Teller, waited_since
 
@@ -82,13 +82,10 @@ class Composer:
         """The digest that the last Change of a study makes for somebody who follows it as it happens; for previews."""
         instantly = Cadence(cadence="instant")
         nobody = Reader(id=0, sealed=b"", language=language, revision=0, cadence=instantly)
-        asked = News(
-            match_id=0, subscriber_id=0, delivery_id=None, trial_id=trial.id, number=trial.number, seq=trial.seq,
-            subscription_id=0, condition_id=None, condition=None, wants=EVERYTHING, waiting_since=trial.last_change_at,
-        )  # fmt: skip
+        asked = Asking(subscription_id=0, condition_id=None, condition=None, wants=EVERYTHING)
         span = Span(trial_id=trial.id, from_seq=trial.seq - 1, to_seq=trial.seq)
         telling = self._teller.tell_last(session, trial, language=language)
-        return self._digest(nobody, [Entry(span, telling, (asked,), asked_by=asked)])
+        return self._digest(nobody, [Entry(span, trial.number, telling, (), asked_by=asked)])
 
     def _make(self, session: Session, one: Claimed, inputs: Inputs, now: datetime) -> Made:
         if one.tells:
@@ -146,8 +143,8 @@ class Composer:
         sections: dict[int | str, list[Entry]] = {}
         for entry in told:
             sections.setdefault(_section_key(entry.asked_by), []).append(entry)
-        asked_by = {entry.asked_by.subscription_id: entry.asked_by for entry in told}
-        about = asked_by.values() if reader.detailed_subjects else ()
+        named = {entry.asked_by.subscription_id: entry.asked_by.condition or entry.number for entry in told}
+        about = named.values() if reader.detailed_subjects else ()
         cards = [entry.telling.card for entry in told]
         days = [entry.telling.as_of for entry in told if entry.telling.as_of]
         return Digest(
@@ -162,7 +159,7 @@ class Composer:
             one_click_url=self._links.end_all(reader.id),
             postal_address=self._sender.postal_address,
             site_name=self._sender.site_name,
-            about=tuple(asked.condition or asked.number for asked in about),
+            about=tuple(about),
         )
 
     def _section(self, entries: list[Entry], *, language: str) -> Section:
@@ -170,7 +167,7 @@ class Composer:
         if asked.condition is None and len(entries) > 1:
             return self._studies(entries, wants=asked.wants, language=language)
         return Section(
-            heading=heading_for(asked.condition, number=asked.number, is_text=asked.is_text, language=language),
+            heading=heading_for(asked.condition, number=entries[0].number, is_text=asked.is_text, language=language),
             reason=reason_for(
                 asked.condition,
                 wants=asked.wants,
@@ -194,7 +191,7 @@ class Composer:
         )
 
 
-def _section_key(asked: News) -> int | str:
+def _section_key(asked: Asking) -> int | str:
     """What shares a section: the studies of one condition, and those followed one by one for the same news."""
     return of_studies(asked.wants) if asked.condition is None else asked.subscription_id
 

@@ -1,8 +1,10 @@
 """Telling: which studies one digest tells its reader of, each as the net change since they were last told."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
+from typing import TypeAlias
 
 import structlog
 from sqlalchemy.orm import Session
@@ -14,6 +16,7 @@ from notifier.domain.deliveries import Claimed, Span
 from notifier.domain.digests import Card, Reading, reading_in
 from notifier.domain.fitting import Asked, Net, closing_words, fitted, net_of, passes
 from notifier.domain.homes import home_of
+from notifier.domain.reader_filters import NO_FILTER, ReaderFilter
 from notifier.domain.trials import TrialFacts, day_of
 from notifier.emails.links import Links
 from notifier.errors import StoreUnavailable
@@ -21,11 +24,17 @@ from notifier.registries import ctgov
 from notifier.registries.learned import changes_between
 from notifier.registries.states import facts_of_state, unpack_state
 from notifier.store import breaker_store, digest_store, reading_store
-from notifier.store.digest_store import Held, News, PackedState, Reader, TrialNow
+from notifier.store.digest_store import Asking, Held, News, PackedState, Reader, TrialNow
 from notifier.store.models import Trial
 
 KEPT_CARDS = 5_000
 """Cards kept between mails: readers of one study share one."""
+KEPT_OUTCOMES = 40_000
+"""What is kept of who is told which card: readers who asked alike are."""
+
+Missed: TypeAlias = tuple[tuple[int, frozenset[Rename]], ...]
+_Facet: TypeAlias = tuple[str, str | None, ReaderFilter | None, bool, bool]
+"""What of a subscription decides what is told: its wants, condition and filter, whether it concerned it, and does."""
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +54,18 @@ class Inputs:
     breakers: tuple[Breaker, ...]
     missed: dict[int, frozenset[Rename]]
     readings: dict[int, dict[str, Reading]]
+    left_out: frozenset[Rename]
+    _seen: dict[tuple[int, int, bool, int, int], tuple[bool, bool]] = field(default_factory=dict)
+
+    def concerned(self, item: News, span: Span) -> tuple[bool, bool]:
+        """Whether a study was about what somebody asked for, at both ends of a span."""
+        asked = item.asked
+        key = (item.trial_id, asked.condition_id or 0, asked.narrower, span.from_seq, span.to_seq)
+        if key not in self._seen:
+            ties = self.concerns.get(key[:2], [])
+            held = [tie for tie in ties if asked.narrower or tie.direct]
+            self._seen[key] = (_holds(held, span.from_seq), _holds(held, span.to_seq))
+        return self._seen[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +82,10 @@ class Entry:
     """One trial in one digest, with the Matches it tells and what they asked for that brought it."""
 
     span: Span
+    number: str
     telling: Telling
     news: tuple[News, ...]
-    asked_by: News
+    asked_by: Asking
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +97,21 @@ class _Stretch:
 
     span: Span
     left_out: frozenset[Rename]
-    missed: tuple[tuple[int, frozenset[Rename]], ...]
+    missed: Missed
+
+
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """What became of a trial in a stretch, None where a reader would see no difference, and what readers are told.
+
+    ``homes`` are the countries whose readers see other places. ``told`` is kept by all that decides what one is told:
+    the card and which of what they asked for brought it, None where it is nothing they asked to hear.
+    """
+
+    stretch: _Stretch
+    net: Net | None
+    homes: frozenset[str]
+    told: dict[tuple[object, ...], tuple[int, Telling] | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +138,8 @@ class Teller:
 
     def __init__(self, *, links: Links) -> None:
         self._links = links
-        self._nets: dict[_Stretch, Net | None] = {}
-        self._homes: dict[_Stretch, frozenset[str]] = {}
+        self._stories: dict[tuple[object, ...], _Story] = {}
+        self._outcomes = 0
         self._kept: dict[tuple[_Stretch, _Look], Telling] = {}
         self._last: tuple[_Stretch, _Difference | None] | None = None
 
@@ -112,6 +148,8 @@ class Teller:
         readers = {one.subscriber_id for one in digests if one.subscriber_id is not None}
         frozen = [one.id for one in digests if one.frozen]
         news = digest_store.list_news(session, subscriber_ids=readers, frozen_ids=frozen)
+        waiting = {item.trial_id for items in news.values() for item in items}
+        by_condition = any(item.asked.condition_id for items in news.values() for item in items)
         breakers = breaker_store.list_breakers(session)
         return Inputs(
             readers=digest_store.list_readers(session, readers),
@@ -119,10 +157,11 @@ class Teller:
             told=digest_store.list_told(session, readers),
             lost=digest_store.list_lost(session, readers),
             blocked=digest_store.list_blocked(session, readers),
-            concerns=digest_store.list_concerns(session, readers),
-            spans=digest_store.list_spans(session, frozen),
-            trials=digest_store.list_trials(session, readers),
+            concerns=digest_store.list_concerns(session, readers) if by_condition else {},
+            spans=digest_store.list_spans(session, frozen) if frozen else {},
+            trials=digest_store.list_trials(session, waiting),
             breakers=breakers,
+            left_out=_left_out(breakers, None),
             missed=breaker_store.list_missed(session, readers, breakers),
             readings=reading_store.list_readings_for(session, readers),
         )
@@ -164,55 +203,86 @@ class Teller:
 
         For previews.
         """
-        span = Span(trial_id=trial.id, from_seq=trial.seq - 1, to_seq=trial.seq)
-        stretch = _Stretch(span, frozenset(), ())
-        if self._net(session, stretch) is None:
-            stretch = _Stretch(replace(span, from_seq=0), frozenset(), ())
-        net = self._net(session, stretch)
-        reading = reading_in(reading_store.list_readings(session, trial.id), language) if net and net.is_new else None
+        story = self._story(session, trial.id, trial.seq - 1, trial.seq)
+        if story.net is None:
+            story = self._story(session, trial.id, 0, trial.seq)
+        is_new = story.net is not None and story.net.is_new
+        reading = reading_in(reading_store.list_readings(session, trial.id), language) if is_new else None
         look = _Look(language=language, closing=None, home=None, reading=reading)
-        return self._tell(session, stretch, TrialNow(seq=trial.seq, first_seen_at=trial.first_seen_at), look)
+        now = TrialNow(number=trial.number, seq=trial.seq, first_seen_at=trial.first_seen_at)
+        return self._tell(session, story.stretch, now, look)
 
     def _enter(self, session: Session, one: Claimed, items: Sequence[News], inputs: Inputs) -> Entry | None:
         """One trial as this digest tells it; None where there is nothing that they asked to hear."""
-        span = _span(items[0].trial_id, items, inputs, spans=inputs.spans.get(one.id, {}) if one.frozen else None)
-        stretch = _stretch(one, span, items, inputs) if span else None
-        net = self._net(session, stretch) if stretch else None
-        if span is None or stretch is None or net is None:
+        ends = _ends(one, items, inputs)
+        if ends is None:
             return None
-        tied = {item: _asked(item, span, inputs) for item in items}
-        # As of when it was matched: what a frozen mail told does not depend on the day.
-        year = max(item.waiting_since for item in items).year
-        asked = {item: fitted(tied[item], item.filter, net, year=year) for item in items}
-        wanted = [item for item in items if passes(net, asked[item])]
-        if one.frozen and not wanted:
-            # What it told once, it tells again, whatever they chose meanwhile.
-            asked, wanted = tied, list(items)
-        if not wanted:
+        trial_id = items[0].trial_id
+        left_out = _left_out(inputs.breakers, one.dated_at) if one.frozen else inputs.left_out
+        missed = _missed(ends[0], items, inputs) if inputs.missed else ()
+        story = self._story(session, trial_id, *ends, left_out=left_out, missed=missed)
+        found = self._outcome(session, one, items, inputs, story)
+        if found is None:
             return None
-        # The study itself before a condition it belongs to, and that before one it left.
-        wanted.sort(key=lambda item: (item.condition is not None, not asked[item].concerned_after, item.match_id))
-        reader = inputs.readers[items[0].subscriber_id]
+        first, telling = found
+        return Entry(story.stretch.span, inputs.trials[trial_id].number, telling, tuple(items), items[first].asked)
+
+    def _outcome(
+        self, session: Session, one: Claimed, items: Sequence[News], inputs: Inputs, story: _Story
+    ) -> tuple[int, Telling] | None:
+        """Which of these brings a trial into the mail, and its card."""
+        net, first = story.net, items[0]
+        if net is None:
+            return None
+        reader = inputs.readers[first.subscriber_id]
         language = one.language or reader.language
         home = home_of(reader.country, time_zone=reader.cadence.time_zone)
-        look = _Look(
-            language=language,
-            closing=closing_words(net, [asked[item] for item in wanted], language=language),
-            home=home if home in self._homes[stretch] else None,
-            reading=reading_in(inputs.readings.get(span.trial_id, {}), language) if net.is_new else None,
-        )
-        telling = self._tell(session, stretch, inputs.trials[span.trial_id], look)
-        return Entry(span, telling, tuple(items), asked_by=wanted[0])
+        home = home if home in story.homes else None
+        reading = None
+        if net.is_new and inputs.readings:
+            reading = reading_in(inputs.readings.get(first.trial_id, {}), language)
+        was_told = (first.subscriber_id, first.trial_id) in inputs.told
+        # As of when it was matched: what a frozen mail told does not depend on the day.
+        year = max([item.waiting_since for item in items]).year
+        asked = [_facet(item, story.stretch.span, inputs) for item in items]
+        key = (language, home, reading, was_told, one.frozen, year, *asked)
+        if key not in story.told:
+            self._make_room()
+            wanted = _wanted(asked, net, was_told=was_told, year=year, frozen=one.frozen)
+            look = partial(_Look, language=language, home=home, reading=reading)
+            story.told[key] = None
+            if wanted:
+                closing = closing_words(net, [entry for _at, entry in wanted], language=language)
+                trial = inputs.trials[first.trial_id]
+                story.told[key] = (wanted[0][0], self._tell(session, story.stretch, trial, look(closing=closing)))
+        return story.told[key]
 
-    def _net(self, session: Session, stretch: _Stretch) -> Net | None:
-        """What became of a trial; None where a reader would see no difference."""
-        if stretch not in self._nets:
-            if len(self._nets) >= KEPT_CARDS:
-                self._nets, self._homes = {}, {}
+    def _make_room(self) -> None:
+        self._outcomes += 1
+        if self._outcomes > KEPT_OUTCOMES:
+            self._stories, self._outcomes = {}, 1
+
+    def _story(
+        self,
+        session: Session,
+        trial_id: int,
+        from_seq: int,
+        to_seq: int,
+        *,
+        left_out: frozenset[Rename] = frozenset(),
+        missed: Missed = (),
+    ) -> _Story:
+        """What became of a trial in a stretch."""
+        key = (trial_id, from_seq, to_seq, left_out, missed)
+        if key not in self._stories:
+            if len(self._stories) >= KEPT_CARDS:
+                self._stories, self._outcomes = {}, 0
+            stretch = _Stretch(Span(trial_id=trial_id, from_seq=from_seq, to_seq=to_seq), left_out, missed)
             difference = self._difference(session, stretch)
-            self._nets[stretch] = difference.net if difference else None
-            self._homes[stretch] = homes_that_matter(difference.after) if difference else frozenset()
-        return self._nets[stretch]
+            net = difference.net if difference else None
+            homes = homes_that_matter(difference.after) if difference else frozenset()
+            self._stories[key] = _Story(stretch, net, homes)
+        return self._stories[key]
 
     def _tell(self, session: Session, stretch: _Stretch, trial: TrialNow, look: _Look) -> Telling:
         key = (stretch, look)
@@ -286,27 +356,36 @@ def _changed(after: TrialFacts, old: PackedState) -> tuple[TrialFacts, tuple[Fie
     return before, changes_between(held, before=before, after=after)
 
 
-def _stretch(one: Claimed, span: Span, items: Sequence[News], inputs: Inputs) -> _Stretch:
-    """A span as this mail tells it; a frozen one leaves out what it left out when it was first made."""
-    moment = one.dated_at if one.frozen else None
-    left_out = frozenset(breaker.rename for breaker in inputs.breakers if breaker.leaves_out(moment))
-    # Whoever was told of later news meanwhile has passed what was held.
+def _left_out(breakers: Iterable[Breaker], moment: datetime | None) -> frozenset[Rename]:
+    """What mails leave out now, or at the moment for which a frozen one was first made."""
+    return frozenset(breaker.rename for breaker in breakers if breaker.leaves_out(moment))
+
+
+def _missed(from_seq: int, items: Sequence[News], inputs: Inputs) -> Missed:
+    """What earlier mails left out: whoever was told of later news meanwhile has passed what was held."""
     passed = {item.seq: inputs.missed[item.match_id] for item in items if item.match_id in inputs.missed}
-    missed = tuple((seq, passed[seq]) for seq in sorted(passed) if seq <= span.from_seq)
-    return _Stretch(span, left_out, missed)
+    return tuple((seq, passed[seq]) for seq in sorted(passed) if seq <= from_seq)
 
 
-def _asked(item: News, span: Span, inputs: Inputs) -> Asked:
-    """A subscription as seen from a study, at both ends of a span."""
-    ties = inputs.concerns.get((item.trial_id, item.condition_id or 0), [])
-    held = [tie for tie in ties if item.narrower or tie.direct]
-    return Asked(
-        wants=item.wants,
-        condition=item.condition,
-        concerned_before=_holds(held, span.from_seq),
-        concerned_after=_holds(held, span.to_seq),
-        was_told=(item.subscriber_id, item.trial_id) in inputs.told,
-    )
+def _wanted(asked: Sequence[_Facet], net: Net, *, was_told: bool, year: int, frozen: bool) -> list[tuple[int, Asked]]:
+    """Those of these subscriptions for which a net change is news, by their place, what brings it first."""
+    tied = [
+        Asked(wants=wants, condition=condition, concerned_before=before, concerned_after=after, was_told=was_told)
+        for wants, condition, _only, before, after in asked
+    ]
+    seen = [fitted(one, facet[2] or NO_FILTER, net, year=year) for one, facet in zip(tied, asked, strict=True)]
+    wanted = [(at, one) for at, one in enumerate(seen) if passes(net, one)]
+    if frozen and not wanted:
+        # What it told once, it tells again, whatever they chose meanwhile.
+        wanted = list(enumerate(tied))
+    # The study itself before a condition it belongs to, and that before one it left.
+    return sorted(wanted, key=lambda found: (found[1].condition is not None, not found[1].concerned_after, found[0]))
+
+
+def _facet(item: News, span: Span, inputs: Inputs) -> _Facet:
+    asked = item.asked
+    only = None if asked.filter is NO_FILTER else asked.filter
+    return asked.wants, asked.condition, only, *inputs.concerned(item, span)
 
 
 def _holds(held: Sequence[Held], seq: int) -> bool:
@@ -334,17 +413,17 @@ def _by_trial(one: Claimed, inputs: Inputs) -> dict[int, list[News]]:
     return found
 
 
-def _span(
-    trial_id: int, items: Sequence[News], inputs: Inputs, *, spans: dict[int, tuple[int, int]] | None
-) -> Span | None:
+def _ends(one: Claimed, items: Sequence[News], inputs: Inputs) -> tuple[int, int] | None:
     """From where they were last told, else from just before the first news, lost with a mail or not, to now.
 
-    A frozen mail has the ``spans`` it was first made with; a trial without one came to nothing then.
+    A frozen mail has the spans it was first made with; a trial without one came to nothing then.
     """
-    if spans is not None:
-        from_seq, to_seq = spans.get(trial_id, (0, 0))
-        return Span(trial_id=trial_id, from_seq=from_seq, to_seq=to_seq) if trial_id in spans else None
+    trial_id = items[0].trial_id
+    if one.frozen:
+        return inputs.spans.get(one.id, {}).get(trial_id)
     reader = (items[0].subscriber_id, trial_id)
-    first = min(item.seq for item in items)
-    told = inputs.told.get(reader, min(first, inputs.lost.get(reader, first)) - 1)
-    return Span(trial_id=trial_id, from_seq=told, to_seq=inputs.trials[trial_id].seq)
+    told = inputs.told.get(reader)
+    if told is None:
+        first = min([item.seq for item in items])
+        told = min(first, inputs.lost.get(reader, first)) - 1
+    return told, inputs.trials[trial_id].seq

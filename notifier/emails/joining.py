@@ -59,11 +59,19 @@ class _Frame:
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Shell:
-    """A section without its studies: what comes before the first, and after one by its shape and the next one's."""
+    """What stands before the studies of a section, and after them where the reader's own link ends it."""
 
     head: bytes
+    end: Mould
+
+
+@dataclass(frozen=True, slots=True)
+class _Between:
+    """What stands around the studies of any section: before the first, between each shape and the next, at the end."""
+
+    first: bytes
     after: dict[tuple[Shape, Shape], Mould]
     last: Mould
 
@@ -123,7 +131,7 @@ def shape_digest(digest: Digest, *, room: Room = ROOM) -> Shaped:
         whole = render_digest(digest, room=room).as_sent()
         return Shaped(digest=digest, sections=(), size=len(whole.html), as_links=len(whole.html), whole=whole)
     language = spoken(digest.language)
-    sections = [_studies(section, language) for section in digest.sections]
+    sections = [_studies_of(section, language) for section in digest.sections]
     studies = [study for section in sections for study in section]
     lengths = {study.own for study in studies}
     around = {(shape, own): _size_around(language, shape, own) for own in lengths for shape in _TIERS}
@@ -180,7 +188,7 @@ def count_told(digest: Digest, numbers: Sequence[str], *, room: Room = ROOM) -> 
         room: what there is for the HTML.
     """
     language = spoken(digest.language)
-    found = {one.card.nct_id: (one, section) for section in digest.sections for one in _studies(section, language)}
+    found = {one.card.nct_id: (one, section) for section in digest.sections for one in _studies_of(section, language)}
     begun: set[int] = set()
     sizes, more_as_cards = [_frame_of(digest).size], 0
     for number in numbers:
@@ -200,21 +208,20 @@ def _join_section(
     parts: list[bytes], section: Section, told: Sequence[tuple[Shape, _Study]], form: Format, language: str
 ) -> None:
     end = (section.end_url or "").encode()
-    tiers = _tiers_of(told)
-    key = (form, language, section.heading, section.reason, len(end), tiers)
-    own = told[0][1].own
-    shell = _shell(*key, own)
-    parts.append(shell.head)
+    shell = _shell(form, language, section.heading, section.reason, len(end))
+    tiers, own = _tiers_of(told), told[0][1].own
+    between = _between(form, language, tiers, own, bool(end))
+    parts += (shell.head, between.first)
     for at, (shape, study) in enumerate(told, start=1):
         if study.own != own:
             own = study.own
-            shell = _shell(*key, own)
-        after = shell.after[shape, told[at][0]] if at < len(told) else shell.last
-        parts.append(study.parts[form, shape])
-        parts.append(after.fill((*study.texts, end)))
+            between = _between(form, language, tiers, own, bool(end))
+        after = between.after[shape, told[at][0]] if at < len(told) else between.last
+        parts += (study.parts[form, shape], after.fill(study.texts))
+    parts.append(shell.end.fill((end,)))
 
 
-def _studies(section: Section, language: str) -> list[_Study]:
+def _studies_of(section: Section, language: str) -> list[_Study]:
     if not section.ends:
         return [_Study(card, _parts_of(card, language), None, (b"", b"")) for card in section.cards]
     return [
@@ -253,47 +260,69 @@ def _tiers_of(told: Sequence[tuple[Shape, _Study]]) -> tuple[Shape, ...]:
 def _most_around(section: Section, language: str) -> int:
     """What a section takes beside its studies, with the lines that lead to rows and links where it has several."""
     tiers = ("link",) if len(section.cards) == 1 else _TIERS
-    return _size_of_shell(section.heading, section.reason, len(section.end_url or ""), language, tiers)
+    return _size_of_shell(section, language, tiers)
 
 
 def _around(section: Section, told: Sequence[tuple[Shape, _Study]], language: str) -> int:
     """The same for studies that are told in these shapes."""
-    return _size_of_shell(section.heading, section.reason, len(section.end_url or ""), language, _tiers_of(told))
+    return _size_of_shell(section, language, _tiers_of(told))
 
 
-@kept(KEPT_SECTIONS)
-def _size_of_shell(heading: str, reason: str, end_length: int, language: str, tiers: tuple[Shape, ...]) -> int:
-    shell = _shell("html", language, heading, reason, end_length, tiers, None)
-    between = sum(one.size for one in shell.after.values())
-    return len(shell.head) + between + shell.last.size - 2 * sum(shell.after[tier, tier].size for tier in tiers)
+def _size_of_shell(section: Section, language: str, tiers: tuple[Shape, ...]) -> int:
+    shell = _shell("html", language, section.heading, section.reason, len(section.end_url or ""))
+    return len(shell.head) + shell.end.size + _size_of_tiers(language, tiers, bool(section.end_url))
+
+
+@kept(None)
+def _size_of_tiers(language: str, tiers: tuple[Shape, ...], has_end: bool) -> int:
+    """What stands around the studies of a section without what stands around each."""
+    between = _between("html", language, tiers, None, has_end)
+    sizes = sum(one.size for one in between.after.values())
+    return len(between.first) + sizes + between.last.size - 2 * sum(between.after[tier, tier].size for tier in tiers)
 
 
 @kept(None)
 def _size_around(language: str, shape: Shape, own: Own) -> int:
     """What stands around one study of a section, as much as around the next."""
-    return _shell("html", language, "", "", 0, (shape,), own).after[shape, shape].size
+    return _between("html", language, (shape,), own, False).after[shape, shape].size
 
 
 @kept(KEPT_SECTIONS)
-def _shell(  # noqa: PLR0913, PLR0917 - all that it depends on
-    form: Format, language: str, heading: str, reason: str, end_length: int, tiers: tuple[Shape, ...], own: Own
-) -> _Shell:
-    """A section with two studies in each of these shapes, taken apart where the studies stand."""
+def _shell(form: Format, language: str, heading: str, reason: str, end_length: int) -> _Shell:
+    head, _studies, end = _taken_apart(form, language, heading, reason, ("card",), None, end_length > 0)
+    return _Shell(quoted(head), mould(end, {_END: end_length}))
+
+
+@kept(KEPT_SECTIONS)
+def _between(form: Format, language: str, tiers: tuple[Shape, ...], own: Own, has_end: bool) -> _Between:
+    _head, studies, _end = _taken_apart(form, language, "", "", tiers, own, has_end)
+    first, *pieces = studies.split(_STUDY)
+    number, own_end = own or (0, 0)
+    after = [mould(piece, {_NUMBER: number, _OWN_END: own_end}) for piece in pieces]
+    order = [tier for tier in tiers for _ in range(2)]
+    return _Between(quoted(first), dict(zip(pairwise(order), after[:-1], strict=True)), after[-1])
+
+
+def _taken_apart(  # noqa: PLR0913, PLR0917 - all that it depends on
+    form: Format, language: str, heading: str, reason: str, tiers: tuple[Shape, ...], own: Own, has_end: bool
+) -> tuple[str, str, str]:
+    """A section with two studies in each of these shapes: what stands before them, with them, and after them."""
     told = ToldStudy(fragment=Fragment(_STUDY, b""), number=_NUMBER, end_url=_OWN_END if own else None)
     section = ToldSection(
         heading=heading,
         reason=reason,
-        end_url=_END if end_length else None,
+        end_url=_END if has_end else None,
         cards=(told, told) if "card" in tiers else (),
         rows=(told, told) if "row" in tiers else (),
         links=(told, told) if "link" in tiers else (),
     )
-    _frame, text, *_rest = render_seams(form, hollow_digest(language), sections=(section,)).split(SEAM)
-    head, *pieces = text.split(_STUDY)
-    number, own_end = own or (0, 0)
-    after = [mould(piece, {_NUMBER: number, _OWN_END: own_end, _END: end_length}) for piece in pieces]
-    order = [tier for tier in tiers for _ in range(2)]
-    return _Shell(head=quoted(head), after=dict(zip(pairwise(order), after[:-1], strict=True)), last=after[-1])
+    _before, *parts, _after = render_seams(form, hollow_digest(language), sections=(section,)).split(SEAM)
+    if form == "txt":
+        # Here the studies begin with the first of them.
+        head = parts[0].partition(_STUDY)[0]
+        parts[:1] = [head, parts[0].removeprefix(head)]
+    end = parts.pop() if has_end else ""
+    return parts[0], "".join(parts[1:]), end
 
 
 @kept(None)

@@ -1,8 +1,10 @@
 """What a digest is composed from: readers, the news that waits for them, how far they were told, and the states."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
@@ -27,6 +29,9 @@ from notifier.store.models import (
     TrialCondition,
     TrialState,
 )
+from notifier.store.portions import portions
+
+KEPT_CADENCES = 1_024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,26 +48,35 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """One open subscription as its news are told; None for ``condition`` where it is to a trial.
+
+    ``is_text``: the condition is words that are looked for in what studies say of themselves. ``narrower``: studies of
+    narrower conditions count as well.
+    """
+
+    subscription_id: int
+    condition_id: int | None
+    condition: str | None
+    wants: str
+    urgent: bool = False
+    is_text: bool = False
+    filter: ReaderFilter = NO_FILTER
+    narrower: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class News:
-    """One waiting Match with the open subscription it came through; None for ``condition`` where that is to a trial."""
+    """One waiting Match with the open subscription it came through; ``urgent``: it could not wait for their hour."""
 
     match_id: int
     subscriber_id: int
     delivery_id: int | None
     trial_id: int
-    number: str
     seq: int
-    subscription_id: int
-    condition_id: int | None
-    condition: str | None
-    wants: str
     waiting_since: datetime
-    urgent: bool = False
-    is_text: bool = False
-    """The condition is words that are looked for in what studies say of themselves."""
-    filter: ReaderFilter = NO_FILTER
-    narrower: bool = True
-    """Studies of narrower conditions count as well."""
+    urgent: bool
+    asked: Asking
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +100,19 @@ class PackedState:
 class TrialNow:
     """Where a trial's history stands."""
 
+    number: str
     seq: int
     first_seen_at: datetime
 
 
 def list_readers(session: Session, subscriber_ids: Collection[int]) -> dict[int, Reader]:
     """The subscribers with these ids."""
-    chosen = select(Subscriber, Schedule).join(Schedule, Schedule.id == Subscriber.schedule_id)
-    rows = session.execute(chosen.where(Subscriber.id.in_(subscriber_ids)))
-    return {subscriber.id: _reader(subscriber, schedule) for subscriber, schedule in rows}
+    chosen = select(
+        Subscriber.id, Subscriber.address_sealed, Subscriber.language, Subscriber.revision, Subscriber.country,
+        Subscriber.detailed_subjects, Schedule.cadence, Schedule.hour, Schedule.weekday, Schedule.time_zone,
+    ).join(Schedule, Schedule.id == Subscriber.schedule_id)  # fmt: skip
+    rows = session.execute(chosen.where(Subscriber.id.in_(subscriber_ids))).tuples()
+    return {row[0]: _reader(*row) for row in rows}
 
 
 def list_news(
@@ -106,25 +124,25 @@ def list_news(
     """
     free = and_(Match.delivery_id.is_(None), Match.change_id.not_in(held_changes()))
     chosen = (
-        select(Match, Trial.number, Subscription, Condition)
-        .join(Subscription, Subscription.id == Match.subscription_id)
-        .join(Trial, Trial.id == Match.trial_id)
-        .outerjoin(Condition, Condition.id == Subscription.condition_id)
+        select(
+            Match.id, Match.subscriber_id, Match.delivery_id, Match.trial_id, Match.seq, Match.created_at,
+            Match.urgent, Match.subscription_id,
+        )
         .where(
             Match.subscriber_id.in_(subscriber_ids),
             Match.ended_at.is_(None),
-            Subscription.ended_at.is_(None),
-            or_(free, Match.delivery_id.in_(frozen_ids)),
+            or_(free, Match.delivery_id.in_(frozen_ids)) if frozen_ids else free,
         )
         .order_by(Match.id)
-    )
-    rows = session.execute(chosen).all()
-    filters = load_filters(session, {row[2].filter_id for row in rows if row[2].filter_id})
+    )  # fmt: skip
+    rows = session.execute(chosen).tuples().all()
+    asked = _list_asked(session, {row[-1] for row in rows})
     found: dict[int, list[News]] = {}
-    for match, number, subscription, condition in rows:
-        news = _news(match, number, subscription, condition)
-        filtered = replace(news, filter=filters.get(subscription.filter_id or 0, NO_FILTER)) if filters else news
-        found.setdefault(match.subscriber_id, []).append(filtered)
+    for match_id, subscriber_id, delivery_id, trial_id, seq, since, urgent, subscription_id in rows:
+        asking = asked.get(subscription_id)
+        if asking is not None:
+            one = News(match_id, subscriber_id, delivery_id, trial_id, seq, since, urgent and asking.urgent, asking)
+            found.setdefault(subscriber_id, []).append(one)
     return found
 
 
@@ -133,8 +151,8 @@ def list_told(session: Session, subscriber_ids: Collection[int]) -> dict[tuple[i
     waits = exists().where(
         Match.subscriber_id == Told.subscriber_id, Match.trial_id == Told.trial_id, Match.ended_at.is_(None)
     )
-    chosen = select(Told).where(Told.subscriber_id.in_(subscriber_ids), waits)
-    return {(told.subscriber_id, told.trial_id): told.seq for told in session.scalars(chosen)}
+    chosen = select(Told.subscriber_id, Told.trial_id, Told.seq).where(Told.subscriber_id.in_(subscriber_ids), waits)
+    return {(reader, trial): seq for reader, trial, seq in session.execute(chosen).tuples()}
 
 
 def list_lost(session: Session, subscriber_ids: Collection[int]) -> dict[tuple[int, int], int]:
@@ -182,11 +200,14 @@ def list_spans(session: Session, delivery_ids: Collection[int]) -> dict[int, dic
     return found
 
 
-def list_trials(session: Session, subscriber_ids: Collection[int]) -> dict[int, TrialNow]:
-    """Where the histories of the trials stand that wait for these subscribers."""
-    waiting = select(Match.trial_id).where(Match.subscriber_id.in_(subscriber_ids), Match.ended_at.is_(None))
-    chosen = select(Trial.id, Trial.seq, Trial.first_seen_at).where(Trial.id.in_(waiting))
-    return {row.id: TrialNow(seq=row.seq, first_seen_at=row.first_seen_at) for row in session.execute(chosen)}
+def list_trials(session: Session, trial_ids: Collection[int]) -> dict[int, TrialNow]:
+    """Where the histories of these trials stand."""
+    columns = select(Trial.id, Trial.number, Trial.seq, Trial.first_seen_at)
+    found: dict[int, TrialNow] = {}
+    for some in portions(trial_ids):
+        for id_, number, seq, first_seen_at in session.execute(columns.where(Trial.id.in_(some))).tuples():
+            found[id_] = TrialNow(number=number, seq=seq, first_seen_at=first_seen_at)
+    return found
 
 
 def list_concerns(session: Session, subscriber_ids: Collection[int]) -> dict[tuple[int, int], list[Held]]:
@@ -201,9 +222,13 @@ def list_concerns(session: Session, subscriber_ids: Collection[int]) -> dict[tup
     )
     held = and_(TrialCondition.trial_id == asked.c.trial_id, TrialCondition.condition_id == asked.c.condition_id)
     found: dict[tuple[int, int], list[Held]] = {}
-    for tie in session.scalars(select(TrialCondition).join(asked, held)):
-        one = Held(since=tie.since_seq, until=tie.until_seq, direct=tie.how != BROADER)
-        found.setdefault((tie.trial_id, tie.condition_id), []).append(one)
+    columns = select(
+        TrialCondition.trial_id, TrialCondition.condition_id,
+        TrialCondition.since_seq, TrialCondition.until_seq, TrialCondition.how,
+    )  # fmt: skip
+    for trial_id, condition_id, since, until, how in session.execute(columns.join(asked, held)).tuples():
+        one = Held(since=since, until=until, direct=how != BROADER)
+        found.setdefault((trial_id, condition_id), []).append(one)
     return found
 
 
@@ -223,34 +248,54 @@ def get_states(
     return PackedState(*old) if old else None, PackedState(*new)
 
 
-def _reader(subscriber: Subscriber, schedule: Schedule) -> Reader:
+def _reader(
+    id_: int,
+    sealed: bytes,
+    language: str,
+    revision: int,
+    country: str | None,
+    detailed_subjects: bool,
+    *schedule: Any,
+) -> Reader:
     return Reader(
-        id=subscriber.id,
-        sealed=subscriber.address_sealed,
-        language=subscriber.language,
-        revision=subscriber.revision,
-        country=subscriber.country,
-        detailed_subjects=subscriber.detailed_subjects,
-        cadence=Cadence(
-            cadence=schedule.cadence, hour=schedule.hour, weekday=schedule.weekday, time_zone=schedule.time_zone
-        ),
+        id=id_,
+        sealed=sealed,
+        language=language,
+        revision=revision,
+        country=country,
+        detailed_subjects=detailed_subjects,
+        cadence=_cadence(*schedule),
     )
 
 
-def _news(match: Match, number: str, subscription: Subscription, condition: Condition | None) -> News:
-    return News(
-        match_id=match.id,
-        subscriber_id=match.subscriber_id,
-        delivery_id=match.delivery_id,
-        trial_id=match.trial_id,
-        number=number,
-        seq=match.seq,
-        subscription_id=match.subscription_id,
-        condition_id=condition.id if condition else None,
-        condition=condition.name if condition else None,
-        wants=subscription.wants,
-        narrower=subscription.narrower,
-        waiting_since=match.created_at,
-        urgent=match.urgent and subscription.urgent,
-        is_text=condition is not None and condition.kind == "text",
-    )
+@lru_cache(maxsize=KEPT_CADENCES)
+def _cadence(cadence: str, hour: int, weekday: int, time_zone: str) -> Cadence:
+    return Cadence(cadence=cadence, hour=hour, weekday=weekday, time_zone=time_zone)
+
+
+def _list_asked(session: Session, subscription_ids: Collection[int]) -> dict[int, Asking]:
+    """Those of these subscriptions that are open."""
+    chosen = select(
+        Subscription.id, Subscription.condition_id, Condition.name, Condition.kind,
+        Subscription.wants, Subscription.urgent, Subscription.narrower, Subscription.filter_id,
+    ).outerjoin(Condition, Condition.id == Subscription.condition_id)  # fmt: skip
+    is_open = Subscription.ended_at.is_(None)
+    rows = [
+        row
+        for some in portions(subscription_ids)
+        for row in session.execute(chosen.where(Subscription.id.in_(some), is_open)).tuples()
+    ]
+    filters = load_filters(session, {row[-1] for row in rows if row[-1]})
+    return {
+        id_: Asking(
+            subscription_id=id_,
+            condition_id=condition_id,
+            condition=name,
+            wants=wants,
+            urgent=urgent,
+            is_text=kind == "text",
+            filter=filters.get(filter_id or 0, NO_FILTER),
+            narrower=narrower,
+        )
+        for id_, condition_id, name, kind, wants, urgent, narrower, filter_id in rows
+    }
