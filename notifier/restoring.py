@@ -98,7 +98,7 @@ def look_over(database: Database, log: Log, *, keys: AddressKeys, at: datetime, 
     going = list(_find_going(database, log.departed, keys=keys))
     gone = {one.reader for one in going if one.erase or one.is_all}
     with database.reading() as session:
-        owners = restore_store.list_owners_of_unfinished(session, made_by=at + MARGIN)
+        owners = restore_store.list_owners_of_unfinished(session, made_by=now)
         mails = sum(owner not in gone for owner in owners)
         waiting = set(restore_store.list_waiting(session, found_by=at + MARGIN, at=at, now=now)) - gone
     return _report(log, going, keys=keys, mails=mails, waiting=len(waiting))
@@ -112,14 +112,15 @@ def restore(database: Database, log: Log, *, keys: AddressKeys, at: datetime, no
     with database.writing() as session:
         since = _stop(session, at=at, now=now)
         restore_store.raise_ids(session, now=now)
-    _hold_unfinished(database, made_by=min(at + MARGIN, since))
+    _hold_unfinished(database, made_by=since)
     going = list(_find_going(database, log.departed, keys=keys))
     for one in going:
         with database.writing() as session:
             _let_go(session, one, now=now)
-    with database.writing() as session:
+    with database.reading() as session:
         mails = restore_store.count_undecided(session)
         waiting = restore_store.list_waiting(session, found_by=at + MARGIN, at=at, now=now)
+    with database.writing() as session:
         audit_store.add(session, what="backup restored", by="operator", now=now)
         stop_store.turn(session, why=stop_store.RESTORING, into=stop_store.RESTORED)
     return _report(log, going, keys=keys, mails=mails, waiting=len(waiting))
@@ -165,22 +166,25 @@ def _stop(session: Session, *, at: datetime, now: datetime) -> datetime:
 def _hold_unfinished(database: Database, *, made_by: datetime) -> None:
     after = 0
     while True:
-        with database.writing() as session:
+        # Looking through all mails may take long, so it is not for a writing transaction.
+        with database.reading() as session:
             ids = restore_store.list_unfinished(session, after=after, made_by=made_by)
-            restore_store.hold(session, ids)
         if not ids:
             return
+        with database.writing() as session:
+            restore_store.hold(session, ids)
         after = ids[-1]
 
 
 def _decide(database: Database, decide: Callable[[Session, Sequence[int]], None]) -> int:
     after = decided = 0
     while True:
-        with database.writing() as session:
+        with database.reading() as session:
             ids = restore_store.list_undecided(session, after=after)
-            decide(session, ids)
         if not ids:
             return decided
+        with database.writing() as session:
+            decide(session, ids)
         after, decided = ids[-1], decided + len(ids)
 
 

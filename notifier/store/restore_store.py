@@ -73,7 +73,9 @@ def list_owners_of_unfinished(session: Session, *, made_by: datetime) -> Sequenc
 
 def hold(session: Session, ids: Sequence[int]) -> None:
     """Keep these back until the operator decides."""
-    _set(session, ids, state="unknown", reason=UNDECIDED, lease_token=None, leased_until=None)
+    mine = update(Delivery).where(Delivery.id.in_(ids), Delivery.state.in_(UNRESOLVED))
+    held = mine.values(state="unknown", reason=UNDECIDED, lease_token=None, leased_until=None)
+    session.execute(held, execution_options=_NO_SYNC)
 
 
 def list_undecided(session: Session, *, after: int) -> Sequence[int]:
