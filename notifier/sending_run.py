@@ -7,7 +7,7 @@ transaction that marks some mails and admits others, and the composing of more, 
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from math import inf
@@ -116,16 +116,16 @@ class Run:
         # What was abandoned, but had ended.
         self._advance(self._tray.take(), ())
 
-    def busy(self) -> Counter[str]:
+    def busy(self, *, but: Container[int] = ()) -> Counter[str]:
         """How many mails are in flight to each domain; may be asked from another thread."""
-        return Counter(domain_of(mail) for mail in list(self.in_flight.values()))
+        return Counter(domain_of(mail) for id_, mail in list(self.in_flight.items()) if id_ not in but)
 
     def _step(self) -> bool:
         """Mark, admit, refill, wait; whether there is more to do."""
         going = not self._is_over() and self._holds()
         verdicts = self._blame_us(self._tray.take())
         self._heed(verdicts)
-        self._advance(verdicts, self._choose() if going and self.stopped is None else ())
+        self._advance(verdicts, self._choose(verdicts) if going and self.stopped is None else ())
         brought = going and self.stopped is None and self._refill()
         if not self.in_flight:
             return going and (brought or bool(self.ready) or self._awaits_turn())
@@ -163,9 +163,9 @@ class Run:
     def _lingers(self) -> bool:
         return self.stopped == TIME_IS_UP and time.monotonic() > self.ends_at + LINGER_SECONDS
 
-    def _choose(self) -> list[Composed]:
+    def _choose(self, ended: Verdicts) -> list[Composed]:
         """What goes next: those somebody waits for, then the others, one domain no more than half of the places."""
-        busy = self.elsewhere + self.busy()
+        busy = self.elsewhere + self.busy(but=ended)
         free = self.limits.group - busy.total()
         chosen: list[Composed] = []
         while len(chosen) < free and (mail := self._next(busy, last=free - len(chosen) <= self.limits.kept)):

@@ -47,7 +47,8 @@ _OUR_DETAILS = re.compile(
 )
 _OUR_TEXT = re.compile(
     r"relay(?:ing)?\b.{0,20}\b(?:denied|not permitted|prohibited|not allowed)"
-    r"|(?:unable|not permitted|do not) (?:to )?relay|auth\w* (?:is )?required|not authenticated|sender (?:address )?(?:rejected|denied|verify failed)|send as\b"
+    r"|(?:unable|not permitted|do not) (?:to )?relay|auth\w* (?:is )?required|not authenticated"
+    r"|sender (?:address )?(?:rejected|denied|verify failed)|send as\b"
     r"|not owned by|blocked using|(?:block|black|deny)list|bad reputation|poor reputation"
     r"|(?:sending|message|hourly|daily) (?:quota|limit)|rate limit|reverse (?:dns|hostname)|PTR record",
     re.IGNORECASE,
