@@ -31,10 +31,11 @@ def plan_urgent(*, database: Database, now: datetime) -> int:
     with database.reading() as session:
         days = {zone: start_of_day(zone, now=now) for zone in urgent_store.list_zones(session)}
         readers = {
-            zone: urgent_store.list_readers(session, zone=zone, since=since, now=now) for zone, since in days.items()
+            zone: urgent_store.list_readers(session, zone=zone, since=since, now=now, size=MAILS)
+            for zone, since in days.items()
         }
     for zone, since in days.items():
-        for some in portions(readers[zone], MAILS):
+        for some in readers[zone]:
             with database.writing() as session:
                 planned += urgent_store.insert_mails(session, readers=some, zone=zone, since=since, now=now)
     return planned
@@ -62,9 +63,9 @@ def plan_digests(*, database: Database, now: datetime) -> int:
 def _plan(schedules: Sequence[DueSchedule], *, database: Database, now: datetime) -> int:
     names = {schedule.id: _name(schedule) for schedule in schedules}
     with database.reading() as session:
-        readers = plan_store.list_readers_due(session, names=names, now=now)
+        readers = plan_store.list_readers_due(session, names=names, now=now, size=MAILS)
     planned = 0
-    for some in portions(readers, MAILS):
+    for some in readers:
         with database.writing() as session:
             planned += plan_store.insert_digests(session, readers=some, names=names, now=now)
     return planned
@@ -74,9 +75,9 @@ def _plan_quiet(schedules: Sequence[DueSchedule], *, database: Database, now: da
     """A quiet note for each of their readers who chose it and has long heard nothing."""
     months = {schedule.id: _month(schedule, now) for schedule in schedules if _is_quiet_hour(schedule, now)}
     with database.reading() as session:
-        readers = quiet_store.list_readers_due(session, months=months, now=now) if months else []
+        readers = quiet_store.list_readers_due(session, months=months, now=now, size=MAILS) if months else []
     planned = 0
-    for some in portions(readers, MAILS):
+    for some in readers:
         with database.writing() as session:
             planned += quiet_store.insert_notes(session, readers=some, months=months, now=now)
     return planned

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Select, String, Subquery, and_, case, exists, func, literal, select, update
 from sqlalchemy import cast as sql_cast
@@ -15,8 +15,12 @@ from notifier.store.breaker_store import held_changes
 from notifier.store.inserting import insert_for
 from notifier.store.models import Delivery, DeliverySpan, Match, Schedule, Subscriber, Subscription
 from notifier.store.pause_store import is_awake
+from notifier.store.statement_plans import look_up_only, plan_only
 
 DIGEST = "digest"
+
+ReaderRange: TypeAlias = tuple[int, int]
+"""The readers from one id to another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,22 +50,34 @@ def set_next_due(session: Session, schedule: DueSchedule, *, at: datetime) -> No
     session.execute(same.values(next_due_at=at))
 
 
-def list_readers_due(session: Session, *, names: dict[int, str | None], now: datetime) -> Sequence[int]:
+def list_readers_due(
+    session: Session, *, names: dict[int, str | None], now: datetime, size: int
+) -> Sequence[ReaderRange]:
     """The readers of these schedules who have news and no digest on its way; ``names`` as for `insert_digests`.
 
     Looking through all that waits may take long, so it is not for a writing transaction.
     """
     news = waiting_news(Subscriber.schedule_id.in_(names), now=now).subquery()
-    return session.scalars(_rows(news, [news.c.subscriber_id], names).order_by(news.c.subscriber_id)).all()
+    return ranges_of(session, _rows(news, [news.c.subscriber_id], names), size=size)
 
 
-def insert_digests(session: Session, *, readers: Sequence[int], names: dict[int, str | None], now: datetime) -> int:
+def ranges_of(session: Session, readers: Select[Any], *, size: int) -> Sequence[ReaderRange]:
+    """Of the readers whose ids this selects, the first and the last of each so many, however many there are."""
+    plan_only(session)
+    chosen = readers.subquery()
+    reader: ColumnElement[int] = chosen.c[0]
+    numbered = select(reader.label("reader"), func.row_number().over(order_by=reader).label("place")).subquery()
+    turn = (numbered.c.place - 1) // size
+    parts = select(func.min(numbered.c.reader), func.max(numbered.c.reader)).group_by(turn)
+    return [(first, last) for first, last in session.execute(parts.order_by(turn))]
+
+
+def insert_digests(session: Session, *, readers: ReaderRange, names: dict[int, str | None], now: datetime) -> int:
     """One waiting digest for each reader among these who has news and no digest on its way; how many.
 
     Args:
         session: a writing transaction.
-        readers: some as `list_readers_due` gave them, in order, at least one; whoever is due from the first of them to
-            the last.
+        readers: one of the ranges that `list_readers_due` gave; whoever is due from the first of them to the last.
         names: by schedule id, the period that names the mail. None ("as it happens"): the newest waiting Match and the
             reader's last Delivery name it, so that planning at once from two places makes one.
         now: when this is.
@@ -69,8 +85,9 @@ def insert_digests(session: Session, *, readers: Sequence[int], names: dict[int,
     A digest on its way whose content is not frozen takes later news along; a frozen one does not, so it does not count.
     News on a study that a mail in doubt may have told waits until that is resolved.
     """
+    look_up_only(session)
     # A range, because PostgreSQL looks for each of its rows in a list from one end to the other.
-    news = waiting_news(Match.subscriber_id.between(readers[0], readers[-1]), now=now).subquery()
+    news = waiting_news(Match.subscriber_id.between(*readers), now=now).subquery()
     key = _key(news.c.subscriber_id, news.c.newest, names)
     row = new_delivery(kind=DIGEST, key=key, subscriber_id=news.c.subscriber_id, lane=1, now=now)
     return insert_new(session, row, _rows(news, row.values(), names))

@@ -13,7 +13,8 @@ from notifier.domain.deliveries import QUIET, UNASKED, UNRESOLVED
 from notifier.domain.trials import day_of
 from notifier.store.models import Delivery, Match, Subscriber, Subscription, Trial, TrialCondition
 from notifier.store.pause_store import is_awake
-from notifier.store.plan_store import insert_new, new_delivery
+from notifier.store.plan_store import ReaderRange, insert_new, new_delivery, ranges_of
+from notifier.store.statement_plans import look_up_only
 
 SILENCE = timedelta(days=30)
 """How long nothing must have gone to a reader before they hear that there is nothing."""
@@ -39,16 +40,17 @@ def is_chosen(session: Session) -> bool:
     return session.scalar(select(Subscriber.id).where(_IS_CHOSEN).limit(1)) is not None
 
 
-def list_readers_due(session: Session, *, months: dict[int, str], now: datetime) -> Sequence[int]:
+def list_readers_due(session: Session, *, months: dict[int, str], now: datetime, size: int) -> Sequence[ReaderRange]:
     """The readers of these schedules for whom it is time; ``months`` by schedule id name the mails."""
     rows = _rows([_READER], months=months, now=now, whose=Subscriber.schedule_id.in_(months))
-    return session.scalars(rows.order_by(Subscriber.id)).all()
+    return ranges_of(session, rows, size=size)
 
 
-def insert_notes(session: Session, *, readers: Sequence[int], months: dict[int, str], now: datetime) -> int:
+def insert_notes(session: Session, *, readers: ReaderRange, months: dict[int, str], now: datetime) -> int:
     """One waiting note for each reader, from the first of these to the last, as `list_readers_due` finds them."""
+    look_up_only(session)
     row = new_delivery(kind=QUIET, key=_key(months), subscriber_id=_READER, lane=1, now=now)
-    whose = and_(Subscriber.id.between(readers[0], readers[-1]), Subscriber.schedule_id.in_(months))
+    whose = and_(Subscriber.id.between(*readers), Subscriber.schedule_id.in_(months))
     return insert_new(session, row, _rows(row.values(), months=months, now=now, whose=whose))
 
 

@@ -17,3 +17,14 @@ def plan_only(session: Session) -> None:
     """
     if not is_sqlite(session):
         session.execute(text("SET LOCAL jit = off"))
+
+
+def look_up_only(session: Session) -> None:
+    """Have PostgreSQL find by indexes what the statements of this transaction ask for, besides `plan_only`.
+
+    What it counted of a table may be from when that was empty: it then thinks nothing of reading all of it again for
+    each reader, while these portions fill it.
+    """
+    plan_only(session)
+    if not is_sqlite(session):
+        session.execute(text("SET LOCAL enable_seqscan = off"))

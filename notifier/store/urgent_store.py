@@ -10,7 +10,17 @@ from sqlalchemy.orm import Session, aliased
 
 from notifier.store.models import Delivery, Match, Schedule, Subscriber, Subscription
 from notifier.store.pause_store import came_since_pause
-from notifier.store.plan_store import DIGEST, insert_new, is_on_its_way, moment_key, new_delivery, waiting_news
+from notifier.store.plan_store import (
+    DIGEST,
+    ReaderRange,
+    insert_new,
+    is_on_its_way,
+    moment_key,
+    new_delivery,
+    ranges_of,
+    waiting_news,
+)
+from notifier.store.statement_plans import look_up_only
 
 URGENT = "urgent"
 A_DAY = 4
@@ -33,7 +43,7 @@ def list_zones(session: Session) -> Sequence[str]:
     return session.scalars(waiting.distinct()).all()
 
 
-def list_readers(session: Session, *, zone: str, since: datetime, now: datetime) -> Sequence[int]:
+def list_readers(session: Session, *, zone: str, since: datetime, now: datetime, size: int) -> Sequence[ReaderRange]:
     """The readers of a time zone whose urgent news may be mailed now; ``since`` is when their day began.
 
     Not those who get everything as it happens, nor those with an urgent mail or a digest about to go out, which takes
@@ -41,12 +51,13 @@ def list_readers(session: Session, *, zone: str, since: datetime, now: datetime)
     """
     news = waiting_news(_IS_URGENT, now=now).subquery()
     rows = _rows(news, [news.c.subscriber_id], zone=zone, since=since)
-    return session.scalars(rows.order_by(news.c.subscriber_id)).all()
+    return ranges_of(session, rows, size=size)
 
 
-def insert_mails(session: Session, *, readers: Sequence[int], zone: str, since: datetime, now: datetime) -> int:
+def insert_mails(session: Session, *, readers: ReaderRange, zone: str, since: datetime, now: datetime) -> int:
     """One waiting urgent mail for each reader, from the first of these to the last, as `list_readers` finds them."""
-    news = waiting_news(and_(_IS_URGENT, Match.subscriber_id.between(readers[0], readers[-1])), now=now).subquery()
+    look_up_only(session)
+    news = waiting_news(and_(_IS_URGENT, Match.subscriber_id.between(*readers)), now=now).subquery()
     row = new_delivery(kind=URGENT, key=_key(news), subscriber_id=news.c.subscriber_id, lane=0, now=now)
     return insert_new(session, row, _rows(news, row.values(), zone=zone, since=since))
 
