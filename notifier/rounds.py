@@ -20,6 +20,9 @@ from notifier.tying import look_through
 
 Clock = Callable[[], datetime]
 
+MOST_IN_DATA = 32
+"""Mails in data at once of all processes of a worker: so many may go out twice where it dies."""
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -35,8 +38,8 @@ class Service:
         self.installation.close()
 
 
-def open_service(installation: Installation, *, room: Room = ROOM) -> Service:
-    """What makes and sends mails, by the installation's settings.
+def open_service(installation: Installation, *, room: Room = ROOM, processes: int = 1) -> Service:
+    """What makes and sends mails, by the installation's settings; one of so many ``processes`` that die together.
 
     Raises:
         ConfigurationError: there is no mail server to hand mail to.
@@ -48,7 +51,7 @@ def open_service(installation: Installation, *, room: Room = ROOM) -> Service:
         mail_server=settings.mail_server,
         sender=settings.envelope_from,
         composer=composer,
-        limits=Limits(lease=timedelta(seconds=settings.lease_seconds)),
+        limits=Limits(group=max(1, MOST_IN_DATA // processes), lease=timedelta(seconds=settings.lease_seconds)),
         traffic=TrafficRules(database=installation.database, keys=installation.keys, rates=settings.rates),
     )
     return Service(installation, composer, deliverer)

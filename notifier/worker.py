@@ -47,6 +47,7 @@ class _Held:
         self._settings: Settings | None = None
         self._service: Service | None = None
         self._stopping = False
+        self._processes = 1
 
     def use(self, settings: Settings) -> None:
         self._settings = settings
@@ -55,10 +56,13 @@ class _Held:
         with self._lock:
             if self._service is None:
                 settings = self._settings or load_settings()
-                self._service = open_service(open_installation(settings, now=_now()))
+                self._service = open_service(open_installation(settings, now=_now()), processes=self._processes)
             if self._stopping:
                 self._service.deliverer.stop()
             return self._service
+
+    def share_with(self, processes: int) -> None:
+        self._processes = processes
 
     def stop_sending(self) -> None:
         self._stopping = True
@@ -78,16 +82,18 @@ class _Lifeline:
 
     def __init__(self) -> None:
         self._ends: tuple[int, int] | None = None
+        self.processes = 1
 
-    def tie(self) -> None:
-        """In the worker, before it forks."""
-        self._ends = os.pipe()
+    def tie(self, processes: int) -> None:
+        """In the worker, before it forks so many."""
+        self.cut()
+        self._ends, self.processes = os.pipe(), processes
 
     def cut(self) -> None:
         """In the worker, when it is told to stop, perhaps twice."""
         ends, self._ends = self._ends, None
-        if ends is not None:
-            os.close(ends[1])
+        for end in ends or ():
+            os.close(end)
 
     def hold(self, when_cut: Callable[[], None]) -> None:
         """In a process of the worker, after the fork; there is none where the work is done in threads."""
@@ -192,14 +198,16 @@ def _set_up_logging(**_: object) -> None:
 
 
 @worker_init.connect
-def _tie(**_: object) -> None:
-    _lifeline.tie()
+def _tie(sender: Any, **_: object) -> None:
+    _lifeline.tie(sender.concurrency if isinstance(sender.concurrency, int) else os.cpu_count() or 1)
 
 
 @worker_process_init.connect
 def _hold(**_: object) -> None:
     """Celery lets a task under way end, however long it sends; its process must hear that it should come to an end."""
     _lifeline.hold(stop_sending)
+    # What may be in data when a worker dies is counted by worker, not by process.
+    _held.share_with(_lifeline.processes)
 
 
 @worker_shutting_down.connect
