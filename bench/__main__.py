@@ -19,10 +19,13 @@ from bench import (
     ingesting_speed,
     leak_figures,
     machine,
+    mail_latency,
     mail_pictures,
     masking_report,
+    matching_scale,
     matching_speed,
     page_pictures,
+    planning_speed,
     rendering_speed,
     spam_figures,
     suggestion_figures,
@@ -33,9 +36,9 @@ from bench.installations import REPOSITORY
 from bench.measuring import timed
 from notifier.logs import set_up_logs
 
-SPEED = ("ingesting", "comparing", "matching", "rendering", "delivering", "form")
+SPEED = ("ingesting", "comparing", "matching", "planning", "rendering", "delivering", "form")
 NEED_A_FOLDER = ("leaks", "masking", "changes", "spam", "suggestions", "conditions")
-OTHERS = ("pictures", "pages", "front", "crowd", "ways")
+OTHERS = ("pictures", "pages", "front", "crowd", "ways", "latency")
 DEFAULT_FOLDER = REPOSITORY.parent / "shared" / "registry"
 
 
@@ -80,9 +83,11 @@ def _measurements(console: Console, folder: Path | None, given: argparse.Namespa
     return {
         "ingesting": lambda: ingesting_speed.run(console, folder),
         "comparing": lambda: comparing_speed.run(console, folder),
-        "matching": lambda: matching_speed.run(console),
+        "matching": lambda: (matching_speed.run(console), matching_scale.run(console, is_full=bool(given.names))),
+        "planning": lambda: planning_speed.run(console, is_full=bool(given.names)),
         "rendering": lambda: rendering_speed.run(console),
         "ways": lambda: way_speed.run(console, size=given.size or 5_000, repeat=given.repeat, engine=given.engine),
+        "latency": lambda: mail_latency.run(console, size=given.size or 10_000, engine=given.engine),
         "delivering": lambda: delivering_speed.run(console, size=given.size or 20_000, repeat=given.repeat),
         "form": lambda: form_latency.run(console, folder),
         "crowd": lambda: crowd_profile.run(console, size=given.size or 2_000, engine=given.engine, calls=given.calls),

@@ -12,10 +12,13 @@ from bench import (
     form_latency,
     ingesting_speed,
     machine,
+    matching_scale,
     matching_speed,
+    planning_speed,
     rendering_speed,
 )
 from bench.leak_search import Haystack, digits_of, wanted_details
+from bench.many_readers import Crowd
 from bench.measuring import Stages, percentile, spread
 from tests.studies import make_study, with_contact
 
@@ -49,6 +52,22 @@ def test_comparing_is_measured(console: Console) -> None:
 
     assert set(rates) == {"the same but for the day of update", "size and summary changed"}
     assert "criteria" in printed(console)
+
+
+def test_matching_a_day_is_measured_with_what_forms_wait(console: Console) -> None:
+    crowd = Crowd(readers=70, subscriptions=100, conditions=10, changes=10)
+    days = matching_scale.run(console, crowd=crowd, engines=("sqlite",))
+
+    assert days["sqlite"].made > 0
+    assert days["sqlite"].longest > 0
+    assert "a form posted meanwhile" in printed(console)
+
+
+def test_planning_is_measured_on_many_schedules_and_on_one(console: Console) -> None:
+    crowd = Crowd(readers=60, subscriptions=60, conditions=10, changes=4)
+    planned = planning_speed.run(console, crowd=crowd, engines=("sqlite",))
+
+    assert [one.made for one in planned] == [60, 60]
 
 
 def test_matching_is_measured(console: Console) -> None:
