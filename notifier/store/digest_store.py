@@ -111,7 +111,7 @@ def list_readers(session: Session, subscriber_ids: Collection[int]) -> dict[int,
         Subscriber.id, Subscriber.address_sealed, Subscriber.language, Subscriber.revision, Subscriber.country,
         Subscriber.detailed_subjects, Schedule.cadence, Schedule.hour, Schedule.weekday, Schedule.time_zone,
     ).join(Schedule, Schedule.id == Subscriber.schedule_id)  # fmt: skip
-    rows = session.execute(chosen.where(Subscriber.id.in_(subscriber_ids))).tuples()
+    rows = session.execute(chosen.where(Subscriber.id.in_(subscriber_ids)))
     return {row[0]: _reader(*row) for row in rows}
 
 
@@ -135,7 +135,7 @@ def list_news(
         )
         .order_by(Match.id)
     )  # fmt: skip
-    rows = session.execute(chosen).tuples().all()
+    rows = session.execute(chosen).all()
     asked = _list_asked(session, {row[-1] for row in rows})
     found: dict[int, list[News]] = {}
     for match_id, subscriber_id, delivery_id, trial_id, seq, since, urgent, subscription_id in rows:
@@ -152,7 +152,7 @@ def list_told(session: Session, subscriber_ids: Collection[int]) -> dict[tuple[i
         Match.subscriber_id == Told.subscriber_id, Match.trial_id == Told.trial_id, Match.ended_at.is_(None)
     )
     chosen = select(Told.subscriber_id, Told.trial_id, Told.seq).where(Told.subscriber_id.in_(subscriber_ids), waits)
-    return {(reader, trial): seq for reader, trial, seq in session.execute(chosen).tuples()}
+    return {(reader, trial): seq for reader, trial, seq in session.execute(chosen)}
 
 
 def list_lost(session: Session, subscriber_ids: Collection[int]) -> dict[tuple[int, int], int]:
@@ -205,7 +205,7 @@ def list_trials(session: Session, trial_ids: Collection[int]) -> dict[int, Trial
     columns = select(Trial.id, Trial.number, Trial.seq, Trial.first_seen_at)
     found: dict[int, TrialNow] = {}
     for some in portions(trial_ids):
-        for id_, number, seq, first_seen_at in session.execute(columns.where(Trial.id.in_(some))).tuples():
+        for id_, number, seq, first_seen_at in session.execute(columns.where(Trial.id.in_(some))):
             found[id_] = TrialNow(number=number, seq=seq, first_seen_at=first_seen_at)
     return found
 
@@ -226,7 +226,7 @@ def list_concerns(session: Session, subscriber_ids: Collection[int]) -> dict[tup
         TrialCondition.trial_id, TrialCondition.condition_id,
         TrialCondition.since_seq, TrialCondition.until_seq, TrialCondition.how,
     )  # fmt: skip
-    for trial_id, condition_id, since, until, how in session.execute(columns.join(asked, held)).tuples():
+    for trial_id, condition_id, since, until, how in session.execute(columns.join(asked, held)):
         one = Held(since=since, until=until, direct=how != BROADER)
         found.setdefault((trial_id, condition_id), []).append(one)
     return found
@@ -283,7 +283,7 @@ def _list_asked(session: Session, subscription_ids: Collection[int]) -> dict[int
     rows = [
         row
         for some in portions(subscription_ids)
-        for row in session.execute(chosen.where(Subscription.id.in_(some), is_open)).tuples()
+        for row in session.execute(chosen.where(Subscription.id.in_(some), is_open))
     ]
     filters = load_filters(session, {row[-1] for row in rows if row[-1]})
     return {
