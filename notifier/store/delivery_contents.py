@@ -45,7 +45,7 @@ def lock_subscribers(session: Session, ids: Iterable[int | None]) -> dict[int, A
     wanted = sorted({id_ for id_ in ids if id_ is not None})
     found: dict[int, AnyRow] = {}
     for some in portions(wanted):
-        found |= {row.id: row for row in session.connection().execute(_LOCKED, {"ids": some})}
+        found |= {row.id: row for row in session.connection().execute(_LOCKED, {"ids": some}).all()}
     return found
 
 

@@ -175,7 +175,7 @@ def _fail(session: Session, row: AnyRow, *, reason: str, now: datetime) -> str:
 def _list_held(session: Session, *, token: str, ids: Sequence[int], now: datetime) -> dict[int, AnyRow]:
     """Those of these Deliveries whose lease holds, locked, with what decides whether they are wanted."""
     rows = session.connection().execute(_HELD, {"ids": ids, "token": token, "now": now})
-    return {row.id: row for row in rows}
+    return {row.id: row for row in rows.all()}
 
 
 def _list_leased(session: Session, *, token: str, ids: Sequence[int]) -> dict[int, AnyRow]:

@@ -59,8 +59,9 @@ def claim(
     if not ids:
         return []
     held = {"ids": ids, "token": token, "until": until or now + LEASE}
-    rows = session.connection().execute(_CLAIMED, held)
-    claimed = {row.id: Claimed(**row._asdict(), token=token) for row in rows}
+    found = session.connection().execute(_CLAIMED, held)
+    names = tuple(found.keys())
+    claimed = {row.id: Claimed(**dict(zip(names, row, strict=True)), token=token) for row in found.all()}
     return [claimed[id_] for id_ in ids]
 
 
