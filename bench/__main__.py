@@ -30,6 +30,7 @@ from bench import (
     spam_figures,
     suggestion_figures,
     way_speed,
+    worker_memory,
 )
 from bench.databases import ENGINES
 from bench.installations import REPOSITORY
@@ -38,7 +39,7 @@ from notifier.logs import set_up_logs
 
 SPEED = ("ingesting", "comparing", "matching", "planning", "rendering", "delivering", "form")
 NEED_A_FOLDER = ("leaks", "masking", "changes", "spam", "suggestions", "conditions")
-OTHERS = ("pictures", "pages", "front", "crowd", "ways", "latency")
+OTHERS = ("pictures", "pages", "front", "crowd", "ways", "latency", "memory")
 DEFAULT_FOLDER = REPOSITORY.parent / "shared" / "registry"
 
 
@@ -88,6 +89,7 @@ def _measurements(console: Console, folder: Path | None, given: argparse.Namespa
         "rendering": lambda: rendering_speed.run(console),
         "ways": lambda: way_speed.run(console, size=given.size or 5_000, repeat=given.repeat, engine=given.engine),
         "latency": lambda: mail_latency.run(console, size=given.size or 10_000, engine=given.engine),
+        "memory": lambda: worker_memory.run(console, engine=given.engine),
         "delivering": lambda: delivering_speed.run(console, size=given.size or 20_000, repeat=given.repeat),
         "form": lambda: form_latency.run(console, folder),
         "crowd": lambda: crowd_profile.run(console, size=given.size or 2_000, engine=given.engine, calls=given.calls),

@@ -16,7 +16,8 @@ from notifier.store.database import open_database
 from tests.servers import postgres_process
 
 ENGINES = ("sqlite", "postgresql")
-_SECRET = "a made-up secret that is long enough for anybody"
+SECRET = "a made-up secret that is long enough for anybody"
+API_KEY = "a made-up key that is long enough for anybody"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +86,14 @@ def settings_on(url: str, *, home: Path, smtp_port: int, **others: object) -> Se
     return load_settings(
         data_dir=home,
         database_url=url,
-        broker_url="redis://127.0.0.1:1/0" if url.startswith("postgresql") else "memory://",
         smtp_url=f"smtp://127.0.0.1:{smtp_port}?starttls=never",
         base_url="http://updates.example.org",
-        secret_key=_SECRET,
-        index_key=_SECRET,
-        api_key=_SECRET,
+        secret_key=SECRET,
+        index_key=SECRET,
+        api_key=API_KEY,
         mail_from="Study updates <updates@updates.example.org>",
         postal_address="1 Made-up Road, Example",
-        **others,
+        **({"broker_url": "redis://127.0.0.1:1/0" if url.startswith("postgresql") else "memory://"} | others),
     )
 
 
