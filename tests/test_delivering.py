@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from notifier.delivering import TIME_IS_UP, Composer, Deliverer, Limits
 from notifier.domain.deliveries import Claimed, Composed, Composing
-from notifier.emails.postman import Postman
 from notifier.emails.pipelining import Timeouts
+from notifier.emails.postman import Postman
 from notifier.emails.tray import Tray
 from notifier.errors import ConfigurationError
 from notifier.store.database import Database, open_database
