@@ -49,6 +49,7 @@ class Letters:
         self._keys = keys
         self._links = links
         self._sender = sender
+        self._list_id = list_id_for(links.base_url)
 
     def make(self, session: Session, one: Claimed, now: datetime) -> Made:
         """The mail of a Delivery that tells no studies.
@@ -185,7 +186,7 @@ class Letters:
             recipient=recipient,
             message_id=message_id,
             date=dated_at,
-            list_id=list_id_for(self._links.base_url),
+            list_id=self._list_id,
             list_unsubscribe=envelope.one_click,
         )
         return Composed(

@@ -12,8 +12,11 @@ from notifier.domain.vocabulary import DEFAULT_LANGUAGE, language_of
 from notifier.domain.wishes import EVERYTHING, IMPORTANT
 
 KEPT_FILTERS = 4_096
+KEPT_CADENCES = 1_024
+KEPT_SECTIONS = 4_096
 
 
+@lru_cache(maxsize=KEPT_SECTIONS)
 def heading_for(
     condition: str | None, *, number: str | None, is_text: bool = False, language: str = DEFAULT_LANGUAGE
 ) -> str:
@@ -27,6 +30,7 @@ def heading_for(
     return speech.sentence("heading_text" if is_text else "heading_condition", condition=condition)
 
 
+@lru_cache(maxsize=KEPT_SECTIONS)
 def reason_for(
     condition: str | None,
     *,
@@ -69,6 +73,7 @@ def _filter_words(wanted: ReaderFilter, language: str) -> str:
     return language_of(language).sentence("reason_of_these", filter="; ".join(phrases)) if phrases else ""
 
 
+@lru_cache(maxsize=KEPT_CADENCES)
 def cadence_in_words(cadence: Cadence, *, language: str = DEFAULT_LANGUAGE) -> str:
     """How often somebody hears from us, such as "at most once a week, on Monday at 08:00 (Europe/Berlin)"."""
     speech = language_of(language)

@@ -8,6 +8,7 @@ from base64 import b32encode
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime, formataddr, getaddresses
+from functools import lru_cache
 from hashlib import sha256
 from hmac import digest
 from urllib.parse import urlsplit
@@ -16,7 +17,11 @@ from notifier.emails.templates import QuotedMail, RenderedMail
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_IN_A_DOMAIN = re.compile(r"[^a-z0-9.-]")
+_PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9.-]+")
+_LINK = re.compile(r"[!-;=?-~]+")
+_PART = "Content-Type: text/{}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
 _LONGEST_LINE = 76
+KEPT_SUBJECTS = 1_024
 
 
 def build_message(  # noqa: PLR0913 - each is one header
@@ -39,24 +44,24 @@ def build_message(  # noqa: PLR0913 - each is one header
             the date has no time zone. The message does not repeat the value.
     """
     boundary = "=_" + sha256(message_id.encode()).hexdigest()[:32]
-    headers = {
-        "From": _address(sender),
-        "To": _address(recipient),
-        "Subject": _words("Subject", mail.subject),
-        "Date": format_datetime(_aware(date)),
-        "Message-ID": _plain("Message-ID", message_id),
-        "List-Id": _plain("List-Id", list_id),
-        **_list_headers(list_unsubscribe),
-        "Auto-Submitted": "auto-generated",
-        "X-Auto-Response-Suppress": "All",
-        "MIME-Version": "1.0",
-        "Content-Type": f'multipart/alternative;\r\n boundary="{boundary}"',
-    }
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode("ascii")
-    delimiter = f"\r\n--{boundary}".encode("ascii")
     sent = mail.as_sent() if isinstance(mail, RenderedMail) else mail
-    parts = (_part("plain", sent.text), _part("html", sent.html))
-    return head + b"".join(delimiter + b"\r\n" + part for part in parts) + delimiter + b"--\r\n"
+    head = (
+        f"From: {_sender(sender)}\r\n"
+        f"To: {_recipient(recipient)}\r\n"
+        f"Subject: {_subject(sent.subject)}\r\n"
+        f"Date: {_date(_aware(date))}\r\n"
+        f"Message-ID: {_plain('Message-ID', message_id)}\r\n"
+        f"List-Id: {_plain('List-Id', list_id)}\r\n"
+        f"{_list_headers(list_unsubscribe)}"
+        "Auto-Submitted: auto-generated\r\n"
+        "X-Auto-Response-Suppress: All\r\n"
+        "MIME-Version: 1.0\r\n"
+        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
+    )
+    delimiter = f"\r\n--{boundary}"
+    opened = (f"{delimiter}\r\n{_PART.format(subtype)}" for subtype in ("plain", "html"))
+    text, html = (one.encode("ascii") for one in opened)
+    return b"".join((head.encode("ascii"), text, sent.text, html, sent.html, f"{delimiter}--\r\n".encode("ascii")))
 
 
 def message_id_for(delivery_id: int, *, domain: str, seed: str) -> str:
@@ -71,20 +76,35 @@ def list_id_for(base_url: str) -> str:
     return f"trial updates <updates.{_NOT_IN_A_DOMAIN.sub('-', host)}>"
 
 
-def _list_headers(list_unsubscribe: str | None) -> dict[str, str]:
+def _list_headers(list_unsubscribe: str | None) -> str:
     if list_unsubscribe is None:
-        return {}
-    return {
-        "List-Unsubscribe": f"<{_link(list_unsubscribe)}>",
-        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-        # Old vacation programs heed only this. Not on a confirmation: filters may put bulk mail aside.
-        "Precedence": "bulk",
-    }
+        return ""
+    # Old vacation programs heed only Precedence. Not on a confirmation: filters may put bulk mail aside.
+    return (
+        f"List-Unsubscribe: <{_link(list_unsubscribe)}>\r\n"
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+        "Precedence: bulk\r\n"
+    )
 
 
-def _part(subtype: str, body: bytes) -> bytes:
-    kind = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-    return kind.encode("ascii") + body
+@lru_cache(maxsize=KEPT_SUBJECTS)
+def _subject(value: str) -> str:
+    return _words("Subject", value)
+
+
+@lru_cache(maxsize=8)
+def _sender(value: str) -> str:
+    return _address(value)
+
+
+def _recipient(value: str) -> str:
+    """An address as it was read when it was stored needs no closer look."""
+    return value if _PLAIN_ADDRESS.fullmatch(value) else _address(value)
+
+
+@lru_cache(maxsize=64)
+def _date(value: datetime) -> str:
+    return format_datetime(value)
 
 
 def _plain(name: str, value: str) -> str:
@@ -96,7 +116,7 @@ def _plain(name: str, value: str) -> str:
 
 
 def _link(url: str) -> str:
-    if not re.fullmatch(r"[!-;=?-~]+", url):
+    if not _LINK.fullmatch(url):
         raise ValueError("List-Unsubscribe is not a link in ASCII")
     return url
 
