@@ -1,11 +1,13 @@
 """The bell: rings Celery tasks by name, after the commit; the database is the truth, so a lost ring costs a minute."""
 
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 from celery import Celery
 from celery.exceptions import CeleryError
+from celery.schedules import schedule
 from kombu.exceptions import KombuError
 
 from notifier.config import Settings
@@ -27,6 +29,16 @@ app.config_from_object("notifier.celeryconfig")
 log = structlog.get_logger(__name__)
 
 
+class _SteadyTime:
+    """The time for the schedule: a clock that is put back by a day must not keep it silent for a day."""
+
+    def __init__(self) -> None:
+        self._began, self._at = datetime.now(UTC), time.monotonic()
+
+    def __call__(self) -> datetime:
+        return self._began + timedelta(seconds=time.monotonic() - self._at)
+
+
 class _Quiet:
     """Until when no ring is tried, on the monotonic clock."""
 
@@ -35,8 +47,9 @@ class _Quiet:
 
 def celery_options(settings: Settings) -> dict[str, Any]:
     """Celery's configuration for these settings."""
-    sweep = {"task": SWEEP, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}}
-    plan = {"task": PLAN_DIGESTS, "schedule": PLAN_SECONDS, "options": {"expires": PLAN_SECONDS}}
+    steady = _SteadyTime()
+    sweep = _rung_every(SWEEP_SECONDS, SWEEP, steady)
+    plan = _rung_every(PLAN_SECONDS, PLAN_DIGESTS, steady)
     return {
         "broker_url": settings.broker_url,
         "broker_connection_retry_on_startup": True,
@@ -92,6 +105,14 @@ def is_reachable(seconds: float = 2.0) -> bool:
     except (CeleryError, KombuError, OSError):
         return False
     return True
+
+
+def _rung_every(seconds: float, task: str, steady: _SteadyTime) -> dict[str, object]:
+    """A ring of the schedule. It does not expire: by the clock of a worker that is ahead it always would have.
+
+    The task is told how often it is rung, so that it can leave out what piled up while nobody worked.
+    """
+    return {"task": task, "schedule": schedule(seconds, nowfun=steady, app=app), "kwargs": {"every": seconds}}
 
 
 def _transport_options(broker_url: str) -> dict[str, object]:

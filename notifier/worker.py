@@ -2,8 +2,10 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 import structlog
@@ -30,6 +32,7 @@ from notifier.rereading import reread_trials
 from notifier.retaining import retain
 from notifier.retiring import settle_merged
 from notifier.rounds import Service, open_service
+from notifier.store.shared_clock import SharedClock
 from notifier.tying import look_through
 
 app = queues.app
@@ -46,6 +49,7 @@ class _Held:
         self._lock = threading.Lock()
         self._settings: Settings | None = None
         self._service: Service | None = None
+        self._clock: SharedClock | None = None
         self._stopping = False
         self._processes = 1
 
@@ -56,10 +60,16 @@ class _Held:
         with self._lock:
             if self._service is None:
                 settings = self._settings or load_settings()
-                self._service = open_service(open_installation(settings, now=_now()), processes=self._processes)
+                installation = open_installation(settings, now=_own_time())
+                self._clock = SharedClock(installation.database, own=_own_time)
+                self._service = open_service(installation, processes=self._processes)
             if self._stopping:
                 self._service.deliverer.stop()
             return self._service
+
+    def now(self) -> datetime:
+        """The time that all workers share, once the service is open."""
+        return self._clock() if self._clock else _own_time()
 
     def share_with(self, processes: int) -> None:
         self._processes = processes
@@ -108,7 +118,25 @@ def _wait_for_end(pipe: int, when_cut: Callable[[], None]) -> None:
     when_cut()
 
 
+class _Lately:
+    """When each task ended last in this process, on the monotonic clock."""
+
+    def __init__(self) -> None:
+        self._ended: dict[str, float] = {}
+
+    def was_done(self, task: str, *, every: float) -> bool:
+        """Whether it was done just now, for a task that is rung so often: then this ring piled up behind others."""
+        return time.monotonic() - self._ended.get(task, -inf) < every / 2
+
+    def note(self, task: str) -> None:
+        self._ended[task] = time.monotonic()
+
+    def forget(self) -> None:
+        self._ended.clear()
+
+
 _held = _Held()
+_lately = _Lately()
 _lifeline = _Lifeline()
 
 
@@ -126,10 +154,15 @@ def stop_sending() -> None:
 def close() -> None:
     """Let go of the service of this process."""
     _held.close()
+    _lately.forget()
+
+
+def _own_time() -> datetime:
+    return datetime.now(UTC)
 
 
 def _now() -> datetime:
-    return datetime.now(UTC)
+    return _held.now()
 
 
 @app.task(name=queues.INGEST_RECORD)
@@ -158,10 +191,13 @@ def match_changes() -> None:
 
 
 @app.task(name=queues.PLAN_DIGESTS)
-def plan_digests() -> None:
-    """Plan the schedules that are due, and what is urgent."""
+def plan_digests(every: float = 0) -> None:
+    """Plan the schedules that are due, and what is urgent; ``every`` so many seconds if the schedule rang."""
+    if _lately.was_done(queues.PLAN_DIGESTS, every=every):
+        return
     if plan(database=_held.service().installation.database, now=_now()):
         queues.ring(queues.SEND_DELIVERIES)
+    _lately.note(queues.PLAN_DIGESTS)
 
 
 @app.task(name=queues.SEND_DELIVERIES)
@@ -174,8 +210,10 @@ def send_deliveries() -> None:
 
 
 @app.task(name=queues.SWEEP)
-def sweep() -> None:
-    """Find what waits too long, wherever it was lost, and ring again."""
+def sweep(every: float = 0) -> None:
+    """Find what waits too long, wherever it was lost, and ring again; ``every`` so many seconds by the schedule."""
+    if _lately.was_done(queues.SWEEP, every=every):
+        return
     service = _held.service()
     service.deliverer.sweep(now=_now)
     settle_merged(database=service.installation.database, now=_now())
@@ -188,6 +226,7 @@ def sweep() -> None:
     )
     retain(database=service.installation.database, now=_now())
     service.installation.forget_departures(now=_now())
+    _lately.note(queues.SWEEP)
 
 
 @setup_logging.connect

@@ -119,3 +119,23 @@ def test_only_ids_and_records_travel() -> None:
     assert names == {
         queues.INGEST_RECORD, queues.MATCH_CHANGES, queues.PLAN_DIGESTS, queues.SEND_DELIVERIES, queues.SWEEP,
     }  # fmt: skip
+
+
+def test_what_the_schedule_rang_while_nobody_worked_is_done_once(working: World, rung: list[str]) -> None:
+    for _ in range(3):
+        worker.sweep(every=30.0)
+
+    assert len(rung) == 3
+    worker.sweep()
+    assert len(rung) == 6
+
+
+def test_the_schedule_goes_on_when_the_clock_is_put_back_by_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = queues.celery_options(load_settings())["beat_schedule"]
+    jumped = type("Jumped", (datetime,), {"now": classmethod(lambda cls, zone: datetime(2020, 1, 1, tzinfo=zone))})
+    one = entries["sweep"]["schedule"]
+    before = one.now()
+    monkeypatch.setattr(queues, "datetime", jumped)
+
+    assert timedelta() <= one.now() - before < timedelta(minutes=1)
+    assert "expires" not in str(entries)
