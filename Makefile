@@ -63,7 +63,7 @@ BENCH :=
 REGISTRY := ../shared/registry
 
 .PHONY: bench
-bench: setup ## measure ingesting, comparing, matching, rendering, delivering and the form; a few minutes
+bench: setup ## measure ingesting, comparing, matching, planning, rendering, delivering and the form; a few minutes
 	@$(BIN)/python -m bench $(BENCH) --registry "$(REGISTRY)"
 
 .PHONY: changes

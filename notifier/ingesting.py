@@ -25,8 +25,9 @@ from notifier.store.conflicts import unless_conflict
 from notifier.store.database import Database
 from notifier.store.trial_store import MERGED, HeldTrial
 
-CHUNK = 32
-"""Records written in one transaction: it stays well under 200 ms, so that forms posted meanwhile need not wait."""
+CHUNK = 16
+"""Records written in one transaction: it stays well under 200 ms, so that forms posted meanwhile need not wait.
+Twice as many hold the lock for nearly twice as long, and save a twentieth of the work."""
 TRIES = 4
 """How often a trial that others write at the same moment is compared anew before they must wait for it."""
 LARGEST_RECORD = 4_000_000

@@ -8,7 +8,7 @@ from notifier.ingesting import CHUNK
 from tests.studies import make_study
 from tests.world import World
 
-MOST_A_RECORD = 7
+MOST_A_RECORD = 8
 
 
 def count_statements(world: World, *records: dict[str, Any]) -> int:
