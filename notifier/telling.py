@@ -9,22 +9,19 @@ from typing import TypeAlias
 import structlog
 from sqlalchemy.orm import Session
 
-from notifier.domain.breaking import Breaker, Rename, with_missed, without
+from notifier.differing import Difference, Missed, Stretch, find_difference
+from notifier.domain.breaking import Breaker, Rename
 from notifier.domain.cards import History, build_card, homes_that_matter
-from notifier.domain.changes import FieldChange, Weight, heaviest
 from notifier.domain.deliveries import Claimed, Span
 from notifier.domain.digests import Card, Reading, reading_in
-from notifier.domain.fitting import Asked, Net, closing_words, fitted, net_of, passes
+from notifier.domain.fitting import Asked, Net, closing_words, fitted, passes
 from notifier.domain.homes import home_of
 from notifier.domain.reader_filters import NO_FILTER, ReaderFilter
-from notifier.domain.trials import TrialFacts, day_of
+from notifier.domain.trials import day_of
 from notifier.emails.links import Links
 from notifier.errors import StoreUnavailable
-from notifier.registries import ctgov
-from notifier.registries.learned import changes_between
-from notifier.registries.states import facts_of_state, unpack_state
 from notifier.store import breaker_store, digest_store, reading_store
-from notifier.store.digest_store import Asking, Held, News, PackedState, Reader, TrialNow
+from notifier.store.digest_store import Asking, Held, News, Reader, TrialNow
 from notifier.store.models import Trial
 
 KEPT_CARDS = 5_000
@@ -32,7 +29,6 @@ KEPT_CARDS = 5_000
 KEPT_OUTCOMES = 40_000
 """What is kept of who is told which card: readers who asked alike are."""
 
-Missed: TypeAlias = tuple[tuple[int, frozenset[Rename]], ...]
 _Facet: TypeAlias = tuple[str, str | None, ReaderFilter | None, bool, bool]
 """What of a subscription decides what is told: its wants, condition and filter, whether it concerned it, and does."""
 
@@ -89,18 +85,6 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stretch:
-    """What one mail tells of a trial: the span, without these renames, and those that earlier mails left out.
-
-    ``missed`` names them by the Change they came with.
-    """
-
-    span: Span
-    left_out: frozenset[Rename]
-    missed: Missed
-
-
-@dataclass(frozen=True, slots=True)
 class _Story:
     """What became of a trial in a stretch, None where a reader would see no difference, and what readers are told.
 
@@ -108,19 +92,10 @@ class _Story:
     the card and which of what they asked for brought it, None where it is nothing they asked to hear.
     """
 
-    stretch: _Stretch
+    stretch: Stretch
     net: Net | None
     homes: frozenset[str]
     told: dict[tuple[object, ...], tuple[int, Telling] | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Difference:
-    """A study at both ends of a stretch, read by today's rules; None for the changes where it was not held before."""
-
-    changes: tuple[FieldChange, ...] | None
-    after: TrialFacts
-    net: Net
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,8 +115,8 @@ class Teller:
         self._links = links
         self._stories: dict[tuple[object, ...], _Story] = {}
         self._outcomes = 0
-        self._kept: dict[tuple[_Stretch, _Look], Telling] = {}
-        self._last: tuple[_Stretch, _Difference | None] | None = None
+        self._kept: dict[tuple[Stretch, _Look], Telling] = {}
+        self._last: tuple[Stretch, Difference | None] | None = None
 
     def read_inputs(self, session: Session, digests: Sequence[Claimed]) -> Inputs:
         """Everything read from the database for a group of digests."""
@@ -277,14 +252,14 @@ class Teller:
         if key not in self._stories:
             if len(self._stories) >= KEPT_CARDS:
                 self._stories, self._outcomes = {}, 0
-            stretch = _Stretch(Span(trial_id=trial_id, from_seq=from_seq, to_seq=to_seq), left_out, missed)
+            stretch = Stretch(Span(trial_id=trial_id, from_seq=from_seq, to_seq=to_seq), left_out, missed)
             difference = self._difference(session, stretch)
             net = difference.net if difference else None
             homes = homes_that_matter(difference.after) if difference else frozenset()
             self._stories[key] = _Story(stretch, net, homes)
         return self._stories[key]
 
-    def _tell(self, session: Session, stretch: _Stretch, trial: TrialNow, look: _Look) -> Telling:
+    def _tell(self, session: Session, stretch: Stretch, trial: TrialNow, look: _Look) -> Telling:
         key = (stretch, look)
         if key not in self._kept:
             if len(self._kept) >= KEPT_CARDS:
@@ -292,13 +267,13 @@ class Teller:
             self._kept[key] = self._new_telling(session, stretch, trial, look)
         return self._kept[key]
 
-    def _difference(self, session: Session, stretch: _Stretch) -> _Difference | None:
+    def _difference(self, session: Session, stretch: Stretch) -> Difference | None:
         """A study at both ends of a stretch; the last one asked for is kept, because its card is made next."""
         if self._last is None or self._last[0] != stretch:
-            self._last = (stretch, _difference(session, stretch))
+            self._last = (stretch, find_difference(session, stretch))
         return self._last[1]
 
-    def _new_telling(self, session: Session, stretch: _Stretch, trial: TrialNow, look: _Look) -> Telling:
+    def _new_telling(self, session: Session, stretch: Stretch, trial: TrialNow, look: _Look) -> Telling:
         difference = self._difference(session, stretch)
         assert difference is not None
         after = difference.after
@@ -320,40 +295,9 @@ class Teller:
         return Telling(replace(card, closing=look.closing), as_of, day=history.last_updated)
 
 
-def _difference(session: Session, stretch: _Stretch) -> _Difference | None:
-    """A study at both ends of a stretch; None where a reader would see none."""
-    span = stretch.span
-    moves = span.from_seq < span.to_seq
-    if not moves and not stretch.missed:
-        return None
-    old, new = digest_store.get_states(session, trial_id=span.trial_id, from_seq=span.from_seq, to_seq=span.to_seq)
-    after = facts_of_state(new.body, facts_version=new.facts_version)
-    if old is None and moves:
-        return _Difference(None, after, net_of(None, before=None, after=after))
-    before, changes = _changed(after, old) if old else (after, ())
-    changes = without(changes, stretch.left_out)
-    for seq, renames in stretch.missed:
-        earlier, _ = digest_store.get_states(session, trial_id=span.trial_id, from_seq=seq - 1, to_seq=span.to_seq)
-        changes = with_missed(changes, changes_to(after, earlier) if earlier else (), renames)
-    if heaviest(changes) <= Weight.HOUSEKEEPING:
-        return None
-    return _Difference(changes, after, net_of(changes, before=before, after=after))
-
-
 def waited_since(items: Sequence[News]) -> datetime:
     """Since when news of a study waits for a reader."""
     return min(item.waiting_since for item in items)
-
-
-def changes_to(after: TrialFacts, old: PackedState) -> tuple[FieldChange, ...]:
-    """What changed from a stored state to these facts, both read by today's rules."""
-    return _changed(after, old)[1]
-
-
-def _changed(after: TrialFacts, old: PackedState) -> tuple[TrialFacts, tuple[FieldChange, ...]]:
-    held = unpack_state(old.body, facts_version=old.facts_version)
-    before = ctgov.read_facts(held)
-    return before, changes_between(held, before=before, after=after)
 
 
 def _left_out(breakers: Iterable[Breaker], moment: datetime | None) -> frozenset[Rename]:

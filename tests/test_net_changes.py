@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from notifier.differing import changes_to
 from notifier.domain.changes import IMPORTANT as IMPORTANT_WEIGHT
 from notifier.domain.changes import FieldChange, Weight, heaviest
 from notifier.domain.deliveries import Answer, Claimed, Composed, NothingToSay, Span, Verdict
@@ -41,7 +42,6 @@ from notifier.store.lease_store import claim
 from notifier.store.models import Condition, Match, Trial, TrialCondition
 from notifier.store.outcome_store import mark, sweep
 from notifier.subscribing import subscribe_directly
-from notifier.telling import changes_to
 from tests.edited_studies import EDITS, Study
 from tests.rebuilding import View, applied, view
 from tests.smtp_servers import Mailbox
