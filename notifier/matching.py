@@ -3,8 +3,10 @@
 from datetime import datetime
 from functools import partial
 
+import structlog
 from sqlalchemy.orm import Session
 
+from notifier.errors import StoreUnavailable
 from notifier.store import held_store, match_store
 from notifier.store.database import Database
 from notifier.store.lock_order import hold
@@ -14,23 +16,44 @@ CHANGES = 100
 MATCHES = 5_000
 """How many Matches one transaction writes at most, so that it stays well under 200 ms."""
 
+log = structlog.get_logger(__name__)
+
 
 def match_changes(*, database: Database, now: datetime) -> int:
     """Match every Change that waits, batch by batch; how many Matches that made.
 
     Claim, Matches and mark are one transaction, so a batch is matched wholly or not at all, whoever dies. A Change that
     concerns very many is matched in portions of their subscriptions, of which the same is true; the next one goes on
-    where it was left.
+    where it was left. One that cannot be matched, by a bug of ours, waits alone, and is tried again the next time.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached.
     """
     made = 0
+    broken: set[int] = set()
     while True:
         with database.reading() as session:
-            batch = match_store.list_unmatched(session, limit=CHANGES, matches=MATCHES)
-        done = _match_batch(batch, database=database, now=now)
+            batch = match_store.list_unmatched(session, limit=CHANGES, matches=MATCHES, but=broken)
+        done = _match_or_leave(batch, broken, database=database, now=now)
         if done is None:
             # Nothing is left, or somebody else has it: what they leave behind, the sweep finds.
             return made
         made += done
+
+
+def _match_or_leave(batch: Batch, broken: set[int], *, database: Database, now: datetime) -> int | None:
+    """Match a batch; where that breaks, one by one, so that only what is broken is left, and noted as such."""
+    try:
+        return _match_batch(batch, database=database, now=now)
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001  # a poison Change may raise anything
+        if len(batch.change_ids) == 1:
+            broken.update(batch.change_ids)
+            log.error("matching.broken", change=batch.change_ids[0], error=type(error).__name__)  # noqa: TRY400
+            return 0
+    alone = [Batch(change_ids=[one]) for one in batch.change_ids]
+    return sum(_match_or_leave(one, broken, database=database, now=now) or 0 for one in alone)
 
 
 def settle_changes(*, database: Database, now: datetime) -> int:

@@ -1,6 +1,6 @@
 """Matches: which Change concerns which Subscription, found by one statement per batch of Changes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -53,7 +53,9 @@ class Portion:
         return and_(first, subscription_id <= self.upto) if self.upto is not None else first
 
 
-def list_unmatched(session: Session, *, limit: int, matches: int, newest: int | None = None) -> Batch:
+def list_unmatched(
+    session: Session, *, limit: int, matches: int, newest: int | None = None, but: Collection[int] = ()
+) -> Batch:
     """The oldest Changes not matched yet, as many as may make about so many Matches, and at least one.
 
     One that may make more, or that is matched in part, is alone, with the bounds of the portions that are left.
@@ -63,9 +65,11 @@ def list_unmatched(session: Session, *, limit: int, matches: int, newest: int | 
         limit: how many Changes at most.
         matches: how many Matches one transaction may write.
         newest: leave out Changes after this one.
+        but: leave out these.
     """
     columns = (Change.id, Change.trial_id, Change.seq, Change.weight, Change.opens, Change.closes, Change.matched_upto)
     waiting = select(*columns).where(Change.matched_at.is_(None)).order_by(Change.id).limit(limit)
+    waiting = waiting.where(Change.id.not_in(but)) if but else waiting
     changes = session.execute(waiting.where(Change.id <= newest) if newest is not None else waiting).all()
     expected = count_interested(session, changes)
     chosen: list[AnyRow] = []
