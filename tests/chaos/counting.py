@@ -1,13 +1,13 @@
 """What a row did to readers: who was never written to, which copies nobody counted, and how many copies there were."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from notifier.store.models import Change, Delivery, Match
+from notifier.store.models import Change, Delivery, DeliverySpan, Match
 from tests.chaos.crowd import STUDIES, Crowd
 from tests.chaos.sinking import Taken
 
@@ -27,11 +27,13 @@ class Figures:
     ambiguous: int
     unfinished: int
     """What was still on its way when the time was up."""
+    losses: int = 0
+    """Connections that were lost, each with the answer to one mail at most."""
 
     @property
     def limit(self) -> int:
-        """The most copies that so many kills may cost."""
-        return self.kills * MOST_IN_DATA
+        """The most copies that so many kills, and answers lost, may cost."""
+        return self.kills * MOST_IN_DATA + self.losses
 
     @property
     def is_good(self) -> bool:
@@ -47,7 +49,7 @@ def count_unfinished(session: Session) -> int:
     return sum(session.scalar(one) or 0 for one in (changes, matches, mails))
 
 
-def count_up(session: Session, crowd: Crowd, seen: Sequence[Taken], *, kills: int) -> Figures:
+def count_up(session: Session, crowd: Crowd, seen: Sequence[Taken], *, kills: int, losses: int = 0) -> Figures:
     """Compare what was promised with what the mail server wrote down and with what the database says."""
     accepted = [one for one in seen if one.what == "taken"]
     refused = {one.recipient for one in seen if one.what == "refused"}
@@ -64,6 +66,7 @@ def count_up(session: Session, crowd: Crowd, seen: Sequence[Taken], *, kills: in
     return Figures(
         due=len(crowd.readers) * crowd.promised,
         kills=kills,
+        losses=losses,
         never=_count_never(session, crowd, reached, {crowd.readers[one] for one in refused if one in crowd.readers}),
         unflagged=unflagged,
         copies=len(accepted) - len(times),
@@ -73,17 +76,39 @@ def count_up(session: Session, crowd: Crowd, seen: Sequence[Taken], *, kills: in
 
 
 def _count_never(session: Session, crowd: Crowd, reached: set[int], refused: set[int]) -> int:
-    """Promised news of a reader that no accepted mail carried, that no refusal ended and the reader did not end."""
-    told: Counter[int] = Counter()
-    columns = (Match.subscriber_id, Match.ended_as, Match.delivery_id)
-    for row in session.execute(select(*columns)):
-        delivered = row.ended_as == "delivered" and row.delivery_id in reached
-        left = row.ended_as == "ended" and row.subscriber_id in crowd.gone
+    """Promised news of a reader that no accepted mail told, that no refusal ended and the reader did not end.
+
+    A mail tells everything that is known of a trial when it is made, so it may tell a change that was not matched yet.
+    """
+    settled: defaultdict[int, set[tuple[int, int]]] = defaultdict(set)
+    spans = select(Delivery.subscriber_id, DeliverySpan).join(Delivery, DeliverySpan.delivery_id == Delivery.id)
+    for reader, span in session.execute(spans):
+        if reader is not None and span.delivery_id in reached:
+            settled[reader] |= {(span.trial_id, seq) for seq in range(span.from_seq + 1, span.to_seq + 1)}
+    for match in session.scalars(select(Match)):
         # A mail whose fate stayed unknown drops what it told: fine if it did arrive.
-        dropped = row.ended_as == "dropped" and (row.subscriber_id in refused or row.delivery_id in reached)
-        told[row.subscriber_id] += delivered or left or dropped or row.ended_as == "collapsed"
-    missed = (max(0, crowd.promised - told[id_]) for id_ in crowd.readers.values() if id_ not in crowd.gone)
-    return sum(missed)
+        dropped = match.ended_as == "dropped" and (match.subscriber_id in refused or match.delivery_id in reached)
+        left = match.ended_as == "ended" and match.subscriber_id in crowd.gone
+        if dropped or left or match.ended_as == "collapsed":
+            settled[match.subscriber_id].add((match.trial_id, match.seq))
+    columns = select(Change.trial_id, Change.seq).where(~Change.baseline)
+    promised = {(row.trial_id, row.seq) for row in session.execute(columns)}
+    staying = (id_ for id_ in crowd.readers.values() if id_ not in crowd.gone)
+    return sum(max(0, crowd.promised - len(settled[id_] & promised)) for id_ in staying)
+
+
+def explain_missed(session: Session, crowd: Crowd, seen: Sequence[Taken]) -> list[str]:
+    """What became of the matches that no accepted mail carried, the most frequent first: where to look."""
+    accepted = {one.message_id for one in seen if one.what == "taken"}
+    columns = (Match.ended_as, Delivery.state, Delivery.reason, Delivery.message_id, Delivery.ambiguous)
+    rows = session.execute(select(*columns).outerjoin(Delivery, Match.delivery_id == Delivery.id)).all()
+    kinds = Counter(
+        f"{row.ended_as}, mail {row.state} ({row.reason}), ambiguous {row.ambiguous}"
+        for row in rows
+        if row.message_id not in accepted and row.ended_as != "collapsed"
+    )
+    matches = f"{len(rows)} matches for {len(crowd.readers) * crowd.promised} promised"
+    return [matches, *(f"{count} × {kind}" for kind, count in kinds.most_common(5))]
 
 
 def count_changes(session: Session) -> int:

@@ -88,8 +88,16 @@ def _serve() -> None:
         if child == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.setsid()
-            process.run(_become(json.loads(line)))
+            _run(_become(json.loads(line)))
         print(child, flush=True)  # noqa: T201
+
+
+def _run(arguments: list[str]) -> None:
+    """Go on as the process that was ordered; in a new interpreter where something is to be loaded before it."""
+    if "LD_PRELOAD" not in os.environ:
+        process.run(arguments)
+    os.environ["PYTHONPATH"] = str(REPOSITORY)
+    os.execv(sys.executable, [sys.executable, "-m", "tests.chaos.process", *arguments])
 
 
 def _become(order: dict[str, Any]) -> list[str]:

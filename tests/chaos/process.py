@@ -1,6 +1,6 @@
 """The real ``notifier`` command with a quick schedule, which can be told to kill itself around a commit.
 
-Its arguments are ``[--die WHEN:WHAT | --starve MB | --again | --usual] COMMAND…``. WHEN is
+Its arguments are ``[--die WHEN:WHAT | --starve MB | --impatient SECONDS | --again | --usual] COMMAND…``. WHEN is
 ``before`` or ``after``; WHAT is ``ingest``, ``match``, ``claim``, ``enter`` or ``mark``: the first commit after which
 the database would show that.
 """
@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from notifier import queues
 from notifier.cli import main
+from notifier.emails.pipelining import Timeouts
 
 SECONDS = 1.0
 STARVED_AFTER = 2.0
@@ -86,6 +87,13 @@ def starve(megabytes: int) -> None:
     task_prerun.connect(begin, weak=False)
 
 
+def lose_patience(seconds: float) -> None:
+    """Wait no longer than this for any reply of the mail server."""
+    patience = Timeouts.__init__.__kwdefaults__
+    assert patience is not None
+    patience.update(dict.fromkeys(patience, seconds))
+
+
 def run(arguments: Sequence[str]) -> None:
     """Do what the arguments say; ends the process."""
     asked = list(arguments)
@@ -96,7 +104,13 @@ def run(arguments: Sequence[str]) -> None:
         die_at(*asked.pop(0).split(":"))
     if option == "--starve":
         starve(int(asked.pop(0)))
+    if option == "--impatient":
+        lose_patience(float(asked.pop(0)))
     sys.argv = ["notifier", *asked]
     while option == "--again":
         again()
     main()
+
+
+if __name__ == "__main__":
+    run(sys.argv[1:])

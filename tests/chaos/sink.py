@@ -1,32 +1,41 @@
 """A mail server in a process of its own: writes down what it accepts before it says so, and misbehaves as told.
 
-Arguments: its port, and a folder with ``manners.json`` (what to do, read at each mail) and ``accepted`` (what it took).
+Arguments: its port, and a folder with ``manners.json`` (what to do, read at each command), ``accepted`` (what it took)
+and ``heard`` (its refusals, and the steps of securing and logging in).
+
+Manners: ``replies`` by phase and end of the recipient's address; ``pause`` by phase; ``hang_at``, ``drop_at`` and
+``kill_at`` a phase, for the recipients ``only`` ends with, and of connections ``each`` second, say. ``offers`` is what
+EHLO answers; STARTTLS goes by ``certificate``, a file; with ``password`` nobody else may send.
 """
 
 import asyncio
+import base64
 import json
 import os
 import re
 import signal
+import ssl
 import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-PHASES = ("connect", "ehlo", "mail", "rcpt", "data", "message", "accepted")
-"""Where something may be told to happen: before the reply to each; ``accepted`` is after a 250 has left."""
-_OFFERS = ("250-sink", "250-PIPELINING", "250-8BITMIME", "250-SIZE 20000000", "250 ENHANCEDSTATUSCODES")
+PHASES = ("connect", "ehlo", "helo", "mail", "rcpt", "data", "message", "kept", "accepted", "quit")
+"""Where something may be told to happen: before the reply to each; ``message`` is before a message is kept, ``kept``
+between that and its 250, ``accepted`` after that has left."""
+OFFERS = ("PIPELINING", "8BITMIME", "SIZE 20000000", "ENHANCEDSTATUSCODES")
 _REPLIES = {
     "connect": "220 sink",
-    "ehlo": "\r\n".join(_OFFERS),
+    "helo": "250 sink",
     "mail": "250 2.1.0 ok",
     "rcpt": "250 2.1.5 ok",
     "data": "354 go on",
     "message": "250 2.0.0 taken",
+    "quit": "221 2.0.0 bye",
 }
 _KINDS = {"2": "taken", "4": "put-off", "5": "refused"}
-_VERBS = {b"EHLO": "ehlo", b"HELO": "ehlo", b"MAIL": "mail", b"RCPT": "rcpt", b"DATA": "data"}
+_VERBS = {b"EHLO": "ehlo", b"HELO": "helo", b"MAIL": "mail", b"RCPT": "rcpt", b"DATA": "data", b"QUIT": "quit"}
 _MESSAGE_ID = re.compile(rb"^message-id:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 _ADDRESS = re.compile(rb"<([^>]*)>")
 
@@ -42,21 +51,38 @@ class _Talk:
     sink: "_Sink"
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    number: int = 0
     recipient: str = ""
+    is_known: bool = False
 
     async def run(self) -> None:
         await self.answer("connect")
         while line := await self.reader.readline():
-            phase = _VERBS.get(line[:4].upper())
-            if line[:4].upper() == b"QUIT":
-                self.writer.write(b"221 bye\r\n")
-                break
-            if phase == "rcpt":
-                self.recipient = _address_in(line)
-            reply = await self.answer(phase) if phase else self.say("250 2.0.0 ok")
-            if phase == "data" and reply.startswith("354"):
-                await self.take()
+            await self.obey(line)
             await self.writer.drain()
+
+    async def obey(self, line: bytes) -> None:
+        verb = line[:4].upper()
+        phase = _VERBS.get(verb)
+        if verb == b"STAR":
+            await self.secure()
+        elif verb == b"AUTH":
+            self.log_in(line)
+        elif phase is None:
+            self.say("250 2.0.0 ok")
+        else:
+            await self.go_on(phase, line)
+
+    async def go_on(self, phase: str, line: bytes) -> None:
+        if phase == "mail":
+            self.recipient = ""
+        if phase == "rcpt":
+            self.recipient = _address_in(line)
+        reply = await self.answer(phase)
+        if phase == "quit" or reply.startswith("421"):
+            raise _Gone
+        if phase == "data" and reply.startswith("354"):
+            await self.take()
 
     async def take(self) -> None:
         """Read a message to its final dot, and keep it unless told to refuse it."""
@@ -66,17 +92,46 @@ class _Talk:
             raise _Gone
         reply = self.sink.reply("message", self.recipient)
         self.sink.note(_KINDS[reply[0]], self.recipient, content)
+        if await self.sink.misbehave("kept", self) == "lose":
+            raise _Gone
         self.say(reply)
         await self.writer.drain()
+        if reply.startswith("421"):
+            raise _Gone
         await self.sink.misbehave("accepted", self)
 
     async def answer(self, phase: str) -> str:
         if await self.sink.misbehave(phase, self) == "lose":
             raise _Gone
         reply = self.sink.reply(phase, self.recipient)
-        if phase == "rcpt" and not reply.startswith("2"):
+        if phase == "mail" and not self.is_known and self.sink.manners.get("password"):
+            reply = "530 5.7.0 authentication required"
+        if reply[0] in "45":
+            self.sink.hear(phase, reply)
+        if phase in ("rcpt", "data") and reply[0] in "45":
             self.sink.note(_KINDS[reply[0]], self.recipient, b"")
         return self.say(reply)
+
+    async def secure(self) -> None:
+        certificate = self.sink.look().get("certificate")
+        if certificate is None:
+            self.say("454 4.7.0 no TLS here")
+            return
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+        self.say("220 2.0.0 go on")
+        await self.writer.drain()
+        self.sink.hear("starttls", "220")
+        await self.writer.start_tls(context)
+        self.sink.hear("secured", "220")
+
+    def log_in(self, line: bytes) -> None:
+        """AUTH PLAIN with an initial response (RFC 4616)."""
+        given = base64.b64decode(line.split()[-1]).split(b"\0")[-1].decode()
+        self.is_known = given == self.sink.look().get("password")
+        reply = "235 2.7.0 welcome" if self.is_known else "535 5.7.8 these credentials are not known"
+        self.sink.hear("auth", reply)
+        self.say(reply)
 
     def say(self, reply: str) -> str:
         self.writer.write(f"{reply}\r\n".encode())
@@ -87,6 +142,8 @@ class _Talk:
 class _Sink:
     folder: Path
     log: int
+    heard: int
+    connections: int = 0
     manners: dict[str, Any] = field(default_factory=dict)
     seen: int = -1
 
@@ -99,16 +156,18 @@ class _Sink:
         return self.manners
 
     def reply(self, phase: str, recipient: str) -> str:
-        """What to say: ``replies`` is by phase, then by the end of the recipient's address."""
+        """What to say."""
         for end, said in self.look().get("replies", {}).get(phase, {}).items():
             if recipient.endswith(end):
                 return str(said)
+        if phase == "ehlo":
+            return "\r\n".join(("250-sink", *(f"250-{one}" for one in self.manners.get("offers", OFFERS)), "250 HELP"))
         return _REPLIES[phase]
 
     async def misbehave(self, phase: str, talk: _Talk) -> Literal["lose", ""]:
         """Wait, kill, hang or drop the connection, if told to at this phase."""
         manners = self.look()
-        if not talk.recipient.endswith(manners.get("only", "")):
+        if not talk.recipient.endswith(manners.get("only", "")) or talk.number % manners.get("each", 1):
             return ""
         await asyncio.sleep(manners.get("pause", {}).get(phase, 0))
         if manners.get("kill_at") == phase:
@@ -124,6 +183,10 @@ class _Sink:
         """Kill a group of processes once: who comes after it is left alone."""
         (self.folder / "manners.json").write_text("{}")
         os.killpg(group, signal.SIGKILL)
+
+    def hear(self, phase: str, reply: str) -> None:
+        """Write down a refusal, or a step of securing and logging in."""
+        os.write(self.heard, f"{phase} {reply[:3]}\n".encode())
 
     def note(self, what: str, recipient: str, content: bytes) -> None:
         """Write a line with one write call: the page cache outlives any process, this one too."""
@@ -148,12 +211,14 @@ async def _read_message(reader: asyncio.StreamReader) -> bytes:
 async def serve(port: int, folder: Path) -> None:
     """Listen until stopped."""
     log = os.open(folder / "accepted", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    sink = _Sink(folder, log)
+    heard = os.open(folder / "heard", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    sink = _Sink(folder, log, heard)
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sink.connections += 1
         try:
-            await _Talk(sink, reader, writer).run()
-        except (ConnectionError, _Gone, asyncio.IncompleteReadError):
+            await _Talk(sink, reader, writer, sink.connections).run()
+        except (OSError, _Gone, asyncio.IncompleteReadError):
             pass
         finally:
             writer.close()

@@ -49,6 +49,11 @@ class Sink:
         """The mails that were accepted."""
         return [one for one in self.list_all() if one.what == "taken"]
 
+    def count_heard(self, phase: str, code: str) -> int:
+        """How often the server gave a reply at a phase, of those it writes down."""
+        file = self.folder / "heard"
+        return file.read_text().splitlines().count(f"{phase} {code}") if file.exists() else 0
+
     def count(self) -> int:
         """How many lines were written; cheap enough to ask all the time."""
         file = self.folder / "accepted"

@@ -19,8 +19,9 @@ from notifier.installation import Installation, open_installation
 from notifier.store import migrating
 from notifier.store.database import open_database
 from notifier.store.models import Delivery
+from notifier.store.sending_tables import Destination
 from tests.chaos.broker import Broker
-from tests.chaos.counting import Figures, count_unfinished, count_up
+from tests.chaos.counting import Figures, count_unfinished, count_up, explain_missed
 from tests.chaos.crowd import Crowd
 from tests.chaos.service import Service
 from tests.chaos.sinking import Sink, mail_sink
@@ -94,6 +95,8 @@ class Stage:
     crowd: Crowd
     disk: Path
     """Where a SQLite database lies; a small file system of its own if the row asked for one."""
+    losses: int = 0
+    """Connections that the mail server, or the wire to it, lost with a mail on it."""
     in_real_time: bool = False
     """Whether what rests waits as long as it would in life."""
     notes: list[str] = field(default_factory=list)
@@ -145,16 +148,22 @@ class Stage:
         """Have what rests for minutes or hours be due now: time, scaled down."""
         now = datetime.now(UTC)
         resting = update(Delivery).where(Delivery.state == "deferred", Delivery.not_before > now)
+        places = update(Destination).where(Destination.rests_until > now)
         try:
             with self.installation.database.writing() as session:
                 session.execute(resting.values(not_before=now))
+                session.execute(places.values(rests_until=now))
         except StoreUnavailable:
             return
 
     def count(self) -> Figures:
         """What all that did to the readers."""
+        seen = self.sink.list_all()
         with self.installation.database.reading() as session:
-            return count_up(session, self.crowd, self.sink.list_all(), kills=self.service.kills)
+            figures = count_up(session, self.crowd, seen, kills=self.service.kills, losses=self.losses)
+            if figures.never:
+                self.notes += explain_missed(session, self.crowd, seen)
+        return figures
 
 
 @contextmanager
