@@ -36,9 +36,11 @@ def noting_sink() -> Iterator[Arrivals]:
     try:
         yield arrivals
     finally:
-        loop.call_soon_threadsafe(server.close)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+        server.close()
+        loop.run_until_complete(_end_talks())
+        loop.close()
 
 
 async def _start(arrivals: Arrivals) -> asyncio.Server:
@@ -51,6 +53,13 @@ async def _start(arrivals: Arrivals) -> asyncio.Server:
             writer.close()
 
     return await asyncio.start_server(talk, "127.0.0.1", 0, limit=_LARGEST)
+
+
+async def _end_talks() -> None:
+    talks = asyncio.all_tasks() - {asyncio.current_task()}
+    for talk in talks:
+        talk.cancel()
+    await asyncio.gather(*talks, return_exceptions=True)
 
 
 @dataclass(slots=True)
