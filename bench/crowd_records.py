@@ -16,7 +16,7 @@ COUNTRIES = {
 }
 """The groups of readers: whose places stand first on their cards, with a town there."""
 CONDITIONS_A_STUDY = 2
-_PHASES = (["PHASE1"], ["PHASE2"], ["PHASE2", "PHASE3"], ["PHASE3"], [])
+_PHASES: tuple[list[str], ...] = (["PHASE1"], ["PHASE2"], ["PHASE2", "PHASE3"], ["PHASE3"], [])
 _AIMS = ("Pain in the first weeks", "Time until the illness comes back", "Nights slept through", "Steps walked a day")
 
 
