@@ -224,7 +224,7 @@ def _compare_chunk(
             continue
         try:
             compared.prepared.append(prepare(incoming, known, keys=run.keys, names=names, now=run.now()))
-        except (InvalidRecord, ValueError, TypeError, RecursionError) as error:
+        except Exception as error:  # noqa: BLE001  # a poison record may raise anything
             log.warning("record.rejected", place=incoming.place, error=type(error).__name__)
             run.report.reject(incoming.place, _reason(error))
     return compared

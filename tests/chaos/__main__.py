@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from tests.chaos import rows_broker, rows_database, rows_disk, rows_killing, rows_leaving, rows_workers
+from tests.chaos import (
+    rows_broker,
+    rows_database,
+    rows_disk,
+    rows_killing,
+    rows_leaving,
+    rows_time,
+    rows_workers,
+)
 from tests.chaos.rows import Result, Row, go_through
 from tests.chaos.stage import grounds
 
@@ -18,6 +26,7 @@ ROWS: list[Row] = [
     *rows_database.ROWS,
     *rows_disk.ROWS,
     *rows_leaving.ROWS,
+    *rows_time.ROWS,
 ]
 _HEAD = ("row", "engine", "due", "kills", "seconds", "NEVER", "UNFLAGGED", "COPIES", "limit", "verdict", "besides")
 
