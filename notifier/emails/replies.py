@@ -38,7 +38,9 @@ _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]*(?:@|%40|=40)[^\s<>()\[\]\",;]*", re.
 _MAY_BE_ADDRESS = re.compile("@|%40|=40")
 _SHORTEST_PART = 3
 _ENHANCED = re.compile(r"\s*([245])\.(\d{1,3}\.\d{1,3})(?!\S)")
-_OUR_CODES = frozenset({530, 534, 535, 538})
+_OUR_CODES = frozenset({500, 502, 503, 504, 530, 534, 535, 538, 555})
+"""About the talk and who leads it, not about whom a mail goes to: what a command or its parameters may be, and logging
+in. A wrong address is 501."""
 _OUR_DETAILS = re.compile(
     # The sender's address; sending too much; our authentication; SPF, DKIM, DMARC and names of ours in the DNS.
     r"1\.[78]|4\.5|7\.(?:8|9|11|2[0-7])"
@@ -50,12 +52,16 @@ _OUR_TEXT = re.compile(
     r"|(?:unable|not permitted|do not) (?:to )?relay|auth\w* (?:is )?required|not authenticated"
     r"|sender (?:address )?(?:rejected|denied|verify failed)|send as\b"
     r"|not owned by|blocked using|(?:block|black|deny)list|bad reputation|poor reputation"
-    r"|(?:sending|message|hourly|daily) (?:quota|limit)|rate limit|reverse (?:dns|hostname)|PTR record",
+    r"|(?:sending|message|hourly|daily) (?:quota|limit)|rate limit|reverse (?:dns|hostname)|PTR record"
+    r"|\b(?:helo|ehlo) command rejected",
     re.IGNORECASE,
 )
 _CLOSED_SYSTEM = "3.2"
 _FULL_MAILBOX = "2.2"
-_PASSING_TEXT = re.compile(r"gr[ea]ylist|try (?:again|later)|over ?quota|mailbox (?:is )?full|temporar", re.IGNORECASE)
+_PASSING_TEXT = re.compile(
+    r"gr[ea]ylist|try (?:again|later)|over ?quota|mailbox (?:is )?full|exceed\w* (?:storage|quota)|temporar",
+    re.IGNORECASE,
+)
 
 
 def judge_reply(code: int, text: str, *, recipient: str = "") -> Verdict:
