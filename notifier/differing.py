@@ -16,6 +16,9 @@ from notifier.registries.states import facts_of_state, unpack_state
 from notifier.store import digest_store
 from notifier.store.digest_store import PackedState
 
+KEPT_DIFFERENCES = 512
+"""Studies kept at both ends of a stretch, so that no other language or country reads them again; some 20 MB."""
+
 Missed: TypeAlias = tuple[tuple[int, frozenset[Rename]], ...]
 
 
@@ -38,6 +41,22 @@ class Difference:
     changes: tuple[FieldChange, ...] | None
     after: TrialFacts
     net: Net
+
+
+class Differences:
+    """What became of studies: each is read once for all languages and countries."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Stretch, Difference | None] = {}
+
+    def find(self, session: Session, stretch: Stretch) -> Difference | None:
+        """As `find_difference`."""
+        kept = self._kept
+        if stretch not in kept:
+            if len(kept) >= KEPT_DIFFERENCES:
+                kept = self._kept = {}
+            kept[stretch] = find_difference(session, stretch)
+        return kept[stretch]
 
 
 def find_difference(session: Session, stretch: Stretch) -> Difference | None:

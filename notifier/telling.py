@@ -9,7 +9,7 @@ from typing import TypeAlias
 import structlog
 from sqlalchemy.orm import Session
 
-from notifier.differing import Difference, Missed, Stretch, find_difference
+from notifier.differing import Differences, Missed, Stretch
 from notifier.domain.breaking import Breaker, Rename
 from notifier.domain.cards import History, build_card, homes_that_matter
 from notifier.domain.deliveries import Claimed, Span
@@ -116,7 +116,7 @@ class Teller:
         self._stories: dict[tuple[object, ...], _Story] = {}
         self._outcomes = 0
         self._kept: dict[tuple[Stretch, _Look], Telling] = {}
-        self._last: tuple[Stretch, Difference | None] | None = None
+        self._differences = Differences()
 
     def read_inputs(self, session: Session, digests: Sequence[Claimed]) -> Inputs:
         """Everything read from the database for a group of digests."""
@@ -253,7 +253,7 @@ class Teller:
             if len(self._stories) >= KEPT_CARDS:
                 self._stories, self._outcomes = {}, 0
             stretch = Stretch(Span(trial_id=trial_id, from_seq=from_seq, to_seq=to_seq), left_out, missed)
-            difference = self._difference(session, stretch)
+            difference = self._differences.find(session, stretch)
             net = difference.net if difference else None
             homes = homes_that_matter(difference.after) if difference else frozenset()
             self._stories[key] = _Story(stretch, net, homes)
@@ -267,14 +267,8 @@ class Teller:
             self._kept[key] = self._new_telling(session, stretch, trial, look)
         return self._kept[key]
 
-    def _difference(self, session: Session, stretch: Stretch) -> Difference | None:
-        """A study at both ends of a stretch; the last one asked for is kept, because its card is made next."""
-        if self._last is None or self._last[0] != stretch:
-            self._last = (stretch, find_difference(session, stretch))
-        return self._last[1]
-
     def _new_telling(self, session: Session, stretch: Stretch, trial: TrialNow, look: _Look) -> Telling:
-        difference = self._difference(session, stretch)
+        difference = self._differences.find(session, stretch)
         assert difference is not None
         after = difference.after
         history = History(
