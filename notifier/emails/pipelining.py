@@ -156,6 +156,9 @@ class Line:
             wire = b"" if refusal else on_wire(mail)
             if refusal is None and not self.is_open:
                 raise HungUp
+            if refusal is None and self._reader.has_more:
+                # It came before the message, so it cannot be the reply to it.
+                raise Garbled
         except TalkEnded as ended:
             self._ahead = None
             self._give_up(mail, ended, desk)
@@ -235,13 +238,15 @@ class Line:
             desk.answer(mail, judge_ended(understood=not isinstance(ended, Garbled)))
 
     async def _hear_end(self, mail: Composed, desk: Desk) -> Verdict:
+        is_last = self._ahead is None
         try:
             reply = await self._hear_reply_to_message(desk)
         except TalkEnded as ended:
-            cut_off = self._reader.holds_back and self._ahead is None
-            self.close()
-            if cut_off:
+            if is_last and self._reader.holds_back:
+                # Closing would send the rest of it, after all.
+                self._reader.abort()
                 return judge_ended(understood=True)
+            self.close()
             reason = "the reply to the message was not understood" if isinstance(ended, Garbled) else LOST
             return Verdict(answer=Answer.AMBIGUOUS, reason=reason)
         if 300 <= reply.code < 400:

@@ -55,8 +55,8 @@ class ReplyReader(asyncio.Protocol):
         """Whether something that was written has not left this machine's buffers."""
         self.waiting_since: float | None = None
         """Since when a reply is waited for, however often, by the loop's time."""
-        # So that pause_writing tells at once that something could not go out.
-        transport.set_write_buffer_limits(high=0)
+        # So that pause_writing tells at once that something could not go out. Not 0: in TLS that is reached by nothing.
+        transport.set_write_buffer_limits(high=1, low=0)
         transport.set_protocol(self)
 
     @property
