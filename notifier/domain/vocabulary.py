@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -21,6 +22,8 @@ AGAIN = "_AGAIN"
 """Ends the name of a status to which a study or a site went back."""
 HEARD = "_HEARD"
 """Ends the name of a status that a study may have had for long: the registry knew of none."""
+KEPT_WORDS = 4_096
+"""Numbers, days and lengths of time whose words are kept: working them out takes longer than all else on a card."""
 
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(year|month|week|day|hour|minute)s?", re.IGNORECASE)
 
@@ -74,7 +77,7 @@ class Language:
 
     def plural(self, forms: Mapping[str, str], number: int) -> str:
         """One of the forms of the plural, filled in with the number."""
-        text = forms.get(self.locale.plural_form(number)) or forms["other"]
+        text = forms.get(_plural_form(number, self.code)) or forms["other"]
         return text.format(number=self.number(number))
 
     def label(self, field: str) -> str:
@@ -119,8 +122,7 @@ class Language:
 
     def country(self, name: str) -> str:
         """A country by any name the registry has for it; a name nobody knows stays as it is."""
-        code = code_of(name)
-        return (self.territory(code) if code else None) or name
+        return _country(name, self.code)
 
     def territory(self, code: str) -> str:
         """A country by its ISO 3166 code; empty for one that nobody knows."""
@@ -134,8 +136,7 @@ class Language:
 
     def number(self, number: int) -> str:
         """A whole number."""
-        text: str = format_decimal(number, locale=self.locale)
-        return text
+        return _number(number, self.code)
 
     def when(self, text: str) -> str:
         """A registry's date, to the day or to the month; what is no date stays as it is."""
@@ -143,11 +144,11 @@ class Language:
             day = date.fromisoformat(text if len(text) > len("2026-03") else f"{text}-01")
         except ValueError:
             return text
-        return self.day(day) if len(text) > len("2026-03") else format_skeleton("yMMMM", day, locale=self.locale)
+        return self.day(day) if len(text) > len("2026-03") else _month(day, self.code)
 
     def day(self, day: date) -> str:
         """A day."""
-        return format_date(day, "long", locale=self.locale)
+        return _day(day, self.code)
 
     def age(self, text: str) -> str:
         """An age as the registry gives it, ``18 Years``."""
@@ -158,7 +159,7 @@ class Language:
 
     def duration(self, number: float, unit: str) -> str:
         """A number of years, months, weeks, days, hours or minutes."""
-        return format_unit(number, f"duration-{unit}", length="long", locale=self.locale)
+        return _duration(number, unit, self.code)
 
     def listing(self, texts: Sequence[str]) -> str:
         """Texts in a row, with an "and" before the last."""
@@ -172,6 +173,39 @@ class Language:
 def language_of(code: str) -> Language:
     """The language of a code such as ``en`` or ``en-GB``; the default one where we have no words for it."""
     return LANGUAGES.get(code) or LANGUAGES.get(code.replace("_", "-").partition("-")[0]) or LANGUAGES[DEFAULT_LANGUAGE]
+
+
+@lru_cache(KEPT_WORDS)
+def _country(name: str, code: str) -> str:
+    territory = code_of(name)
+    return (LANGUAGES[code].territory(territory) if territory else None) or name
+
+
+@lru_cache(KEPT_WORDS)
+def _plural_form(number: int, code: str) -> str:
+    form: str = LANGUAGES[code].locale.plural_form(number)
+    return form
+
+
+@lru_cache(KEPT_WORDS)
+def _number(number: int, code: str) -> str:
+    text: str = format_decimal(number, locale=LANGUAGES[code].locale)
+    return text
+
+
+@lru_cache(KEPT_WORDS)
+def _day(day: date, code: str) -> str:
+    return format_date(day, "long", locale=LANGUAGES[code].locale)
+
+
+@lru_cache(KEPT_WORDS)
+def _month(day: date, code: str) -> str:
+    return format_skeleton("yMMMM", day, locale=LANGUAGES[code].locale)
+
+
+@lru_cache(KEPT_WORDS)
+def _duration(number: float, unit: str, code: str) -> str:
+    return format_unit(number, f"duration-{unit}", length="long", locale=LANGUAGES[code].locale)
 
 
 def _readable(code: str) -> str:
