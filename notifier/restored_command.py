@@ -73,7 +73,7 @@ def _print(found: Restored, *, decided: Decided | None, resend: bool, dry_run: b
     if dry_run:
         typer.echo("Nothing was written. Without --dry-run it is done, and all sending stops.")
     elif decided is None:
-        typer.echo(f"All sending is stopped. {DECIDE if found.mails or found.waiting else 'To go on: notifier resume'}")
+        typer.echo(f"All sending is stopped. {DECIDE if found.mails else 'To go on: notifier resume'}")
     elif resend:
         typer.echo(f"{decided.mails:,} mails go out (again) after: notifier resume")
     else:
@@ -90,6 +90,6 @@ MEANT = {
     "erased": "mailboxes erased again",
     "suppressed": "mailboxes that must not be mailed, again",
     "subscriptions": "subscriptions ended again",
-    "mails": "mails were unfinished then, and wait for your decision",
-    "waiting": "readers had news to be told since; they may know it",
+    "mails": "mails were unfinished then, or due since, and wait for your decision",
+    "waiting": "of them would tell news that waited then; their readers may know it",
 }

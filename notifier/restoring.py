@@ -1,6 +1,6 @@
 """Restoring: a backup was put back; who left since is gone again, and what was unfinished waits for the operator."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from notifier.store.departure_log import list_days, read_texts
 from notifier.store.inserting import insert_once
 from notifier.store.models import Suppression
 from notifier.store.portions import portions
-from notifier.store.restore_store import HeldReader
+from notifier.store.restore_store import HeldReader, Lost
 
 MARGIN = timedelta(minutes=10)
 """How much the clocks of two machines, and the moment a backup was taken at, may be apart."""
@@ -30,8 +30,8 @@ class Restored:
     """What was found and, unless it only was looked at, done; counts.
 
     ``left`` readers had ended everything, ``moved`` and ``handed_over`` are among them; ``subscriptions`` ended in all.
-    ``elsewhere`` are mailboxes in the log that the backup does not know. ``mails`` were unfinished, ``waiting`` readers
-    had news to be told since.
+    ``elsewhere`` are mailboxes in the log that the backup does not know. ``mails`` were unfinished, or were due since:
+    ``waiting`` of them, where none was being made yet.
     """
 
     lines: int = 0
@@ -49,7 +49,7 @@ class Restored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What was decided: so many mails, and, where they are not sent again, so much waiting news that is not told."""
+    """What was decided: so many mails, and, where they are not sent again, so much news of theirs that is not told."""
 
     mails: int
     news: int = 0
@@ -80,7 +80,7 @@ def read_log(folders: Sequence[Path], *, at: datetime) -> Log:
     """What these folders say of who left since a backup was taken, a little before it included.
 
     Raises:
-        ConfigurationError: there is no log in one of them, or it cannot be read.
+        ConfigurationError: there is no log in one of them, not a single file, or it cannot be read.
     """
     lines: list[Line] = []
     unreadable = 0
@@ -94,14 +94,15 @@ def read_log(folders: Sequence[Path], *, at: datetime) -> Log:
 
 
 def look_over(database: Database, log: Log, *, keys: AddressKeys, at: datetime, now: datetime) -> Restored:
-    """What `restore` would do, with nothing written; ``waiting`` is what it would be at most."""
+    """What `restore` would do, with nothing written; ``mails`` and ``waiting`` are what they would be at most."""
     going = list(_find_going(database, log.departed, keys=keys))
     gone = {one.reader for one in going if one.erase or one.is_all}
     with database.reading() as session:
         owners = restore_store.list_owners_of_unfinished(session, made_by=now)
         mails = sum(owner not in gone for owner in owners)
-        waiting = set(restore_store.list_waiting(session, found_by=at + MARGIN, at=at, now=now)) - gone
-    return _report(log, going, keys=keys, mails=mails, waiting=len(waiting))
+        lost = _lost(at=at, since=_since(session, at=at) or now, now=now)
+        waiting = set(restore_store.list_waiting(session, lost)) - gone
+    return _report(log, going, keys=keys, mails=mails + len(waiting), waiting=len(waiting))
 
 
 def restore(database: Database, log: Log, *, keys: AddressKeys, at: datetime, now: datetime) -> Restored:
@@ -117,37 +118,46 @@ def restore(database: Database, log: Log, *, keys: AddressKeys, at: datetime, no
     for one in going:
         with database.writing() as session:
             _let_go(session, one, now=now)
-    with database.reading() as session:
-        mails = restore_store.count_undecided(session)
-        waiting = restore_store.list_waiting(session, found_by=at + MARGIN, at=at, now=now)
+    _withdraw_asked(database, log.departed, keys=keys)
+    waiting = _hold_waiting(database, _lost(at=at, since=since, now=now))
     with database.writing() as session:
+        mails = restore_store.count_undecided(session)
         audit_store.add(session, what="backup restored", by="operator", now=now)
         stop_store.turn(session, why=stop_store.RESTORING, into=stop_store.RESTORED)
-    return _report(log, going, keys=keys, mails=mails, waiting=len(waiting))
+    return _report(log, going, keys=keys, mails=mails, waiting=waiting)
 
 
 def send_again(database: Database, *, now: datetime) -> Decided:
     """Have go out, once sending is resumed, what was unfinished: nobody misses it, and it may arrive twice."""
-    return Decided(mails=_decide(database, lambda session, ids: restore_store.send_again(session, ids, now=now)))
+    decided = 0
+    for ids in _list_undecided(database):
+        with database.writing() as session:
+            restore_store.send_again(session, ids, now=now)
+        decided += len(ids)
+    return Decided(mails=decided)
 
 
 def leave_alone(database: Database, *, at: datetime, now: datetime) -> Decided:
     """Have nothing go out that was unfinished or waited then: the next news of the same studies tells it."""
-    mails = _decide(database, lambda session, ids: restore_store.leave_alone(session, ids, now=now))
     with database.reading() as session:
-        readers = restore_store.list_waiting(session, found_by=at + MARGIN, at=at, now=now)
-    news = 0
-    for some in portions(readers, READERS):
-        with database.writing() as session:
-            news += restore_store.drop_waiting(session, some, found_by=at + MARGIN, at=at, now=now)
+        found_by = _lost(at=at, since=_since(session, at=at) or now, now=now).found_by
+    mails = news = 0
+    for ids in _list_undecided(database):
+        for some in portions(ids, READERS):
+            with database.writing() as session:
+                news += restore_store.leave_alone(session, some, found_by=found_by, now=now)
+        mails += len(ids)
     return Decided(mails=mails, news=news)
 
 
 def _texts(folders: Sequence[Path], *, since: datetime) -> Iterator[str]:
     for folder in folders:
         try:
-            if not list_days(folder) and not folder.is_dir():
-                raise ConfigurationError(f"There is no log of who left in {folder}. Name its folder with --log.")
+            # An empty folder is made by whoever looks for one, on a new disk too: it does not say that nobody left.
+            if not list_days(folder):
+                raise ConfigurationError(
+                    f"There is no log of who left in {folder}. Name its folder with --log; if nobody left: --no-log."
+                )
             yield from read_texts(folder, since=since)
         except OSError as error:
             raise ConfigurationError(f"The log of who left in {folder} cannot be read: {error.strerror}.") from None
@@ -156,11 +166,24 @@ def _texts(folders: Sequence[Path], *, since: datetime) -> Iterator[str]:
 def _stop(session: Session, *, at: datetime, now: datetime) -> datetime:
     """Stop all sending for a backup, unless it is; since when it is."""
     stop_store.turn(session, why=stop_store.RESTORED, into=stop_store.RESTORING)
-    for one in stop_store.list_open(session):
-        if one.why == stop_store.RESTORING:
-            return one.stopped_at
+    since = _since(session, at=at)
+    if since is not None:
+        return since
+    stop_store.end_restoring(session, now=now)
     stop_store.add(session, why=stop_store.RESTORING, note=f"taken at {at.isoformat(timespec='minutes')}", now=now)
     return now
+
+
+def _since(session: Session, *, at: datetime) -> datetime | None:
+    """Since when all sending is stopped for this backup; a stop from before it was put back with it, for another."""
+    why = (stop_store.RESTORING, stop_store.RESTORED)
+    since = (one.stopped_at for one in stop_store.list_open(session) if one.why in why and one.stopped_at >= at)
+    return min(since, default=None)
+
+
+def _lost(*, at: datetime, since: datetime, now: datetime) -> Lost:
+    """What came after the stop was not in the backup, even if it was taken a minute before."""
+    return Lost(at=at, found_by=min(at + MARGIN, since), made_by=since, now=now)
 
 
 def _hold_unfinished(database: Database, *, made_by: datetime) -> None:
@@ -176,16 +199,36 @@ def _hold_unfinished(database: Database, *, made_by: datetime) -> None:
         after = ids[-1]
 
 
-def _decide(database: Database, decide: Callable[[Session, Sequence[int]], None]) -> int:
-    after = decided = 0
+def _hold_waiting(database: Database, lost: Lost) -> int:
+    with database.reading() as session:
+        readers = restore_store.list_waiting(session, lost)
+    held = 0
+    for some in portions(readers, READERS):
+        with database.writing() as session:
+            held += restore_store.hold_waiting(session, some, lost)
+    return held
+
+
+def _withdraw_asked(database: Database, departed: Departed, *, keys: AddressKeys) -> None:
+    """Have nobody asked to confirm what they asked for before they left."""
+    with database.reading() as session:
+        asked = restore_store.list_asked(session)
+    for index, first in asked.items():
+        left = departed.last_left(keys.departed(index))
+        if left is not None and first <= left:
+            with database.writing() as session:
+                restore_store.cancel_asked(session, index, asked_by=left, reason=GONE)
+
+
+def _list_undecided(database: Database) -> Iterator[Sequence[int]]:
+    after = 0
     while True:
         with database.reading() as session:
             ids = restore_store.list_undecided(session, after=after)
         if not ids:
-            return decided
-        with database.writing() as session:
-            decide(session, ids)
-        after, decided = ids[-1], decided + len(ids)
+            return
+        yield ids
+        after = ids[-1]
 
 
 def _find_going(database: Database, departed: Departed, *, keys: AddressKeys) -> Iterator[_Going]:

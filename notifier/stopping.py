@@ -50,18 +50,13 @@ def resume(database: Database, *, now: datetime) -> bool:
     Raises:
         Undecided: a backup was put back, and what was unfinished then is not decided.
     """
-    reasons = {one.why for one in list_stops(database)}
-    if stop_store.RESTORING in reasons:
-        raise Undecided("A backup was put back, and not all is done: run notifier restored --at TIME again.")
-    if stop_store.RESTORED in reasons and _is_undecided(database):
-        raise Undecided(
-            "Mails that were unfinished in the backup wait for your decision first: "
-            "notifier restored --at TIME --resend, or --drop."
-        )
     with database.writing() as session:
+        reasons = {one.why for one in stop_store.list_open(session)}
+        if stop_store.RESTORING in reasons:
+            raise Undecided("A backup was put back, and not all is done: run notifier restored --at TIME again.")
+        if stop_store.RESTORED in reasons and restore_store.count_undecided(session):
+            raise Undecided(
+                "Mails that were unfinished in the backup, or due since, wait for your decision first: "
+                "notifier restored --at TIME --resend, or --drop."
+            )
         return stop_store.end_all(session, now=now) > 0
-
-
-def _is_undecided(database: Database) -> bool:
-    with database.reading() as session:
-        return restore_store.count_undecided(session) > 0

@@ -4,7 +4,21 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    SQLColumnExpression,
+    String,
+    and_,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session, aliased
 
 from notifier.domain.deliveries import TELLING, UNRESOLVED, UNSENT
@@ -13,7 +27,9 @@ from notifier.store.breaker_store import held_changes
 from notifier.store.delivery_contents import end_frozen_matches, forget_spans
 from notifier.store.models import Delivery, Match, PendingRequest, Schedule, Subscriber, Subscription
 from notifier.store.pause_store import is_awake
-from notifier.store.plan_store import cadence_of
+from notifier.store.plan_store import DIGEST, cadence_of, insert_new, new_delivery
+from notifier.store.subscriber_store import SUBSCRIPTION
+from notifier.store.urgent_store import URGENT
 
 UNDECIDED = "restored"
 """Why a mail is unknown: it was unfinished in a backup, and may have gone out since."""
@@ -25,6 +41,19 @@ AGAIN = "again"
 _NAMED_IN_MAILS = (Subscriber, Subscription, PendingRequest, Delivery)
 """Tables whose ids stand in links and Message-IDs."""
 _NO_SYNC = {"synchronize_session": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """The time that a backup knows nothing of: since it was taken ``at`` a moment, until now.
+
+    What was found by ``found_by`` was in it, and so were mails that were made by ``made_by``.
+    """
+
+    at: datetime
+    found_by: datetime
+    made_by: datetime
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +142,23 @@ def _anew(mail: Delivery, *, now: datetime) -> Delivery:
     )  # fmt: skip
 
 
-def leave_alone(session: Session, ids: Sequence[int], *, now: datetime) -> None:
-    """Have these never go out; the next news of the same studies tells what they would have."""
+def leave_alone(session: Session, ids: Sequence[int], *, found_by: datetime, now: datetime) -> int:
+    """Have these never go out, nor the news by then that they would have taken along; how much that was.
+
+    The next news of the same studies tells it. What a pause keeps back would not have gone out, so it waits on.
+    """
+    owners = select(Delivery.subscriber_id).join(Subscriber, Subscriber.id == Delivery.subscriber_id)
+    awake = owners.where(Delivery.id.in_(ids), _is_open_worded(), is_awake(now))
+    told = or_(
+        Match.subscriber_id.in_(awake.where(Delivery.kind != URGENT)),
+        and_(_was_urgent(), Match.subscriber_id.in_(awake.where(Delivery.kind == URGENT))),
+    )
+    dropped = update(Match).where(told, _was_waiting(found_by)).values(ended_at=now, ended_as="dropped")
+    news = session.scalars(dropped.returning(Match.id), execution_options=_NO_SYNC).all()
     end_frozen_matches(session, ids, ended_as="dropped", now=now)
     forget_spans(session, ids)
     _set(session, ids, reason=LEFT_ALONE)
+    return len(news)
 
 
 def list_readers(session: Session, *, after: int) -> list[HeldReader]:
@@ -148,24 +189,53 @@ def cancel_held(session: Session, subscriber_id: int, *, reason: str) -> None:
     session.execute(mine.values(state="cancelled", reason=reason), execution_options=_NO_SYNC)
 
 
-def list_waiting(session: Session, *, found_by: datetime, at: datetime, now: datetime) -> Sequence[int]:
-    """The readers whose news waited in a backup taken ``at`` a moment, and was to be told between then and now.
+def cancel_asked(session: Session, address_index: bytes, *, asked_by: datetime, reason: str) -> None:
+    """End the confirmations that wait for the operator's decision of what a mailbox asked for before it left."""
+    asked = select(PendingRequest.id).where(
+        PendingRequest.kind == SUBSCRIPTION, PendingRequest.address_index == address_index,
+        PendingRequest.created_at <= asked_by,
+    )  # fmt: skip
+    mine = update(Delivery).where(Delivery.request_id.in_(asked), _is_undecided())
+    session.execute(mine.values(state="cancelled", reason=reason), execution_options=_NO_SYNC)
 
-    Of who hears at an hour that did not come meanwhile, only what is urgent was.
+
+def list_waiting(session: Session, lost: Lost) -> Sequence[int]:
+    """The readers whose news waited in a backup, was to be told since, and has no mail that was being made then.
+
+    Of who hears at an hour that did not come meanwhile, only what is urgent was. Not those of whom `hold_waiting` held
+    a mail before.
     """
-    due = [one.id for one in session.scalars(select(Schedule)) if next_due(cadence_of(one), after=at) <= now]
-    chosen = select(Match.subscriber_id).join(Subscriber, Subscriber.id == Match.subscriber_id)
-    waiting = chosen.where(_was_waiting(found_by), is_awake(now), or_(Subscriber.schedule_id.in_(due), _was_urgent()))
-    return session.scalars(waiting.distinct().order_by(Match.subscriber_id)).all()
+    chosen = _waiting(session, lost).subquery()
+    return session.scalars(select(chosen.c.id).order_by(chosen.c.id)).all()
 
 
-def drop_waiting(session: Session, readers: Collection[int], *, found_by: datetime, at: datetime, now: datetime) -> int:
-    """End the news that `list_waiting` found for these readers; how much. Later news of the same studies tells it."""
-    due = [one.id for one in session.scalars(select(Schedule)) if next_due(cadence_of(one), after=at) <= now]
-    hourly = select(Subscriber.id).where(Subscriber.id.in_(readers), Subscriber.schedule_id.in_(due))
-    mine = update(Match).where(Match.subscriber_id.in_(readers), _was_waiting(found_by))
-    dropped = mine.where(or_(Match.subscriber_id.in_(hourly), _was_urgent())).values(ended_at=now, ended_as="dropped")
-    return len(session.scalars(dropped.returning(Match.id), execution_options=_NO_SYNC).all())
+def hold_waiting(session: Session, readers: Collection[int], lost: Lost) -> int:
+    """Hold for each of these readers the mail that may have told their news since; how many."""
+    chosen = _waiting(session, lost).where(Subscriber.id.in_(readers)).subquery()
+    key = _held_key(chosen.c.id, at=lost.at)
+    row = new_delivery(kind=DIGEST, key=key, subscriber_id=chosen.c.id, lane=1, now=lost.now)
+    row |= {"state": literal("unknown"), "reason": literal(UNDECIDED)}
+    urgent = row | {"kind": literal(URGENT), "lane": literal(0)}
+    digests = insert_new(session, row, select(*row.values()).where(chosen.c.is_digest))
+    return digests + insert_new(session, urgent, select(*urgent.values()).where(~chosen.c.is_digest))
+
+
+def _waiting(session: Session, lost: Lost) -> Select[int, bool]:
+    due = [one.id for one in session.scalars(select(Schedule)) if next_due(cadence_of(one), after=lost.at) <= lost.now]
+    is_digest = Subscriber.schedule_id.in_(due)
+    mine = and_(Match.subscriber_id == Subscriber.id, _was_waiting(lost.found_by))
+    news = exists().where(mine, or_(is_digest, _was_urgent()))
+    made = and_(Delivery.state.in_(UNRESOLVED), Delivery.created_at <= lost.made_by)
+    tells_it = or_(Delivery.kind == DIGEST, and_(Delivery.kind == URGENT, ~is_digest))
+    takes_along = exists().where(
+        Delivery.subscriber_id == Subscriber.id, tells_it, Delivery.message_id.is_(None), or_(made, _is_undecided())
+    )
+    is_held = exists().where(Delivery.dedupe_key == _held_key(Subscriber.id, at=lost.at))
+    return select(Subscriber.id, is_digest.label("is_digest")).where(is_awake(lost.now), news, ~takes_along, ~is_held)
+
+
+def _held_key(reader: SQLColumnExpression[int], *, at: datetime) -> ColumnElement[str]:
+    return literal("restored:").concat(sql_cast(reader, String)).concat(f":{at:%Y-%m-%dT%H:%M:%SZ}")
 
 
 def _was_waiting(found_by: datetime) -> ColumnElement[bool]:

@@ -46,6 +46,12 @@ def turn(session: Session, *, why: str, into: str) -> None:
     session.execute(same.values(why=into), execution_options={"synchronize_session": False})
 
 
+def end_restoring(session: Session, *, now: datetime) -> None:
+    """End the stops for a backup that was put back before."""
+    mine = update(SendingStop).where(_IS_OPEN, SendingStop.why == RESTORING)
+    session.execute(mine.values(ended_at=now), execution_options={"synchronize_session": False})
+
+
 def end_all(session: Session, *, now: datetime) -> int:
     """Let mails go out again, from the commit on; how many stops that ended."""
     ended = update(SendingStop).where(_IS_OPEN).values(ended_at=now).returning(SendingStop.id)
