@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from notifier.domain import departures
 from notifier.errors import InvalidToken
-from notifier.store import departure_log, letter_store, retire_store, subscriber_store
+from notifier.store import departure_log, letter_store, move_store, retire_store, subscriber_store
 from notifier.store.models import Subscriber, Subscription
 
 BY_BUTTON = "reader"
@@ -33,6 +33,7 @@ def end_subscription(session: Session, subscription_id: int, *, reason: str, now
         # What it came from is open in an older backup.
         for one in (subscription_id, *ancestry):
             _log(session, subscription.subscriber_id, kind=departures.ENDED, subscription_id=one, now=now)
+        move_store.note_at_former(session, subscription.subscriber_id, (subscription_id, *ancestry), now=now)
     if ended and reason == BY_BUTTON:
         _say_goodbye(session, subscription.subscriber_id, now=now)
 
@@ -47,6 +48,8 @@ def end_everything(session: Session, subscriber_id: int, *, reason: str, now: da
     )
     if ended:
         _log(session, subscriber_id, kind=departures.LEFT, now=now)
+        all_ended = move_store.list_ended_now(session, subscriber_id, now=now)
+        move_store.note_at_former(session, subscriber_id, all_ended, now=now)
     if ended and reason == BY_BUTTON:
         _say_goodbye(session, subscriber_id, now=now)
 

@@ -30,7 +30,7 @@ from notifier.store import (
 from notifier.store.addresses import Address, AddressKeys
 from notifier.store.models import PendingRequest, Schedule, Subscriber, Subscription
 
-MOVE = "move"
+MOVE = move_store.MOVE
 HAND_OVER = "hand_over"
 """The kinds of request: to their own new mailbox, and to somebody else."""
 LETTERS = {MOVE: "new_mailbox", HAND_OVER: "hand_over"}
@@ -214,6 +214,7 @@ def _end_giver(session: Session, giver: Subscriber, *, now: datetime) -> None:
     letter_store.add_goodbye(session, giver.id, now=now)
     gone = departures.Departure(kind=departures.HANDED_OVER, at=now, address_index=giver.address_index)
     departure_log.note(session, gone)
+    move_store.note_at_former(session, giver.id, move_store.list_ended_now(session, giver.id, now=now), now=now)
 
 
 def _why_refused(session: Session, subscriber_id: int, *, index: bytes, now: datetime) -> str | None:

@@ -1,21 +1,25 @@
 """Moves: what a reader follows goes to another mailbox, and what becomes of mails that were on their way."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import product
 
 from sqlalchemy import Update, exists, func, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from notifier.domain.deliveries import MOVED, UNSENT
-from notifier.store import forget_store, told_store
+from notifier.domain.departures import ENDED, Departure
+from notifier.store import departure_log, forget_store, told_store
 from notifier.store.delivery_contents import release
 from notifier.store.inserting import insert_for
 from notifier.store.lock_order import hold
 from notifier.store.models import Delivery, Match, PendingRequest, Subscriber, Subscription, Told
 from notifier.store.subscriber_store import count_open, end_subscriptions, take_turn
 
+MOVE = "move"
+"""The kind of request to move to another mailbox."""
 _SETTINGS = ("language", "schedule_id", "country", "detailed_subjects", "quiet_notes", "paused_until")
 
 
@@ -99,6 +103,25 @@ def was_answered(session: Session, subscriber_id: int, *, kind: str, since: date
     """Whether another mailbox said yes to what a reader asked it, since a moment."""
     mine = exists().where(PendingRequest.from_subscriber_id == subscriber_id, PendingRequest.kind == kind)
     return session.scalar(select(mine.where(PendingRequest.confirmed_at > since))) or False
+
+
+def note_at_former(session: Session, subscriber_id: int, ended: Iterable[int], *, now: datetime) -> None:
+    """Have the log of who left say that these subscriptions ended, under the mailboxes their reader moved from, too.
+
+    In a backup from before they are open there, and who moved back counts as somebody who never left it.
+    """
+    mine = select(PendingRequest.address_index).where(PendingRequest.from_subscriber_id == subscriber_id)
+    moved = mine.where(PendingRequest.kind == MOVE, PendingRequest.confirmed_at.is_not(None))
+    present = select(Subscriber.address_index).where(Subscriber.id == subscriber_id)
+    former = session.scalars(moved.where(PendingRequest.address_index.not_in(present)).distinct()).all()
+    for index, id_ in product(former, ended):
+        departure_log.note(session, Departure(kind=ENDED, at=now, address_index=index, subscription_id=id_))
+
+
+def list_ended_now(session: Session, subscriber_id: int, *, now: datetime) -> Sequence[int]:
+    """The subscriptions of a reader that ended at this moment."""
+    mine = select(Subscription.id).where(Subscription.subscriber_id == subscriber_id, Subscription.ended_at == now)
+    return session.scalars(mine).all()
 
 
 def withdraw_requests(session: Session, subscriber_id: int, *, now: datetime) -> None:
