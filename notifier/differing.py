@@ -1,6 +1,6 @@
 """What became of a study between two of its Changes, read by today's rules: what its card tells."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from sqlalchemy.orm import Session
@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from notifier.domain.breaking import Rename, with_missed, without
 from notifier.domain.changes import FieldChange, Weight, heaviest
 from notifier.domain.deliveries import Span
+from notifier.domain.digests import Card, Reading
 from notifier.domain.fitting import Net, net_of
 from notifier.domain.trials import TrialFacts
 from notifier.registries import ctgov
@@ -36,11 +37,15 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A study at both ends of a stretch, read by today's rules; None for the changes where it was not held before."""
+    """A study at both ends of a stretch, read by today's rules; None for the changes where it was not held before.
+
+    ``cards`` are those made from it, by language and reading, with the places that readers of no country see first.
+    """
 
     changes: tuple[FieldChange, ...] | None
     after: TrialFacts
     net: Net
+    cards: dict[tuple[str, Reading | None], Card] = field(default_factory=dict, compare=False)
 
 
 class Differences:

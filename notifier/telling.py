@@ -9,9 +9,9 @@ from typing import TypeAlias
 import structlog
 from sqlalchemy.orm import Session
 
-from notifier.differing import Differences, Missed, Stretch
+from notifier.differing import Difference, Differences, Missed, Stretch
 from notifier.domain.breaking import Breaker, Rename
-from notifier.domain.cards import History, build_card, homes_that_matter
+from notifier.domain.cards import History, build_card, homes_that_matter, where_told
 from notifier.domain.deliveries import Claimed, Span
 from notifier.domain.digests import Card, Reading, reading_in
 from notifier.domain.fitting import Asked, Net, closing_words, fitted, passes
@@ -270,23 +270,31 @@ class Teller:
     def _new_telling(self, session: Session, stretch: Stretch, trial: TrialNow, look: _Look) -> Telling:
         difference = self._differences.find(session, stretch)
         assert difference is not None
-        after = difference.after
-        history = History(
-            first_seen=trial.first_seen_at.date(),
-            last_updated=day_of(after.last_update_posted),
-            updates=stretch.span.to_seq - 1,
-        )
-        card = build_card(
-            changes=difference.changes,
-            after=after,
-            history=history,
-            page_url=self._links.study(after.nct_id),
-            language=look.language,
-            home=look.home,
-            reading=look.reading,
-        )
-        as_of = day_of(after.data_version) or history.last_updated
-        return Telling(replace(card, closing=look.closing), as_of, day=history.last_updated)
+        after, last_updated = difference.after, day_of(difference.after.last_update_posted)
+        card = self._card(difference, stretch, trial, look)
+        if look.home is not None:
+            card = replace(card, where=where_told(after, language=look.language, home=look.home))
+        if look.closing is not None:
+            card = replace(card, closing=look.closing)
+        return Telling(card, as_of=day_of(after.data_version) or last_updated, day=last_updated)
+
+    def _card(self, difference: Difference, stretch: Stretch, trial: TrialNow, look: _Look) -> Card:
+        """What readers of all countries are told in one language."""
+        key = (look.language, look.reading)
+        if key not in difference.cards:
+            difference.cards[key] = build_card(
+                changes=difference.changes,
+                after=difference.after,
+                history=History(
+                    first_seen=trial.first_seen_at.date(),
+                    last_updated=day_of(difference.after.last_update_posted),
+                    updates=stretch.span.to_seq - 1,
+                ),
+                page_url=self._links.study(difference.after.nct_id),
+                language=look.language,
+                reading=look.reading,
+            )
+        return difference.cards[key]
 
 
 def waited_since(items: Sequence[News]) -> datetime:

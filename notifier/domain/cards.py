@@ -64,7 +64,7 @@ def build_card(  # noqa: PLR0913 - each tells another thing of the study
         more=lines.untold,
         facts=tuple(_facts(after, speech)),
         summary=None if reading or not is_new else _summary(after),
-        where=_where(after, speech, home=home),
+        where=where_told(after, language=language, home=home),
         more_sites=max(0, len(after.sites) - MOST_SITES),
         contacts=_contacts(after, speech),
         history=history_words(history, speech.code),
@@ -81,6 +81,28 @@ def homes_that_matter(facts: TrialFacts) -> frozenset[str]:
     if len(facts.sites) <= MOST_SITES:
         return frozenset()
     return codes_of(site.country for site in facts.sites)
+
+
+def where_told(facts: TrialFacts, *, language: str, home: str | None) -> tuple[str, ...]:
+    """Places in the reader's country come first, and in it and elsewhere those where people can join."""
+    speech, told = language_of(language), shows_site_statuses(facts)
+
+    def rank(site: Site) -> tuple[bool, bool]:
+        return home is not None and known_code(site.country) != home, told and site.status not in OPEN_STATUSES
+
+    first = sorted(facts.sites, key=rank)[:MOST_SITES]
+    return tuple(
+        site_words(
+            {
+                "facility": site.facility,
+                "city": site.city,
+                "country": site.country,
+                "status": site.status if told else None,
+            },
+            speech,
+        )
+        for site in first
+    )
 
 
 def shows_site_statuses(facts: TrialFacts) -> bool:
@@ -190,28 +212,6 @@ def _kind(facts: TrialFacts, speech: Language) -> str | None:
     phases = phase_words((phase for phase in facts.phases if phase != "NA"), speech)
     kind = speech.term("study_type", facts.study_type) if facts.study_type else None
     return ", ".join(part for part in (kind, phases) if part) or None
-
-
-def _where(facts: TrialFacts, speech: Language, *, home: str | None) -> tuple[str, ...]:
-    """Places in the reader's country come first, and in it and elsewhere those where people can join."""
-    told = shows_site_statuses(facts)
-
-    def rank(site: Site) -> tuple[bool, bool]:
-        return home is not None and known_code(site.country) != home, told and site.status not in OPEN_STATUSES
-
-    first = sorted(facts.sites, key=rank)[:MOST_SITES]
-    return tuple(
-        site_words(
-            {
-                "facility": site.facility,
-                "city": site.city,
-                "country": site.country,
-                "status": site.status if told else None,
-            },
-            speech,
-        )
-        for site in first
-    )
 
 
 def _contacts(facts: TrialFacts, speech: Language) -> tuple[MaskedContact, ...]:
