@@ -193,6 +193,7 @@ class Letters:
             delivery_id=one.id,
             recipient=recipient,
             message=message,
+            is_wire_form=True,
             message_id=message_id,
             dated_at=dated_at,
             language=envelope.language,

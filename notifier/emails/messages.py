@@ -34,7 +34,7 @@ def build_message(  # noqa: PLR0913 - each is one header
     list_id: str,
     list_unsubscribe: str | None,
 ) -> bytes:
-    """The message with CRLF line ends, seven bits wide, ready for SMTP's DATA.
+    """The message with CRLF line ends, seven bits wide, no line beginning with a dot: as it goes through SMTP's DATA.
 
     ``list_unsubscribe`` is the https link that ends all mails on a bare POST (RFC 8058); None for a mail that belongs
     to no subscription. Equal arguments give equal bytes, so that a mail tried again is the same mail.

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 _BREAK = b"=\r\n"
+_LONGEST_LINE = 76
+_LEADING_DOTS = re.compile(rb"^(\.+)([^\r\n]*)", re.MULTILINE)
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
@@ -21,7 +23,8 @@ class Fragment:
 class Mould:
     """Encoded lines with gaps for texts that differ from mail to mail, but not in length.
 
-    A gap is named by which text fills it, and with what stretch of it; ``size`` is that of the whole once filled.
+    A gap is named by which text fills it, and with what stretch of it; ``size`` is that of the whole once filled, a few
+    bytes less where a gap's text is broken before a dot.
     """
 
     parts: tuple[bytes | tuple[int, slice], ...]
@@ -29,7 +32,8 @@ class Mould:
 
     def fill(self, texts: Sequence[bytes]) -> bytes:
         """The lines with these texts in their gaps."""
-        return b"".join([part if part.__class__ is bytes else texts[part[0]][part[1]] for part in self.parts])  # type: ignore[misc]
+        made = b"".join([part if part.__class__ is bytes else texts[part[0]][part[1]] for part in self.parts])  # type: ignore[misc]
+        return _without_dots(made) if b"\n." in made else made
 
 
 def fragment(text: str) -> Fragment:
@@ -38,10 +42,15 @@ def fragment(text: str) -> Fragment:
 
 
 def quoted(text: str) -> bytes:
-    """A text as it is sent (RFC 2045, 6.7), its line ends those of SMTP."""
+    """A text as it is sent (RFC 2045, 6.7), its line ends those of SMTP; no line of it begins with a dot.
+
+    SMTP doubles dots at the beginning of a line (RFC 5321, 4.5.2), and so what is written without them need not be
+    looked through when it is sent.
+    """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
     # The first line end decides which ones `b2a_qp` writes.
-    return b2a_qp(b"\r\n" + lines.encode(), istext=True)[2:]
+    made = b2a_qp(b"\r\n" + lines.encode(), istext=True)
+    return (_without_dots(made) if b"\n." in made else made)[2:]
 
 
 def quoted_around(text: str, kept: Iterable[Fragment]) -> bytes:
@@ -84,6 +93,18 @@ def mould(text: str, gaps: Mapping[str, int]) -> Mould:
                 parts.append(part)
     size = sum(len(part) if isinstance(part, bytes) else part[1].stop - part[1].start for part in parts)
     return Mould(tuple(parts), size)
+
+
+def _without_dots(encoded: bytes) -> bytes:
+    """These lines, each dot at the beginning of one encoded, and a line broken that becomes too long by that."""
+    return _LEADING_DOTS.sub(_with_dots_encoded, encoded)
+
+
+def _with_dots_encoded(found: re.Match[bytes]) -> bytes:
+    dots, rest = len(found[1]), found[2]
+    if 3 * dots + len(rest) <= _LONGEST_LINE:
+        return b"=2E" * dots + rest
+    return _BREAK.join([b"=2E"] * dots) + _BREAK + rest
 
 
 def _cut(
