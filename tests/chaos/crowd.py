@@ -25,6 +25,11 @@ STUDIES = 5
 SUBSCRIBED_WITHIN = 60.0
 
 
+def domain_of(number: int) -> str:
+    """The mail domain with this number."""
+    return f"d{number}.example.org"
+
+
 @dataclass(slots=True)
 class Crowd:
     """Who follows what, and how often news of it was answered with a 2xx."""
@@ -34,6 +39,8 @@ class Crowd:
     """The subscriber of each address."""
     follows: dict[int, int] = field(default_factory=dict)
     """The number of the study that each subscriber follows."""
+    domains: int = 1
+    """Over how many mail domains they are spread, evenly."""
     promised: int = 0
     gone: set[int] = field(default_factory=set)
     """Subscribers who left before their mail."""
@@ -84,19 +91,22 @@ class Crowd:
         ingest_records(database=here.database, keys=here.keys, records=found, now=lambda: datetime.now(UTC))
 
     def _add(self, session: Session, number: int, now: datetime) -> None:
-        address = read_address(f"r{number}@example.org")
+        address = read_address(self._name(number))
         wish = Wish(trial=f"NCT9000{number:04}", cadence=INSTANT)
         keys = self.installation.keys
         reader = subscribe_directly(session, keys=keys, address=address, wish=wish, how="operator", now=now)
-        self.readers[f"r{number}@example.org"] = reader
+        self.readers[self._name(number)] = reader
         self.follows[reader] = number
+
+    def _name(self, number: int) -> str:
+        return f"r{number}@{domain_of(number % self.domains) if self.domains > 1 else 'example.org'}"
 
     def _multiply(self, trial: Trial, numbers: list[int], study: int) -> None:
         """More readers of a study, like its first."""
-        keys, names = self.installation.keys, [f"r{number}@example.org" for number in numbers]
+        keys, names = self.installation.keys, [self._name(number) for number in numbers]
         addresses = [read_address(name) for name in names]
         with self.installation.database.writing() as session:
-            first = session.get_one(Subscriber, self.readers[f"r{study}@example.org"])
+            first = session.get_one(Subscriber, self.readers[self._name(study)])
             chosen = select(Subscription).where(Subscription.subscriber_id == first.id)
             subscription = session.scalars(chosen).one()
             mailbox: dict[str, Any] = {"language": "en", "revision": 1, "created_at": first.created_at}

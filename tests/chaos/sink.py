@@ -5,7 +5,8 @@ and ``heard`` (its refusals, and the steps of securing and logging in).
 
 Manners: ``replies`` by phase and end of the recipient's address; ``pause`` by phase; ``hang_at``, ``drop_at`` and
 ``kill_at`` a phase, for the recipients ``only`` ends with, and of connections ``each`` second, say. ``offers`` is what
-EHLO answers; STARTTLS goes by ``certificate``, a file; with ``password`` nobody else may send.
+EHLO answers; a ``lenient`` server says 354 though nobody is to get the message; STARTTLS goes by ``certificate``, a
+file; who does not give the ``password``, if there is one, may not send.
 """
 
 import asyncio
@@ -34,6 +35,7 @@ _REPLIES = {
     "message": "250 2.0.0 taken",
     "quit": "221 2.0.0 bye",
 }
+OUT_OF_ORDER = "503 5.5.1 nothing was begun"
 _KINDS = {"2": "taken", "4": "put-off", "5": "refused"}
 _VERBS = {b"EHLO": "ehlo", b"HELO": "helo", b"MAIL": "mail", b"RCPT": "rcpt", b"DATA": "data", b"QUIT": "quit"}
 _MESSAGE_ID = re.compile(rb"^message-id:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
@@ -53,6 +55,8 @@ class _Talk:
     writer: asyncio.StreamWriter
     number: int = 0
     recipient: str = ""
+    begun: bool = False
+    """Whether the step before was not refused."""
     is_known: bool = False
 
     async def run(self) -> None:
@@ -88,6 +92,9 @@ class _Talk:
         """Read a message to its final dot, and keep it unless told to refuse it."""
         await self.writer.drain()
         content = await _read_message(self.reader)
+        if not self.begun:
+            self.say("554 5.5.1 for nobody")
+            return
         if await self.sink.misbehave("message", self) == "lose":
             raise _Gone
         reply = self.sink.reply("message", self.recipient)
@@ -103,14 +110,21 @@ class _Talk:
     async def answer(self, phase: str) -> str:
         if await self.sink.misbehave(phase, self) == "lose":
             raise _Gone
-        reply = self.sink.reply(phase, self.recipient)
-        if phase == "mail" and not self.is_known and self.sink.manners.get("password"):
-            reply = "530 5.7.0 authentication required"
-        if reply[0] in "45":
+        reply = self.choose(phase)
+        if phase in ("mail", "rcpt"):
+            self.begun = reply[0] == "2"
+        if reply[0] in "45" and reply != OUT_OF_ORDER:
             self.sink.hear(phase, reply)
-        if phase in ("rcpt", "data") and reply[0] in "45":
-            self.sink.note(_KINDS[reply[0]], self.recipient, b"")
+            if phase in ("rcpt", "data"):
+                self.sink.note(_KINDS[reply[0]], self.recipient, b"")
         return self.say(reply)
+
+    def choose(self, phase: str) -> str:
+        if phase in ("rcpt", "data") and not self.begun and not self.sink.manners.get("lenient"):
+            return OUT_OF_ORDER
+        if phase == "mail" and not self.is_known and self.sink.manners.get("password"):
+            return "530 5.7.0 authentication required"
+        return self.sink.reply(phase, self.recipient)
 
     async def secure(self) -> None:
         certificate = self.sink.look().get("certificate")
@@ -201,7 +215,10 @@ def _address_in(line: bytes) -> str:
 
 
 async def _read_message(reader: asyncio.StreamReader) -> bytes:
-    head = await reader.readuntil(b"\r\n\r\n")
+    head = await reader.readline()
+    if head == b".\r\n":
+        return b""
+    head += await reader.readuntil(b"\r\n\r\n")
     while await reader.readline() != b".\r\n":
         if reader.at_eof():
             raise _Gone
