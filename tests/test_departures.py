@@ -115,6 +115,14 @@ def test_files_go_after_35_days(tmp_path: Path, now: datetime) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_where_nobody_else_does_it_the_first_line_of_a_day_has_old_files_go(tmp_path: Path, now: datetime) -> None:
+    log = DepartureLog(tmp_path, KEYS)
+    for days in (36, 35, 0, 0):
+        log.append([Line(at=now - timedelta(days=days), kind=LEFT, who="ab" * 16)])
+
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_who_moved_back_has_not_left_and_who_was_erased_was_so_in_both_mailboxes(now: datetime) -> None:
     def summed(*what: tuple[str, str, str | None]) -> Departed:
         lines = [

@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -75,6 +76,9 @@ class DepartureLog:
             os.close(descriptor)
         if is_new:
             _sync_folder(self.folder)
+            # A machine of web processes alone has no worker that does it.
+            with suppress(OSError):
+                self.forget_old(now=lines[0].at)
 
     def check(self) -> str | None:
         """Why nothing could be appended now; None if it could."""
