@@ -1,7 +1,7 @@
 """Lays plain text out in lines of 72 columns, in which a wide character takes two."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from unicodedata import category, east_asian_width
 
@@ -18,12 +18,15 @@ _CLOSING, _OPENING = "、。，．！？：；）」』】》〉…ー々", "（
 _ALONE = f"[{_OPENING}]*[\u2e80-\u2fdf\u3005-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff60][{_CLOSING}]*"
 # A dot between two things stays with the first.
 _UNIT = re.compile(f"(?:{_ALONE}|(?:(?!{_ALONE})\\S)+)(?: ·)?")
+# Letters of the alphabets of Europe's west, with dashes and quotation marks: each takes a column, and words are what
+# stands between spaces. Not among them is the dot that stays with what is before it.
+_PLAIN = re.compile("[\x00-\xac\xae-\xb6\xb8-\u02ff\u2010-\u2027]*")
 _WORD = re.compile(r"\S+(?: ·(?!\S))?")
 
 
 def width_of(text: str) -> int:
     """How many columns a text takes."""
-    if text.isascii():
+    if text.isascii() or _PLAIN.fullmatch(text):
         return len(text)
     return sum(2 if east_asian_width(one) in "WF" else category(one) not in _WITHOUT_WIDTH for one in text)
 
@@ -61,6 +64,8 @@ def _beside(label: str, texts: Iterable[str], beside: int) -> Iterator[str]:
 
 
 def _filled(paragraph: str, first: str, rest: str) -> list[str]:
+    if paragraph.isascii() or _PLAIN.fullmatch(paragraph):
+        return list(_filled_plainly(paragraph.split(), first, rest))
     lines: list[str] = []
     begun, line, taken = False, first, width_of(first)
     for space, unit in _units(paragraph):
@@ -72,6 +77,19 @@ def _filled(paragraph: str, first: str, rest: str) -> list[str]:
         taken += wide
         begun = True
     return [*lines, line]
+
+
+def _filled_plainly(words: Sequence[str], first: str, rest: str) -> Iterator[str]:
+    """The same for words of which each letter takes a column."""
+    line, taken, after = first + words[0], width_of(first) + len(words[0]) + 1, width_of(rest)
+    for word in words[1:]:
+        taken += len(word) + 1
+        if taken > COLUMNS:
+            yield line
+            line, taken = rest + word, after + len(word) + 1
+        else:
+            line += f" {word}"
+    yield line
 
 
 def _units(paragraph: str) -> Iterator[tuple[str, str]]:

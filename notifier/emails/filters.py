@@ -74,8 +74,8 @@ def marks(contact: MaskedContact, phone: str, email: str) -> list[str]:
 
 def line_breaks(text: str) -> Markup:
     """The text escaped for HTML, its line ends kept."""
-    lines = (line.strip() for line in text.splitlines())
-    return Markup("<br>").join(foreign(line) for line in lines if line)
+    lines = [line for line in map(str.strip, text.splitlines()) if line]
+    return foreign(lines[0]) if len(lines) == 1 else Markup("<br>").join(map(foreign, lines))
 
 
 def marked(pieces: tuple[Piece, ...], whole: str, tag: str, attributes: str = "") -> Markup:
