@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import Select, SQLColumnExpression, and_, bindparam, exists, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from notifier.domain.conditions import BROADER
@@ -240,12 +240,21 @@ def get_states(
     Just before that Change, not just after ``from_seq``: what was learned silently in between is no news. None for
     the first where the trial was not held then.
     """
-    state = select(TrialState.body, TrialState.facts_version)
-    before = state.join(Change, Change.from_state_id == TrialState.id)
-    after = state.join(Change, Change.to_state_id == TrialState.id)
-    old = session.execute(before.where(Change.trial_id == trial_id, Change.seq == from_seq + 1)).one_or_none()
-    new = session.execute(after.where(Change.trial_id == trial_id, Change.seq == to_seq)).one()
-    return PackedState(*old) if old else None, PackedState(*new)
+    which = {"trial": trial_id, "next": from_seq + 1, "last": to_seq}
+    rows = session.execute(_STATES, which).all()
+    states = {is_new: PackedState(body, version) for is_new, body, version in rows}
+    return states.get(False), states[True]
+
+
+def _state_of(change_seq: str, state_id: SQLColumnExpression[int | None], *, is_new: bool) -> Select[bool, bytes, int]:
+    state = select(literal(is_new), TrialState.body, TrialState.facts_version).join(Change, state_id == TrialState.id)
+    return state.where(Change.trial_id == bindparam("trial"), Change.seq == bindparam(change_seq))
+
+
+# Written once: building it anew would take longer than to run it.
+_STATES = union_all(
+    _state_of("next", Change.from_state_id, is_new=False), _state_of("last", Change.to_state_id, is_new=True)
+)
 
 
 def _reader(
