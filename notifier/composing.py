@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy.orm import Session
 
@@ -24,9 +25,11 @@ from notifier.emails.links import Links
 from notifier.letters import Envelope, Letters, Made, Sender
 from notifier.store import digest_store
 from notifier.store.addresses import AddressKeys
-from notifier.store.digest_store import Asking, Reader
+from notifier.store.digest_store import Asking, Reader, Wish, wish_for
 from notifier.store.models import Trial
 from notifier.telling import Entry, Inputs, Teller, waited_since
+
+KEPT_WORDS = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Composer:
         """The digest that the last Change of a study makes for somebody who follows it as it happens; for previews."""
         instantly = Cadence(cadence="instant")
         nobody = Reader(id=0, sealed=b"", language=language, revision=0, cadence=instantly)
-        asked = Asking(subscription_id=0, condition_id=None, condition=None, wants=EVERYTHING)
+        asked = Asking(0, wish_for(None, None, None, EVERYTHING))
         span = Span(trial_id=trial.id, from_seq=trial.seq - 1, to_seq=trial.seq)
         telling = self._teller.tell_last(session, trial, language=language)
         return self._digest(nobody, [Entry(span, trial.number, telling, (), asked_by=asked)])
@@ -143,7 +146,7 @@ class Composer:
         sections: dict[int | str, list[Entry]] = {}
         for entry in told:
             sections.setdefault(_section_key(entry.asked_by), []).append(entry)
-        named = {entry.asked_by.subscription_id: entry.asked_by.condition or entry.number for entry in told}
+        named = {entry.asked_by.subscription_id: entry.asked_by.wish.condition or entry.number for entry in told}
         about = named.values() if reader.detailed_subjects else ()
         cards = [entry.telling.card for entry in told]
         days = [entry.telling.as_of for entry in told if entry.telling.as_of]
@@ -164,20 +167,14 @@ class Composer:
 
     def _section(self, entries: list[Entry], *, language: str) -> Section:
         asked = entries[0].asked_by
-        if asked.condition is None and len(entries) > 1:
-            return self._studies(entries, wants=asked.wants, language=language)
+        if asked.wish.condition is None and len(entries) > 1:
+            return self._studies(entries, wants=asked.wish.wants, language=language)
+        heading, reason = _words_of(asked.wish, entries[0].number if asked.wish.condition is None else None, language)
         return Section(
-            heading=heading_for(asked.condition, number=entries[0].number, is_text=asked.is_text, language=language),
-            reason=reason_for(
-                asked.condition,
-                wants=asked.wants,
-                is_text=asked.is_text,
-                only=asked.filter,
-                narrower=asked.narrower,
-                language=language,
-            ),
+            heading=heading,
+            reason=reason,
             end_url=self._links.end_one(asked.subscription_id),
-            cards=tuple(entry.telling.card for entry in entries),
+            cards=tuple([entry.telling.card for entry in entries]),
         )
 
     def _studies(self, entries: list[Entry], *, wants: str, language: str) -> Section:
@@ -193,7 +190,22 @@ class Composer:
 
 def _section_key(asked: Asking) -> int | str:
     """What shares a section: the studies of one condition, and those followed one by one for the same news."""
-    return of_studies(asked.wants) if asked.condition is None else asked.subscription_id
+    return of_studies(asked.wish.wants) if asked.wish.condition is None else asked.subscription_id
+
+
+@lru_cache(maxsize=KEPT_WORDS)
+def _words_of(wish: Wish, number: str | None, language: str) -> tuple[str, str]:
+    """The heading over what was asked for, or over the study with this number, and why it is in the mail."""
+    heading = heading_for(wish.condition, number=number, is_text=wish.is_text, language=language)
+    reason = reason_for(
+        wish.condition,
+        wants=wish.wants,
+        is_text=wish.is_text,
+        only=wish.filter,
+        narrower=wish.narrower,
+        language=language,
+    )
+    return heading, reason
 
 
 def _rank(entry: Entry) -> tuple[int, int, str]:

@@ -16,12 +16,11 @@ from notifier.domain.deliveries import Claimed, Span
 from notifier.domain.digests import Card, Reading, reading_in
 from notifier.domain.fitting import Asked, Net, closing_words, fitted, passes
 from notifier.domain.homes import home_of
-from notifier.domain.reader_filters import NO_FILTER, ReaderFilter
 from notifier.domain.trials import day_of
 from notifier.emails.links import Links
 from notifier.errors import StoreUnavailable
 from notifier.store import breaker_store, digest_store, reading_store
-from notifier.store.digest_store import Asking, Held, News, Reader, TrialNow
+from notifier.store.digest_store import Asking, Held, News, Reader, TrialNow, Wish
 from notifier.store.models import Trial
 
 KEPT_CARDS = 5_000
@@ -29,8 +28,8 @@ KEPT_CARDS = 5_000
 KEPT_OUTCOMES = 40_000
 """What is kept of who is told which card: readers who asked alike are."""
 
-_Facet: TypeAlias = tuple[str, str | None, ReaderFilter | None, bool, bool]
-"""What of a subscription decides what is told: its wants, condition and filter, whether it concerned it, and does."""
+_Facet: TypeAlias = tuple[Wish, bool, bool]
+"""What of a subscription decides what is told: what it asks for, whether the study was about that, and is."""
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +40,6 @@ class Inputs:
 
     readers: dict[int, Reader]
     news: dict[int, list[News]]
-    told: dict[tuple[int, int], int]
     lost: dict[tuple[int, int], int]
     blocked: dict[int, set[tuple[int, int]]]
     concerns: dict[tuple[int, int], list[Held]]
@@ -51,17 +49,17 @@ class Inputs:
     missed: dict[int, frozenset[Rename]]
     readings: dict[int, dict[str, Reading]]
     left_out: frozenset[Rename]
-    _seen: dict[tuple[int, int, bool, int, int], tuple[bool, bool]] = field(default_factory=dict)
+    _facets: dict[tuple[Wish, int, int, int], _Facet] = field(default_factory=dict)
 
-    def concerned(self, item: News, span: Span) -> tuple[bool, bool]:
-        """Whether a study was about what somebody asked for, at both ends of a span."""
-        asked = item.asked
-        key = (item.trial_id, asked.condition_id or 0, asked.narrower, span.from_seq, span.to_seq)
-        if key not in self._seen:
-            ties = self.concerns.get(key[:2], [])
-            held = [tie for tie in ties if asked.narrower or tie.direct]
-            self._seen[key] = (_holds(held, span.from_seq), _holds(held, span.to_seq))
-        return self._seen[key]
+    def facet(self, wish: Wish, span: Span) -> _Facet:
+        """What is asked for, and whether a study was about it at both ends of a span."""
+        key = (wish, span.trial_id, span.from_seq, span.to_seq)
+        found = self._facets.get(key)
+        if found is None:
+            ties = self.concerns.get((span.trial_id, wish.condition_id or 0), ())
+            held = [tie for tie in ties if wish.narrower or tie.direct]
+            found = self._facets[key] = (wish, _holds(held, span.from_seq), _holds(held, span.to_seq))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +122,17 @@ class Teller:
         frozen = [one.id for one in digests if one.frozen]
         news = digest_store.list_news(session, subscriber_ids=readers, frozen_ids=frozen)
         waiting = {item.trial_id for items in news.values() for item in items}
-        by_condition = any(item.asked.condition_id for items in news.values() for item in items)
+        wishes = {item.asked.wish for items in news.values() for item in items}
+        conditions = {wish.condition_id for wish in wishes if wish.condition_id}
         breakers = breaker_store.list_breakers(session)
         return Inputs(
             readers=digest_store.list_readers(session, readers),
             news=news,
-            told=digest_store.list_told(session, readers),
             lost=digest_store.list_lost(session, readers),
             blocked=digest_store.list_blocked(session, readers),
-            concerns=digest_store.list_concerns(session, readers) if by_condition else {},
+            concerns=digest_store.list_concerns(session, trial_ids=waiting, condition_ids=conditions)
+            if conditions
+            else {},
             spans=digest_store.list_spans(session, frozen) if frozen else {},
             trials=digest_store.list_trials(session, waiting),
             breakers=breakers,
@@ -216,10 +216,10 @@ class Teller:
         reading = None
         if net.is_new and inputs.readings:
             reading = reading_in(inputs.readings.get(first.trial_id, {}), language)
-        was_told = (first.subscriber_id, first.trial_id) in inputs.told
+        was_told = first.told is not None
         # As of when it was matched: what a frozen mail told does not depend on the day.
         year = max([item.waiting_since for item in items]).year
-        asked = [_facet(item, story.stretch.span, inputs) for item in items]
+        asked = [inputs.facet(item.asked.wish, story.stretch.span) for item in items]
         key = (language, home, reading, was_told, one.frozen, year, *asked)
         if key not in story.told:
             self._make_room()
@@ -316,22 +316,22 @@ def _missed(from_seq: int, items: Sequence[News], inputs: Inputs) -> Missed:
 def _wanted(asked: Sequence[_Facet], net: Net, *, was_told: bool, year: int, frozen: bool) -> list[tuple[int, Asked]]:
     """Those of these subscriptions for which a net change is news, by their place, what brings it first."""
     tied = [
-        Asked(wants=wants, condition=condition, concerned_before=before, concerned_after=after, was_told=was_told)
-        for wants, condition, _only, before, after in asked
+        Asked(
+            wants=wish.wants,
+            condition=wish.condition,
+            concerned_before=before,
+            concerned_after=after,
+            was_told=was_told,
+        )
+        for wish, before, after in asked
     ]
-    seen = [fitted(one, facet[2] or NO_FILTER, net, year=year) for one, facet in zip(tied, asked, strict=True)]
+    seen = [fitted(one, facet[0].filter, net, year=year) for one, facet in zip(tied, asked, strict=True)]
     wanted = [(at, one) for at, one in enumerate(seen) if passes(net, one)]
     if frozen and not wanted:
         # What it told once, it tells again, whatever they chose meanwhile.
         wanted = list(enumerate(tied))
     # The study itself before a condition it belongs to, and that before one it left.
     return sorted(wanted, key=lambda found: (found[1].condition is not None, not found[1].concerned_after, found[0]))
-
-
-def _facet(item: News, span: Span, inputs: Inputs) -> _Facet:
-    asked = item.asked
-    only = None if asked.filter is NO_FILTER else asked.filter
-    return asked.wants, asked.condition, only, *inputs.concerned(item, span)
 
 
 def _holds(held: Sequence[Held], seq: int) -> bool:
@@ -367,9 +367,8 @@ def _ends(one: Claimed, items: Sequence[News], inputs: Inputs) -> tuple[int, int
     trial_id = items[0].trial_id
     if one.frozen:
         return inputs.spans.get(one.id, {}).get(trial_id)
-    reader = (items[0].subscriber_id, trial_id)
-    told = inputs.told.get(reader)
+    told = items[0].told
     if told is None:
         first = min([item.seq for item in items])
-        told = min(first, inputs.lost.get(reader, first)) - 1
+        told = min(first, inputs.lost.get((items[0].subscriber_id, trial_id), first)) - 1
     return told, inputs.trials[trial_id].seq

@@ -2,12 +2,29 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, SQLColumnExpression, and_, bindparam, exists, func, literal, or_, select, union_all
+from sqlalchemy import (
+    DateTime,
+    Dialect,
+    Select,
+    SQLColumnExpression,
+    String,
+    TypeDecorator,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    type_coerce,
+    union_all,
+)
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.types import TypeEngine
 
 from notifier.domain.conditions import BROADER
 from notifier.domain.deliveries import UNRESOLVED
@@ -15,6 +32,7 @@ from notifier.domain.reader_filters import NO_FILTER, ReaderFilter
 from notifier.domain.schedules import Cadence
 from notifier.store.breaker_store import held_changes
 from notifier.store.filter_store import load_filters
+from notifier.store.given import among
 from notifier.store.models import (
     Change,
     Condition,
@@ -30,8 +48,11 @@ from notifier.store.models import (
     TrialState,
 )
 from notifier.store.portions import portions
+from notifier.store.table_base import UtcDateTime
 
 KEPT_CADENCES = 1_024
+KEPT_WISHES = 8_192
+KEPT_MOMENTS = 1_024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,27 +68,35 @@ class Reader:
     detailed_subjects: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
-    """One open subscription as its news are told; None for ``condition`` where it is to a trial.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Wish:
+    """What many subscriptions ask for alike; None for ``condition`` where it is news of a trial itself.
 
-    ``is_text``: the condition is words that are looked for in what studies say of themselves. ``narrower``: studies of
-    narrower conditions count as well.
+    Equal ones are one object (`wish_for`), so that they are compared at once. ``is_text``: the condition is words that
+    are looked for in what studies say of themselves. ``narrower``: studies of narrower conditions count as well.
     """
 
-    subscription_id: int
     condition_id: int | None
     condition: str | None
+    is_text: bool
     wants: str
+    narrower: bool
+    filter: ReaderFilter
+
+
+class Asking(NamedTuple):
+    """One open subscription as its news are told."""
+
+    subscription_id: int
+    wish: Wish
     urgent: bool = False
-    is_text: bool = False
-    filter: ReaderFilter = NO_FILTER
-    narrower: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class News:
-    """One waiting Match with the open subscription it came through; ``urgent``: it could not wait for their hour."""
+class News(NamedTuple):
+    """One waiting Match with the open subscription it came through; ``urgent``: it could not wait for their hour.
+
+    ``told`` is how far the reader has been told about its trial, None if of nothing.
+    """
 
     match_id: int
     subscriber_id: int
@@ -76,6 +105,7 @@ class News:
     seq: int
     waiting_since: datetime
     urgent: bool
+    told: int | None
     asked: Asking
 
 
@@ -122,37 +152,17 @@ def list_news(
 
     What the breaker holds is not free; a frozen Delivery tells again what it told before that.
     """
-    free = and_(Match.delivery_id.is_(None), Match.change_id.not_in(held_changes()))
-    chosen = (
-        select(
-            Match.id, Match.subscriber_id, Match.delivery_id, Match.trial_id, Match.seq, Match.created_at,
-            Match.urgent, Match.subscription_id,
-        )
-        .where(
-            Match.subscriber_id.in_(subscriber_ids),
-            Match.ended_at.is_(None),
-            or_(free, Match.delivery_id.in_(frozen_ids)) if frozen_ids else free,
-        )
-        .order_by(Match.id)
-    )  # fmt: skip
-    rows = session.execute(chosen).all()
+    given = {"readers": list(subscriber_ids), "frozen": list(frozen_ids)}
+    rows = session.connection().execute(_NEWS_AND_FROZEN if frozen_ids else _NEWS, given).all()
     asked = _list_asked(session, {row[-1] for row in rows})
-    found: dict[int, list[News]] = {}
-    for match_id, subscriber_id, delivery_id, trial_id, seq, since, urgent, subscription_id in rows:
+    found: dict[int, list[News]] = {reader: [] for reader in subscriber_ids}
+    for match_id, reader, delivery_id, trial_id, seq, since, urgent, told, subscription_id in rows:
         asking = asked.get(subscription_id)
         if asking is not None:
-            one = News(match_id, subscriber_id, delivery_id, trial_id, seq, since, urgent and asking.urgent, asking)
-            found.setdefault(subscriber_id, []).append(one)
+            is_urgent = urgent and asking.urgent
+            one = News(match_id, reader, delivery_id, trial_id, seq, since, is_urgent, told, asking)
+            found[reader].append(one)
     return found
-
-
-def list_told(session: Session, subscriber_ids: Collection[int]) -> dict[tuple[int, int], int]:
-    """How far each subscriber has been told about each trial that waits for them, by (subscriber, trial)."""
-    waits = exists().where(
-        Match.subscriber_id == Told.subscriber_id, Match.trial_id == Told.trial_id, Match.ended_at.is_(None)
-    )
-    chosen = select(Told.subscriber_id, Told.trial_id, Told.seq).where(Told.subscriber_id.in_(subscriber_ids), waits)
-    return {(reader, trial): seq for reader, trial, seq in session.execute(chosen)}
 
 
 def list_lost(session: Session, subscriber_ids: Collection[int]) -> dict[tuple[int, int], int]:
@@ -210,23 +220,13 @@ def list_trials(session: Session, trial_ids: Collection[int]) -> dict[int, Trial
     return found
 
 
-def list_concerns(session: Session, subscriber_ids: Collection[int]) -> dict[tuple[int, int], list[Held]]:
-    """By (trial, condition) of what waits for these subscribers: from which Change on it held, and until which."""
-    asked = (
-        select(Match.trial_id, Subscription.condition_id)
-        .join(Subscription, Subscription.id == Match.subscription_id)
-        .where(Match.subscriber_id.in_(subscriber_ids), Match.ended_at.is_(None))
-        .where(Subscription.condition_id.is_not(None))
-        .distinct()
-        .subquery()
-    )
-    held = and_(TrialCondition.trial_id == asked.c.trial_id, TrialCondition.condition_id == asked.c.condition_id)
+def list_concerns(
+    session: Session, *, trial_ids: Collection[int], condition_ids: Collection[int]
+) -> dict[tuple[int, int], list[Held]]:
+    """By (trial, condition) of these: from which Change on it held, and until which."""
+    given = {"trials": list(trial_ids), "conditions": list(condition_ids)}
     found: dict[tuple[int, int], list[Held]] = {}
-    columns = select(
-        TrialCondition.trial_id, TrialCondition.condition_id,
-        TrialCondition.since_seq, TrialCondition.until_seq, TrialCondition.how,
-    )  # fmt: skip
-    for trial_id, condition_id, since, until, how in session.execute(columns.join(asked, held)):
+    for trial_id, condition_id, since, until, how in session.connection().execute(_CONCERNS, given):
         one = Held(since=since, until=until, direct=how != BROADER)
         found.setdefault((trial_id, condition_id), []).append(one)
     return found
@@ -284,27 +284,70 @@ def _cadence(cadence: str, hour: int, weekday: int, time_zone: str) -> Cadence:
 
 def _list_asked(session: Session, subscription_ids: Collection[int]) -> dict[int, Asking]:
     """Those of these subscriptions that are open."""
-    chosen = select(
-        Subscription.id, Subscription.condition_id, Condition.name, Condition.kind,
-        Subscription.wants, Subscription.urgent, Subscription.narrower, Subscription.filter_id,
-    ).outerjoin(Condition, Condition.id == Subscription.condition_id)  # fmt: skip
-    is_open = Subscription.ended_at.is_(None)
-    rows = [
-        row
-        for some in portions(subscription_ids)
-        for row in session.execute(chosen.where(Subscription.id.in_(some), is_open))
-    ]
+    rows = session.connection().execute(_ASKED, {"subscriptions": list(subscription_ids)}).all()
     filters = load_filters(session, {row[-1] for row in rows if row[-1]})
     return {
-        id_: Asking(
-            subscription_id=id_,
-            condition_id=condition_id,
-            condition=name,
-            wants=wants,
-            urgent=urgent,
-            is_text=kind == "text",
-            filter=filters.get(filter_id or 0, NO_FILTER),
-            narrower=narrower,
-        )
-        for id_, condition_id, name, kind, wants, urgent, narrower, filter_id in rows
+        id_: Asking(id_, wish_for(*about, filters.get(filter_id or 0, NO_FILTER)), urgent)
+        for id_, urgent, *about, filter_id in rows
     }
+
+
+@lru_cache(maxsize=KEPT_WISHES)
+def wish_for(
+    condition_id: int | None,
+    condition: str | None,
+    kind: str | None,
+    wants: str,
+    narrower: bool = True,
+    only: ReaderFilter = NO_FILTER,
+) -> Wish:
+    """What is asked for, the same object for the same."""
+    return Wish(
+        condition_id=condition_id, condition=condition, is_text=kind == "text", wants=wants, narrower=narrower,
+        filter=only,
+    )  # fmt: skip
+
+
+class _SharedMoment(TypeDecorator[datetime]):
+    """A moment that many rows have in common, as `UtcDateTime` reads it, but once."""
+
+    impl = UtcDateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(String() if dialect.name == "sqlite" else DateTime(timezone=True))
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return _moment(value)
+
+
+@lru_cache(maxsize=KEPT_MOMENTS)
+def _moment(value: datetime | str) -> datetime:
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+_FREE = and_(Match.delivery_id.is_(None), Match.change_id.not_in(held_changes()))
+_OPEN_NEWS = (
+    select(
+        Match.id, Match.subscriber_id, Match.delivery_id, Match.trial_id, Match.seq,
+        type_coerce(Match.created_at, _SharedMoment), Match.urgent, Told.seq, Match.subscription_id,
+    )
+    .outerjoin(Told, and_(Told.subscriber_id == Match.subscriber_id, Told.trial_id == Match.trial_id))
+    .where(among(Match.subscriber_id, "readers"), Match.ended_at.is_(None))
+    .order_by(Match.id)
+)  # fmt: skip
+_NEWS = _OPEN_NEWS.where(_FREE)
+_NEWS_AND_FROZEN = _OPEN_NEWS.where(or_(_FREE, among(Match.delivery_id, "frozen")))
+_ASKED = (
+    select(
+        Subscription.id, Subscription.urgent, Subscription.condition_id, Condition.name, Condition.kind,
+        Subscription.wants, Subscription.narrower, Subscription.filter_id,
+    )
+    .outerjoin(Condition, Condition.id == Subscription.condition_id)
+    .where(among(Subscription.id, "subscriptions"), Subscription.ended_at.is_(None))
+)  # fmt: skip
+_CONCERNS = select(
+    TrialCondition.trial_id, TrialCondition.condition_id,
+    TrialCondition.since_seq, TrialCondition.until_seq, TrialCondition.how,
+).where(among(TrialCondition.trial_id, "trials"), among(TrialCondition.condition_id, "conditions"))  # fmt: skip
