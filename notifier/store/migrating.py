@@ -26,14 +26,20 @@ def migrate(database: Database) -> bool:
     """
     if is_current(database):
         return False
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config = configuration()
     with _alone(database), database.migrating() as connection:
         if database.engine.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return True
+
+
+def configuration() -> Config:
+    """Alembic's, for the migrations that come with this package; it needs a connection among its attributes."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
 
 
 def is_current(database: Database) -> bool:

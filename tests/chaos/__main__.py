@@ -11,8 +11,14 @@ from tests.chaos import (
     rows_broker,
     rows_database,
     rows_disk,
+    rows_events,
+    rows_keys,
     rows_killing,
     rows_leaving,
+    rows_refusing,
+    rows_restoring,
+    rows_schemas,
+    rows_smtp,
     rows_time,
     rows_workers,
 )
@@ -27,6 +33,12 @@ ROWS: list[Row] = [
     *rows_disk.ROWS,
     *rows_leaving.ROWS,
     *rows_time.ROWS,
+    *rows_events.ROWS,
+    *rows_keys.ROWS,
+    *rows_restoring.ROWS,
+    *rows_schemas.ROWS,
+    *rows_refusing.ROWS,
+    *rows_smtp.ROWS,
 ]
 _HEAD = ("row", "engine", "due", "kills", "seconds", "NEVER", "UNFLAGGED", "COPIES", "limit", "verdict", "besides")
 

@@ -1,9 +1,9 @@
 """Clocks that are wrong: processes of a row that are told another time than it is, and can be told anew while they run.
 
-Debian's package libfaketime does it; what measures how long something takes goes on undisturbed, as in life.
+Debian's package libfaketime does it; what measures how long something takes goes on undisturbed, as in life. Threads
+that wait for each other do so for ever under it, so where all is one process, only the clocks it reads are shifted.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,15 +19,21 @@ class Clock:
     """The clock of some processes."""
 
     file: Path
+    hours: Path
 
-    def set(self, shift: str) -> None:
-        """How far it is off from now on: ``+2h``, ``-1d`` or ``+0``."""
-        draft = self.file.with_suffix(".new")
-        draft.write_text(f"{shift}\n")
-        draft.replace(self.file)
+    def set(self, hours: int) -> None:
+        """How far it is off from now on."""
+        for file, said in ((self.file, f"{hours:+d}h"), (self.hours, str(hours))):
+            draft = file.with_suffix(".new")
+            draft.write_text(f"{said}\n")
+            draft.replace(file)
 
-    def start(self, service: Service, *parts: str, name: str = "", options: Sequence[str] = ()) -> None:
-        """Start parts of a service that go by this clock.
+    def start_alone(self, service: Service, *, name: str) -> None:
+        """Start all in one process that goes by this clock."""
+        service.start("up", name=name, options=("--clock", str(self.hours)))
+
+    def start(self, service: Service, part: str, *, name: str) -> None:
+        """Start a part of a service that goes by this clock.
 
         Raises:
             LookupError: no library for it is installed.
@@ -42,7 +48,7 @@ class Clock:
             "NO_FAKE_STAT": "1",
         }
         try:
-            service.start(*parts, name=name, options=options)
+            service.start(part, name=name)
         finally:
             service.settings.clear()
             service.settings |= usual
@@ -61,6 +67,6 @@ def find_library() -> str:
 
 def right_clock(folder: Path) -> Clock:
     """A clock that is right until it is set otherwise."""
-    clock = Clock(folder / "clock")
-    clock.set("+0")
+    clock = Clock(folder / "clock", folder / "hours")
+    clock.set(0)
     return clock

@@ -1,8 +1,8 @@
 """The real ``notifier`` command with a quick schedule, which can be told to kill itself around a commit.
 
-Its arguments are ``[--die WHEN:WHAT | --starve MB | --impatient SECONDS | --again | --usual] COMMAND…``. WHEN is
-``before`` or ``after``; WHAT is ``ingest``, ``match``, ``claim``, ``enter`` or ``mark``: the first commit after which
-the database would show that.
+Its arguments are ``[OPTION] COMMAND…``, with one of ``--die WHEN:WHAT``, ``--starve MB``, ``--impatient SECONDS``,
+``--clock FILE``, ``--poison KIND``, ``--again`` and ``--usual``. WHEN is ``before`` or ``after``; WHAT is ``ingest``,
+``match``, ``claim``, ``enter`` or ``mark``: the first commit after which the database would show that.
 """
 
 import os
@@ -12,16 +12,19 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
 from celery.signals import task_prerun
+from jinja2 import UndefinedError
 from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 
-from notifier import queues
+from notifier import composing, letters, queues, worker
 from notifier.cli import main
 from notifier.emails.pipelining import Timeouts
+from notifier.web import surroundings
 
 SECONDS = 1.0
 STARVED_AFTER = 2.0
@@ -60,6 +63,28 @@ def die_at(when: str, what: str) -> None:
 def die() -> None:
     """Kill the whole group: what a machine does that loses its power."""
     os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def shift_clock(file: Path) -> None:
+    """Have the clocks of web and worker be off by as many hours as a file says at that moment."""
+
+    class Shifted(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Shifted":
+            return super().now(tz) + timedelta(hours=float(file.read_text()))
+
+    for module in (worker, surroundings):
+        vars(module)["datetime"] = Shifted
+
+
+def spoil_mails(kind: str) -> None:
+    """Have ``digests``, or ``letters``, be mails that cannot be made, as a broken template would."""
+    whole, part = (letters.Letters, "make") if kind == "letters" else (composing, "join_digest")
+
+    def break_off(*_: object, **__: object) -> None:
+        raise UndefinedError("a template is broken")
+
+    setattr(whole, part, break_off)
 
 
 def again() -> None:
@@ -102,6 +127,10 @@ def run(arguments: Sequence[str]) -> None:
         quicken()
     if option == "--die":
         die_at(*asked.pop(0).split(":"))
+    if option == "--clock":
+        shift_clock(Path(asked.pop(0)))
+    if option == "--poison":
+        spoil_mails(asked.pop(0))
     if option == "--starve":
         starve(int(asked.pop(0)))
     if option == "--impatient":

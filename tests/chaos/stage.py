@@ -64,6 +64,13 @@ class Grounds:
         self._ask(f'CREATE DATABASE "row_{self._made}" TEMPLATE "{TEMPLATE}"', self.postgres)
         return self._url(f"row_{self._made}")
 
+    def copy_of(self, database: str) -> str:
+        """The URL of a copy of a database on PostgreSQL that nobody uses now; without a name, of an empty one."""
+        self._made += 1
+        of = f' TEMPLATE "{database}"' if database else ""
+        self._ask(f'CREATE DATABASE "row_{self._made}"{of}', self.postgres)
+        return self._url(f"row_{self._made}")
+
     def _sqlite_template(self) -> Path:
         if self._sqlite is None:
             self._sqlite = self.folder / "template.db"
