@@ -15,7 +15,7 @@ from notifier.domain.tiers import ROOM, Room, Shape, choose_shapes, count_fittin
 from notifier.emails import filters
 from notifier.emails.framing import FORMS, Closing, Opening, closing_of, has_signs, opening_of
 from notifier.emails.keeping import kept
-from notifier.emails.placing import encoded_study
+from notifier.emails.placing import sheets_of
 from notifier.emails.quoting import Fragment, Mould, mould, quoted
 from notifier.emails.templates import (
     SEAM,
@@ -70,12 +70,13 @@ class _Parts(dict[tuple[Format, Shape], bytes]):
         super().__init__()
         self._card = card
         self._language = language
+        self._sheets = sheets_of(card, language)
         self._sizes: dict[Own, _Sizes] = {}
         self.rank = (-card.weight, _TONES[filters.known_tone(card.tone)])
         self.study = _Study(self, None, (b"", b""), self.sizes(None))
 
     def __missing__(self, key: tuple[Format, Shape]) -> bytes:
-        self[key] = made = encoded_study(self._card, self._language, *key)
+        self[key] = made = self._sheets.encode(self._card, *key)
         return made
 
     def sizes(self, own: Own) -> "_Sizes":

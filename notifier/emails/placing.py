@@ -12,11 +12,12 @@ from notifier.emails.quoting import quoted
 from notifier.emails.scripts import foreign, isolated
 from notifier.emails.templates import Format, render_study
 
-KEPT_SHEETS = 4_096
-"""Shapes of studies; a full set of one study takes some ten kilobytes."""
+KEPT_SHEETS = 1_024
+"""Studies kept for readers of all countries; one in all its shapes takes some ten kilobytes."""
 
-_FIRST_SIGN, _MOST_PLACES = 0xE010, 16
-_SIGN = re.compile(f"[{chr(_FIRST_SIGN)}-{chr(_FIRST_SIGN + _MOST_PLACES - 1)}]")
+_MOST_PLACES = 16
+_SIGNS = tuple(map(chr, range(0xE010, 0xE010 + _MOST_PLACES)))
+_SIGN = re.compile(f"[{_SIGNS[0]}-{_SIGNS[-1]}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,40 +32,53 @@ class _Sheet:
     after: bytes = b""
 
 
-def encoded_study(card: Card, language: str, form: Format, shape: Shape) -> bytes:
-    """A study in one shape as all its readers get it, in quoted-printable; see `templates.render_study`.
+class Sheets(dict[tuple[Format, Shape], _Sheet | None]):
+    """A study in each shape in which somebody is told of it, whatever their country; None where it has to be plain."""
+
+    def __init__(self, card: Card, language: str) -> None:
+        super().__init__()
+        self._card = card
+        self._language = language
+
+    def __missing__(self, key: tuple[Format, Shape]) -> _Sheet | None:
+        self[key] = made = _sheet(render_study(self._card, self._language, *key), self._card.where)
+        return made
+
+    def encode(self, card: Card, form: Format, shape: Shape) -> bytes:
+        """One of these studies with the places of its card, in quoted-printable; see `templates.render_study`."""
+        sheet = self[form, shape]
+        if sheet is None:
+            return quoted(render_study(card, self._language, form, shape))
+        if not sheet.around:
+            return sheet.before
+        lines = _html_lines(sheet.around, card.where) if form == "html" else _text_lines(sheet.around, card.where)
+        return b"".join((sheet.before, quoted(lines), sheet.after))
+
+
+def sheets_of(card: Card, language: str) -> Sheets:
+    """What a card is encoded from.
 
     Where not all places are shown, readers of each country see others, and all else is the same.
     """
-    sheet = _sheet(_with_signs(card), language, form, shape) if _is_many(card) else None
-    if sheet is None:
-        return quoted(render_study(card, language, form, shape))
-    if not sheet.around:
-        return sheet.before
-    lines = _html_lines(sheet.around, card.where) if form == "html" else _text_lines(sheet.around, card.where)
-    return b"".join((sheet.before, quoted(lines), sheet.after))
-
-
-def _is_many(card: Card) -> bool:
-    return card.more_sites > 0 and 1 < len(card.where) <= _MOST_PLACES and all(map(str.strip, card.where))
+    if card.more_sites > 0 and 1 < len(card.where) <= _MOST_PLACES and all(map(str.strip, card.where)):
+        return _shared_sheets(replace(card, where=_SIGNS[: len(card.where)]), language)
+    return Sheets(card, language)
 
 
 @kept(KEPT_SHEETS)
-def _with_signs(card: Card) -> Card:
-    return replace(card, where=tuple(map(chr, range(_FIRST_SIGN, _FIRST_SIGN + len(card.where)))))
+def _shared_sheets(card: Card, language: str) -> Sheets:
+    return Sheets(card, language)
 
 
-@kept(KEPT_SHEETS)
-def _sheet(card: Card, language: str, form: Format, shape: Shape) -> _Sheet | None:
-    """A study with signs for its places; None where its own texts have such signs in them, too."""
-    text = render_study(card, language, form, shape)
+def _sheet(text: str, places: tuple[str, ...]) -> _Sheet | None:
+    """A rendered study taken apart where it has signs for places; None where its own texts have such signs, too."""
     found = tuple(_SIGN.findall(text))
     if not found:
         return _Sheet(quoted(text))
-    if found != card.where:
+    if found != places:
         return None
-    begin = text.rindex("\n", 0, text.index(card.where[0])) + 1
-    end = text.index("\n", text.index(card.where[-1])) + 1
+    begin = text.rindex("\n", 0, text.index(places[0])) + 1
+    end = text.index("\n", text.index(places[-1])) + 1
     return _Sheet(quoted(text[:begin]), tuple(_SIGN.split(text[begin:end])), quoted(text[end:]))
 
 
