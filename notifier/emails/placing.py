@@ -33,15 +33,20 @@ class _Sheet:
 
 
 class Sheets(dict[tuple[Format, Shape], _Sheet | None]):
-    """A study in each shape in which somebody is told of it, whatever their country; None where it has to be plain."""
+    """A study in each shape in which somebody is told of it, whatever their country; None where it has to be plain.
 
-    def __init__(self, card: Card, language: str) -> None:
+    ``signs`` are those that stand for its places.
+    """
+
+    def __init__(self, card: Card, language: str, *, signs: tuple[str, ...] = ()) -> None:
         super().__init__()
         self._card = card
         self._language = language
+        self._signs = signs
 
     def __missing__(self, key: tuple[Format, Shape]) -> _Sheet | None:
-        self[key] = made = _sheet(render_study(self._card, self._language, *key), self._card.where)
+        signs = self._signs if key[1] == "card" else ()
+        self[key] = made = _sheet(render_study(self._card, self._language, *key), signs)
         return made
 
     def encode(self, card: Card, form: Format, shape: Shape) -> bytes:
@@ -67,18 +72,17 @@ def sheets_of(card: Card, language: str) -> Sheets:
 
 @kept(KEPT_SHEETS)
 def _shared_sheets(card: Card, language: str) -> Sheets:
-    return Sheets(card, language)
+    return Sheets(card, language, signs=card.where)
 
 
-def _sheet(text: str, places: tuple[str, ...]) -> _Sheet | None:
-    """A rendered study taken apart where it has signs for places; None where its own texts have such signs, too."""
-    found = tuple(_SIGN.findall(text))
-    if not found:
-        return _Sheet(quoted(text))
-    if found != places:
+def _sheet(text: str, signs: tuple[str, ...]) -> _Sheet | None:
+    """A rendered study taken apart where these signs stand; None where its own texts have such signs, too."""
+    if tuple(_SIGN.findall(text)) != signs:
         return None
-    begin = text.rindex("\n", 0, text.index(places[0])) + 1
-    end = text.index("\n", text.index(places[-1])) + 1
+    if not signs:
+        return _Sheet(quoted(text))
+    begin = text.rindex("\n", 0, text.index(signs[0])) + 1
+    end = text.index("\n", text.index(signs[-1])) + 1
     return _Sheet(quoted(text[:begin]), tuple(_SIGN.split(text[begin:end])), quoted(text[end:]))
 
 
