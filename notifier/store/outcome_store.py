@@ -13,8 +13,10 @@ from sqlalchemy.types import TypeEngine
 
 from notifier.domain.deliveries import (
     AMBIGUOUS_RETRIES,
+    FIRST_WAITS,
     LATER_WAITS,
     MOVED,
+    OUR_SIDE,
     Answer,
     Composed,
     Verdict,
@@ -170,11 +172,24 @@ def _decide(plan: _Plan, row: AnyRow, verdict: Verdict, *, now: datetime) -> Non
             plan.write(row, verdict, state="failed")
         case Answer.LATER:
             _defer(plan, row, verdict, now=now)
+        case Answer.OURS if verdict.reason == OUR_SIDE:
+            _let_others_go_first(plan, row, verdict, now=now)
         case Answer.OURS:
             _unfreeze_unless_ambiguous(plan, row)
             plan.write(row, verdict, state="deferred", attempts=row.attempts, not_before=now + RETRY_OURS)
         case Answer.AMBIGUOUS:
             _suspect(plan, row, verdict, now=now)
+
+
+def _let_others_go_first(plan: _Plan, row: AnyRow, verdict: Verdict, *, now: datetime) -> None:
+    """Refused for what we are, mail after mail: it is not given up for that, but the waits grow up to an hour.
+
+    If the same ones came back each minute, they would stop each run before it got to any other.
+    """
+    _unfreeze_unless_ambiguous(plan, row)
+    attempts = max(row.attempts, min(row.attempts + 1, len(FIRST_WAITS)))
+    wait = wait_before_retry(delivery_id=row.id, attempts=attempts) or LATER_WAITS
+    plan.write(row, verdict, state="deferred", attempts=attempts, not_before=now + wait)
 
 
 def _let_go(plan: _Plan, row: AnyRow, verdict: Verdict) -> None:

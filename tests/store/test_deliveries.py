@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from notifier.domain.deliveries import (
+    OUR_SIDE,
     Answer,
     CannotCompose,
     Claimed,
@@ -303,6 +304,22 @@ def test_never_fails_and_drops(database: Database, office: Office, digest: int, 
 
     assert (_delivery(database, digest).state, _delivery(database, digest).reason) == ("failed", "refused")
     assert (_endings(database), _told(database)) == (["dropped"], [1])
+
+
+def test_what_is_refused_for_what_we_are_is_never_given_up_and_lets_others_go_first(
+    database: Database, office: Office, digest: int, now: datetime
+) -> None:
+    waits = []
+    for _ in range(110):
+        office.send(Verdict(answer=Answer.OURS, reason=OUR_SIDE), now)
+        not_before = _delivery(database, digest).not_before
+        waits.append(not_before - now)
+        now = not_before
+
+    assert waits[0] >= 5 * MINUTE
+    assert waits[-1] >= 60 * MINUTE
+    office.send(LATER, now)
+    assert _delivery(database, digest).state == "deferred"
 
 
 def test_our_own_fault_counts_as_no_try(database: Database, office: Office, digest: int, now: datetime) -> None:
