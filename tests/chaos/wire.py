@@ -4,7 +4,7 @@ import asyncio
 import random
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 CHUNK = 1 << 16
@@ -63,7 +63,7 @@ class _Talk:
                 await asyncio.sleep(self.manner.pause * random.random())
 
     async def pass_on(self, writer: asyncio.StreamWriter, data: bytes) -> None:
-        if self.left is not None:
+        if self.left is not None and self.manner is self.wire.manner:
             writer.write(data[: self.left])
             self.left -= len(data)
             if self.left <= 0:
@@ -110,7 +110,8 @@ def wire_to(port: int, manner: Manner | None = None) -> Iterator[Wire]:
         assert task is not None
         talks.add(task)
         task.add_done_callback(talks.discard)
-        await _carry(wire, reader, writer)
+        with suppress(asyncio.CancelledError):
+            await _carry(wire, reader, writer)
 
     async def end(server: asyncio.Server) -> None:
         server.close()
