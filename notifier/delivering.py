@@ -76,12 +76,13 @@ class Deliverer:
                 real=real or now,
                 stopping=self._stopping,
                 ends_at=inf if seconds is None else time.monotonic() + seconds,
-                elsewhere=self._count_tails(),
+                elsewhere=self._count_tails,
             )
-            delivered = run.go(limit)
-            if run.in_flight and not self._postman.is_closed:
-                self._leave_to_the_side(run)
-        return delivered
+            try:
+                return run.go(limit)
+            finally:
+                if run.in_flight and not self._postman.is_closed:
+                    self._leave_to_the_side(run)
 
     def _count_tails(self) -> Counter[str]:
         """How many mails that hang are still in_data, by domain."""

@@ -11,15 +11,13 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from math import inf
-from typing import TypeVar
 from uuid import uuid4
 
 import structlog
 from sqlalchemy.orm import Session
 
+from notifier.domain.blame import Blame
 from notifier.domain.deliveries import (
-    OUR_SIDE,
-    OURS_IN_A_ROW,
     Answer,
     CannotCompose,
     Claimed,
@@ -40,14 +38,12 @@ from notifier.sending_terms import TIME_IS_UP, Clock, Composer, Delivered, Limit
 from notifier.store.database import Database
 from notifier.store.delivery_contents import lock_readers_of
 from notifier.store.delivery_store import Admission, cancel_silent, enter_data, fail_uncomposed
-from notifier.store.lease_store import claim, is_due, put_back, put_off, renew
+from notifier.store.insisting import insist
+from notifier.store.lease_store import LANES, claim, is_due, put_back, put_off, put_off_each, renew
 from notifier.store.outcome_store import RETRY_OURS, mark
 
 log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
-
-STORE_RETRY_SECONDS = 1.0
 MARK_AFTER_SECONDS = 0.05
 """A verdict waits no longer than this to be marked together with others."""
 LOOK_SECONDS = 0.5
@@ -58,6 +54,10 @@ LINGER_SECONDS = 1.0
 """How long a run whose time is up waits for mails under way before it leaves them to be marked on the side."""
 MOVING_SECONDS = 2.0
 """A domain whose mails do not end for so long gets no more than its share of the window."""
+ASIDE = timedelta(seconds=2)
+"""How long what is ready for such domains is given back, where others are due."""
+SLOW = "its destination takes no more just now"
+NOT_SENT = Verdict(answer=Answer.OURS, reason="the database was away before it could go out")
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -74,7 +74,7 @@ class Run:
     real: Clock
     stopping: threading.Event
     ends_at: float
-    elsewhere: Counter[str] = field(default_factory=Counter)
+    elsewhere: Callable[[], Counter[str]] = Counter
     """Mails of earlier runs that are still in_data, by domain; they take up places."""
     counts: Counter[str] = field(default_factory=Counter)
     stopped: str | None = None
@@ -85,10 +85,13 @@ class Run:
     _tray: Tray = field(default_factory=Tray)
     _first: set[int] = field(default_factory=set)
     _moved_at: dict[str, float] = field(default_factory=dict)
+    _is_lost: bool = False
+    _is_blocked: bool = False
+    """Whether there are places, and only mails to domains that take no more just now."""
     _left: int | None = None
     _awaited: float = 0.0
     _counted: int = -1
-    _ours_in_a_row: int = 0
+    _blame: Blame = field(default_factory=Blame)
     _look_at: float = 0.0
     _bring_at: float = 0.0
     _leased_until: datetime = _NEVER
@@ -110,11 +113,13 @@ class Run:
 
     def finish(self) -> None:
         """Mark what is still in flight, as it is answered."""
-        while self.in_flight and not self.postman.is_closed and self._still_holds():
+        while self.in_flight and not (self._is_lost or self.postman.is_closed) and self._still_holds():
             self._wait()
             self._advance(self._tray.take(), ())
         # What was abandoned, but had ended.
         self._advance(self._tray.take(), ())
+        # Nobody will hear of these; the sweep counts them.
+        self.in_flight.clear()
 
     def busy(self, *, but: Container[int] = ()) -> Counter[str]:
         """How many mails are in flight to each domain; may be asked from another thread."""
@@ -122,12 +127,19 @@ class Run:
 
     def _step(self) -> bool:
         """Mark, admit, refill, wait; whether there is more to do."""
-        going = not self._is_over() and self._holds()
-        verdicts = self._blame_us(self._tray.take())
+        going = self._holds() and not self._is_over()
+        verdicts = self._blame.judge(self._tray.take())
         self._heed(verdicts)
-        self._advance(verdicts, self._choose(verdicts) if going and self.stopped is None else ())
+        chosen = self._choose(verdicts) if going and self.stopped is None else []
+        self._advance(verdicts, chosen)
         brought = going and self.stopped is None and self._refill()
+        if self._is_lost:
+            self.finish()
+            return False
         if not self.in_flight:
+            if self.ready and going and not (chosen or brought):
+                # Every place is taken by mails of earlier runs.
+                self.stopping.wait(MARK_AFTER_SECONDS)
             return going and (brought or bool(self.ready) or self._awaits_turn())
         if self.postman.is_closed or self._lingers():
             return False
@@ -165,24 +177,15 @@ class Run:
 
     def _choose(self, ended: Verdicts) -> list[Composed]:
         """What goes next: those somebody waits for, then the others, one domain no more than half of the places."""
-        busy = self.elsewhere + self.busy(but=ended)
-        free = self.limits.group - busy.total()
-        chosen: list[Composed] = []
-        while len(chosen) < free and (mail := self._next(busy, last=free - len(chosen) <= self.limits.kept)):
-            busy[domain_of(mail)] += 1
-            chosen.append(mail)
+        busy, group = self.elsewhere() + self.busy(but=ended), self.limits.group
+        chosen = self.ready.take(
+            busy, places=group - busy.total(), kept=self.limits.kept, cap=max(1, group // 2), moves=self._moves
+        )
+        self._is_blocked = bool(self.ready) and not chosen and group - busy.total() > self.limits.kept
         return chosen
 
-    def _next(self, busy: Counter[str], *, last: bool) -> Composed | None:
-        mail = self.ready.next_first()
-        if mail is not None or last:
-            return mail
-        return self.ready.next_spread(busy, cap=max(1, self.limits.group // 2)) or self.ready.next_of(
-            domain for domain in self.ready.rest if self._moves(domain, busy)
-        )
-
-    def _moves(self, domain: str, busy: Counter[str]) -> bool:
-        return not busy[domain] or time.monotonic() - self._moved_at.get(domain, 0.0) < MOVING_SECONDS
+    def _moves(self, domain: str) -> bool:
+        return time.monotonic() - self._moved_at.get(domain, 0.0) < MOVING_SECONDS
 
     def _refill(self) -> bool:
         """Claim and compose more before the window runs dry; whether anything came of it."""
@@ -194,10 +197,19 @@ class Run:
         if now < self._look_at:
             return False
         self._look_at = now + LOOK_SECONDS
+        lanes = LANES if self._is_blocked else (0,)
         with self.database.reading() as session:
-            if not is_due(session, lane=0, now=self.clock()):
+            if not any(is_due(session, lane=lane, now=self.clock()) for lane in lanes):
                 return False
-        return self._bring(0)
+        if self._is_blocked:
+            self._lay_aside()
+        return self._bring(None if self._is_blocked else 0)
+
+    def _lay_aside(self) -> None:
+        """Give back what is ready for domains that take no more just now, so that others come before it."""
+        until, ids = self.clock() + ASIDE, [mail.delivery_id for mail in self.ready.drain()]
+        with self.database.writing() as session:
+            self.counts["held"] += put_off(session, token=self.token, until=until, reason=SLOW, ids=ids)
 
     def _may_bring(self, now: float) -> bool:
         """More only if what was claimed before got anywhere, for what is given back would be claimed again."""
@@ -208,6 +220,9 @@ class Run:
         self._counted, self._look_at = self.counts.total(), now + LOOK_SECONDS
         size = self.limits.chunk if self._left is None else min(self._left, self.limits.chunk)
         claimed = self._claim(size, lane)
+        if (self.in_flight.keys() | self.ready.ids()) & {one.id for one in claimed}:
+            # They were ours already: between, the lease ran out, and this token bears it a second time.
+            return self._lose()
         self._left = None if self._left is None else self._left - len(claimed)
         if not claimed and lane is None:
             self._bring_at = now + LOOK_SECONDS
@@ -251,9 +266,8 @@ class Run:
         with self.database.writing() as session:
             cancelled = cancel_silent(session, token=self.token, silent=silent, now=now)
             states = fail_uncomposed(session, token=self.token, broken=broken, now=now)
-            for one in put_offs:
-                until, ids = now + RETRY_OURS, [one.delivery_id]
-                self.counts["deferred"] += put_off(session, token=self.token, until=until, reason=one.reason, ids=ids)
+            rests = {one.delivery_id: NotBefore(until=now + RETRY_OURS, reason=one.reason) for one in put_offs}
+            self.counts["deferred"] += put_off_each(session, token=self.token, rests=rests)
         self.counts += Counter(states.values()) + Counter(cancelled=len(cancelled))
         unmade: list[CannotCompose | NotYet] = [*broken, *put_offs]
         for each in unmade:
@@ -265,20 +279,34 @@ class Run:
             return
         ended = [self.in_flight[id_] for id_ in verdicts]
         try:
-            states, admission = self._persist(lambda: self._write(ended, verdicts, going))
+            states, admission = insist(
+                lambda again: self._write(ended, verdicts, going, again=again), seconds=self.limits.patience
+            )
         except StoreUnavailable:
-            self._forget(ended)
+            # To be marked later, if anybody can.
+            self._tray.put_all(verdicts)
             raise
         except Exception:
-            bare = {id_: replace(verdict, reply=None) for id_, verdict in verdicts.items()}
-            self._persist(lambda: self._write(ended, bare, ()))
-            self._forget(ended)
+            self._mark_barely(ended, verdicts)
             raise
         self.counts += Counter(states.values()) + Counter(cancelled=len(admission.cancelled))
         for id_, state in states.items():
             self._report(id_, state, verdicts[id_])
         self._forget(ended)
         self._send([mail for mail in going if mail.delivery_id in admission.admitted])
+
+    def _mark_barely(self, ended: Sequence[Composed], verdicts: Verdicts) -> None:
+        """Mark without what may have broken it: the words of replies, what was to go, what there is to learn."""
+        bare = {id_: replace(verdict, reply=None) for id_, verdict in verdicts.items()}
+
+        def write(_again: bool) -> None:
+            with self.database.writing() as session:
+                mark(session, token=self.token, mails=ended, verdicts=bare, now=self.clock())
+
+        try:
+            insist(write, seconds=self.limits.patience)
+        finally:
+            self._forget(ended)
 
     def _forget(self, ended: Sequence[Composed]) -> None:
         for mail in ended:
@@ -288,19 +316,22 @@ class Run:
     def _send(self, mails: Sequence[Composed]) -> None:
         if not mails:
             return
-        for domain in {domain_of(mail) for mail in mails} - self.busy().keys():
-            self._moved_at[domain] = time.monotonic()
         self.in_flight |= {mail.delivery_id: mail for mail in mails}
-        self.postman.send(mails, self._tray, first=self._first)
-        self._first.difference_update(mail.delivery_id for mail in mails)
+        first = self._first & {mail.delivery_id for mail in mails}
+        self._first -= first
+        self.postman.send(mails, self._tray, first=first)
 
     def _write(
-        self, ended: Sequence[Composed], verdicts: Verdicts, going: Sequence[Composed]
+        self, ended: Sequence[Composed], verdicts: Verdicts, going: Sequence[Composed], *, again: bool
     ) -> tuple[dict[int, str], Admission]:
         now = self.clock()
         with self.database.writing() as session:
             lock_readers_of(session, (*ended, *going))
             states = mark(session, token=self.token, mails=ended, verdicts=verdicts, now=now)
+            if again:
+                # Only the answer to the commit may have been lost: then these are in_data, and were not sent.
+                unsent = {mail.delivery_id: NOT_SENT for mail in going}
+                mark(session, token=self.token, mails=going, verdicts=unsent, now=now)
             if self.traffic is not None and verdicts:
                 self.traffic.note(session, ended, verdicts, now=now)
             going = self._hold_back(session, going, now=now)
@@ -313,22 +344,8 @@ class Run:
         """What may go now; the rest is put off to the time it is given, which counts as no try."""
         held = self.traffic.hold_back(session, going, now=now) if self.traffic is not None and going else {}
         self.counts["held"] += len(held)
-        alike: dict[NotBefore, list[int]] = {}
-        for id_, rest in held.items():
-            alike.setdefault(rest, []).append(id_)
-        for rest, ids in alike.items():
-            put_off(session, token=self.token, until=rest.until, reason=rest.reason, ids=ids)
+        put_off_each(session, token=self.token, rests=held)
         return [mail for mail in going if mail.delivery_id not in held]
-
-    def _persist(self, write: Callable[[], T]) -> T:
-        """What the server answered must not be lost to a database that is away for a moment."""
-        for _ in range(int(self.limits.lease.total_seconds() / STORE_RETRY_SECONDS)):
-            try:
-                return write()
-            except StoreUnavailable as error:
-                log.warning("delivery.store_unavailable", error=str(error))
-                time.sleep(STORE_RETRY_SECONDS)
-        return write()
 
     def _holds(self) -> bool:
         return not (self.in_flight or self.ready) or self._still_holds()
@@ -349,22 +366,10 @@ class Run:
         return True
 
     def _lose(self) -> bool:
-        self.stopped = "the lease was lost"
+        self.stopped, self._is_lost = "the lease was lost", True
         log.error("delivery.lease_lost")
-        self.postman.abandon()
+        self.postman.abandon(self._tray)
         return False
-
-    def _blame_us(self, verdicts: Verdicts) -> Verdicts:
-        """Where mail after mail is refused for what we are, it counts as our fault, and the run ends."""
-        for verdict in verdicts.values():
-            self._ours_in_a_row += verdict.reason == OUR_SIDE
-            self._ours_in_a_row *= verdict.answer is not Answer.ACCEPTED
-        if self._ours_in_a_row < OURS_IN_A_ROW:
-            return verdicts
-        return {
-            id_: replace(verdict, answer=Answer.OURS) if verdict.reason == OUR_SIDE else verdict
-            for id_, verdict in verdicts.items()
-        }
 
     def _heed(self, verdicts: Verdicts) -> None:
         """Stop where our own side is at fault."""

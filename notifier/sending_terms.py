@@ -51,6 +51,11 @@ class Limits:
         return self.lease.total_seconds() / 3.6
 
     @property
+    def patience(self) -> float:
+        """Seconds for which marks are tried again where the database is away."""
+        return self.lease.total_seconds()
+
+    @property
     def kept(self) -> int:
         """How many of the mails in_data only those may be that somebody waits for."""
         return -(-self.group // 8) if self.group > 1 else 0

@@ -78,7 +78,8 @@ class TrafficRules:
         Those whose destination took nothing for four days, and which are that old themselves, are given up.
         """
         self._look(session, now=now)
-        in_doubt = {key for key, standing in self._doubtful.items() if standing.is_in_doubt}
+        # Copied at once, as threads that mark late mails learn at the same time.
+        in_doubt = {key for key, standing in list(self._doubtful.items()) if standing.is_in_doubt}
         if not (self._rates.any or in_doubt):
             return {}
         keys = {mail.delivery_id: self._key(mail) for mail in mails}

@@ -17,8 +17,9 @@ HELLO = "250-here\r\n250-PIPELINING\r\n250 8BITMIME"
 class Script:
     """``replies`` by ``RCPT:ada``, and ``DATA:ada``, ``MESSAGE:ada`` for what follows it; what is missing is well.
 
-    A reply is text, several lines perhaps, or HANG, or DROP. ``MESSAGE:`` is replied to after the dot; ``PART:``, with
-    ``read_bytes`` of the message read, before the rest. ``AHEAD:`` asks for the next envelope before that last reply.
+    A reply is text, several lines perhaps, or HANG, or DROP, or begins with ``after 1.5 ``, in seconds. ``MESSAGE:`` is
+    replied to after the dot; ``PART:``, with ``read_bytes`` of the message read, before the rest. ``AHEAD:`` asks for
+    the next envelope before that last reply.
     """
 
     replies: dict[str, str] = field(default_factory=dict)
@@ -108,7 +109,7 @@ class _Talk:
             message += await self.reader.readexactly(1) if len(message) < 3 else await self.reader.readline()
         names, self.open_ones, self.in_mail = self.open_ones, [], False
         reply = self.script.replies.get(f"MESSAGE:{self.name}", "250 2.0.0 queued" if names else "554 5.5.1 nobody")
-        if reply.startswith("250") or reply in (HANG, DROP):
+        if reply.startswith(("250", "after ")) or reply in (HANG, DROP):
             self.script.accepted += [(name, message[: -len(b".\r\n")]) for name in names]
             self.taken += 1
         ahead = await self.reader.readuntil(b"DATA\r\n") if f"AHEAD:{self.name}" in self.script.replies else b""
@@ -123,6 +124,9 @@ class _Talk:
             raise ConnectionError
         if reply == HANG:
             await asyncio.sleep(60)
+        if reply.startswith("after "):
+            _, seconds, reply = reply.split(" ", 2)
+            await asyncio.sleep(float(seconds))
         data = reply.encode() + b"\r\n"
         piece = self.script.piece or len(data)
         for start in range(0, len(data), piece):

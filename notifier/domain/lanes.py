@@ -1,7 +1,7 @@
 """Mails that wait to go out: those somebody waits for first, and no mail domain before all others."""
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from notifier.domain.deliveries import Composed
@@ -36,17 +36,47 @@ class Lanes:
         mails.appendleft(mail)
         self.rest = {domain: mails, **self.rest}
 
-    def next(self, busy: Counter[str], *, cap: int) -> Composed | None:
-        """The next one of both lanes; ``busy`` says how many are under way to each domain."""
-        return self.next_first() or self.next_spread(busy, cap=cap) or self.next_of(self.rest)
+    def next(self, busy: Counter[str], *, cap: int, but: Collection[str] = ()) -> Composed | None:
+        """The next one of both lanes, in the second ``but`` some domains; ``busy``: how many are under way to each."""
+        return (
+            self.next_first()
+            or self.next_of(domain for domain in self.rest if busy[domain] < cap and domain not in but)
+            or self.next_of(domain for domain in self.rest if domain not in but)
+        )
+
+    def take(
+        self, busy: Counter[str], *, places: int, kept: int, cap: int, moves: Callable[[str], bool]
+    ) -> list[Composed]:
+        """Fill places, the last ``kept`` ones only with what somebody waits for.
+
+        A domain gets more than ``cap`` only where nothing else waits, and its mails end: it ``moves``.
+        """
+        busy, taken = busy.copy(), list[Composed]()
+        while len(taken) < places and (
+            mail := self._next(busy, last=places - len(taken) <= kept, cap=cap, moves=moves)
+        ):
+            busy[domain_of(mail)] += 1
+            taken.append(mail)
+        return taken
+
+    def _next(self, busy: Counter[str], *, last: bool, cap: int, moves: Callable[[str], bool]) -> Composed | None:
+        mail = self.next_first()
+        if mail is not None or last:
+            return mail
+        spread = self.next_of(domain for domain in self.rest if busy[domain] < cap)
+        return spread or self.next_of(domain for domain in self.rest if not busy[domain] or moves(domain))
 
     def next_first(self) -> Composed | None:
         """The next one that somebody waits for."""
         return self.first.popleft() if self.first else None
 
-    def next_spread(self, busy: Counter[str], *, cap: int) -> Composed | None:
-        """The next one of the second lane to a domain that has less than ``cap`` under way."""
-        return self.next_of(domain for domain in self.rest if busy[domain] < cap)
+    def ids(self) -> set[int]:
+        """The Deliveries they are."""
+        return {mail.delivery_id for mails in (self.first, *self.rest.values()) for mail in mails}
+
+    def count(self, *, but: Collection[str] = ()) -> int:
+        """How many there are, in the second lane without some domains."""
+        return len(self) - sum(len(self.rest.get(domain, ())) for domain in but)
 
     def drain(self) -> Iterator[Composed]:
         """All of them, taken out."""

@@ -6,7 +6,7 @@ which happens only after the server's 354 for it; before that, nothing has happe
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -19,6 +19,8 @@ from notifier.emails.reply_reader import Garbled, HungUp, Reply, ReplyReader, Ta
 
 IDLE_SECONDS = 20.0
 """A connection that rested longer than this is asked whether it still lives."""
+ANSWER_SECONDS = 2.0
+"""Whoever takes longer to say so is left for a new connection; a firewall may have dropped the old one silently."""
 STALL_SECONDS = 1.0
 """A reply that takes longer holds up no mail but its own."""
 _WRITABLE = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")
@@ -84,11 +86,18 @@ class Line:
         self._out: Composed | None = None
         """Its message began to be written, and no reply came yet."""
         self._used_at = asyncio.get_running_loop().time()
+        self.was_asked = False
+        """Whether it was asked if it lives."""
 
     @property
     def is_open(self) -> bool:
         """Whether the server has not hung up, as far as is known."""
         return self._reader.is_open
+
+    @property
+    def under_way(self) -> Sequence[Composed]:
+        """The mails that were begun here and have no answer."""
+        return [mail for mail in (self._out, self._ahead) if mail is not None]
 
     @property
     def is_stalled(self) -> bool:
@@ -98,13 +107,15 @@ class Line:
 
     async def is_alive(self) -> bool:
         """Whether the server still answers, and in step; asks only after a rest."""
+        self.was_asked = False
         if self._reader.has_more:
             self.close()
         if not self.is_open or asyncio.get_running_loop().time() - self._used_at < IDLE_SECONDS:
             return self.is_open
+        self.was_asked = True
         try:
             self._reader.write(b"NOOP\r\n")
-            await self._reader.read(self._timeouts.connect)
+            await self._reader.read(min(ANSWER_SECONDS, self._timeouts.connect))
         except TalkEnded:
             self.close()
         return self.is_open

@@ -42,11 +42,11 @@ class Postman:
             relay, loop = self._started()
             loop.call_soon_threadsafe(lambda: relay.take(mails, tray, first=first))
 
-    def abandon(self) -> None:
-        """Hang up on all mails under way; only those that may be out get no Verdict."""
+    def abandon(self, tray: Tray) -> None:
+        """Hang up on the mails under way whose Verdicts come into this tray; only those that may be out get none."""
         with self._one_at_a_time:
             if self._relay is not None and self._made_in == os.getpid():
-                self._post(self._relay.abandon()).result()
+                self._post(self._relay.abandon(tray)).result()
 
     def close(self) -> None:
         """Hang up on what is under way, end the connections, then the loop and its thread."""

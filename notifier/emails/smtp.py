@@ -6,7 +6,7 @@ aiosmtplib connects, secures and logs in; from there on ``pipelining.py`` talks.
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 from aiosmtplib import SMTP, SMTPException, SMTPHeloError
@@ -41,8 +41,8 @@ class Relay:
         self._connections = connections
         self._timeouts = timeouts
         self._waiting = Lanes()
-        self._first: set[int] = set()
-        self._trays: dict[int, Tray] = {}
+        self._orders: dict[int, _Order] = {}
+        """By the identity of the mail: two runs may have the same Delivery under way, one of them without its lease."""
         self._busy: Counter[str] = Counter()
         self._at_work: list[_Worker] = []
         self._resting: list[Line] = []
@@ -57,25 +57,24 @@ class Relay:
         If no connection can be made, or the server refuses us rather than a mailbox, those that wait are not tried.
         """
         for mail in mails:
-            self._trays[mail.delivery_id] = tray
-            if not is_writable(self._sender):
+            goes_first = mail.delivery_id in first
+            self._orders[id(mail)] = _Order(mail=mail, tray=tray, goes_first=goes_first)
+            if is_writable(self._sender):
+                self._waiting.add(mail, first=goes_first)
+            else:
                 self._hand_in(mail, _SENDER_UNFIT)
-                continue
-            if mail.delivery_id in first:
-                self._first.add(mail.delivery_id)
-            self._waiting.add(mail, first=mail.delivery_id in first)
         self._staff()
 
-    async def abandon(self) -> None:
-        """Hang up on all mails under way; only those that may be out get no Verdict."""
+    async def abandon(self, tray: Tray | None = None) -> None:
+        """Hang up on mails under way, of one tray or of all; only those that may be out get no Verdict."""
         self._closing = True
-        workers = [worker.task for worker in self._at_work]
-        for task in workers:
-            task.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
-        self._turn_away(STOPPED)
-        self._trays.clear()
+        under_way = [worker for worker in self._at_work if tray is None or self._works_for(worker, tray)]
+        for worker in under_way:
+            worker.task.cancel()
+        await asyncio.gather(*(worker.task for worker in under_way), return_exceptions=True)
         self._closing = False
+        self._drop(tray)
+        self._staff()
 
     async def close(self) -> None:
         """Hang up on mails under way and end every connection."""
@@ -88,22 +87,25 @@ class Relay:
         """What one connection sends next."""
         if self._closing:
             return None
-        mail = self._waiting.next_first() if worker.only_first else self._waiting.next(self._busy, cap=self._cap)
+        if worker.only_first:
+            mail = self._waiting.next_first()
+        else:
+            mail = self._waiting.next(self._busy, cap=self._cap, but=self._stuck())
         if mail is not None:
             self._busy[domain_of(mail)] += 1
         return mail
 
     def answer(self, mail: Composed, verdict: Verdict) -> None:
         """A mail ended; where that is our side's fault, those that wait are not tried."""
-        self._busy[domain_of(mail)] -= 1
+        self._count_off(mail)
         self._hand_in(mail, verdict)
         if verdict.answer is Answer.OURS:
             self._turn_away(verdict)
 
     def put_back(self, mail: Composed) -> None:
         """A mail was not begun."""
-        self._busy[domain_of(mail)] -= 1
-        self._waiting.put_back(mail, first=mail.delivery_id in self._first)
+        self._count_off(mail)
+        self._waiting.put_back(mail, first=self._orders[id(mail)].goes_first)
         self._staff()
 
     def broke(self, mail: Composed, error: Exception, *, may_be_out: bool) -> None:
@@ -123,11 +125,43 @@ class Relay:
     def _for_all(self) -> int:
         return max(1, self._connections - 1)
 
+    def _count_off(self, mail: Composed) -> None:
+        domain = domain_of(mail)
+        self._busy[domain] -= 1
+        if not self._busy[domain]:
+            del self._busy[domain]
+
     def _hand_in(self, mail: Composed, verdict: Verdict) -> None:
-        self._first.discard(mail.delivery_id)
-        tray = self._trays.pop(mail.delivery_id, None)
-        if tray is not None:
-            tray.put(mail.delivery_id, verdict)
+        order = self._orders.pop(id(mail), None)
+        if order is not None:
+            order.tray.put(mail.delivery_id, verdict)
+
+    def _works_for(self, worker: "_Worker", tray: Tray) -> bool:
+        return any(self._orders[id(mail)].tray is tray for mail in worker.under_way)
+
+    def _drop(self, tray: Tray | None) -> None:
+        """Turn away what waits for a tray, or for all, and forget what was under way for it."""
+        for mail in list(self._waiting.drain()):
+            order = self._orders[id(mail)]
+            if tray is None or order.tray is tray:
+                self._hand_in(mail, STOPPED)
+            else:
+                self._waiting.add(mail, first=order.goes_first)
+        for order in list(self._orders.values()):
+            if tray is None or order.tray is tray:
+                self._count_off(order.mail)
+                del self._orders[id(order.mail)]
+
+    def _stuck(self) -> Collection[str]:
+        """The domains that hold up as many connections as usually work: they get no more, or others would get none."""
+        stalled, most = (
+            [worker for worker in self._at_work if worker.is_stalled],
+            max(self._for_all, min(2, self._connections)),
+        )
+        if len(stalled) < most:
+            return ()
+        domains = Counter(domain for worker in stalled for domain in set(map(domain_of, worker.under_way)))
+        return [domain for domain, count in domains.items() if count >= most]
 
     def _turn_away(self, trouble: Verdict) -> None:
         # The reply was about another mail.
@@ -137,13 +171,14 @@ class Relay:
 
     def _staff(self) -> None:
         """Have as many connections at work as what waits can use."""
-        waiting, now = len(self._waiting), asyncio.get_running_loop().time()
+        waiting, now = self._waiting.count(but=self._stuck()), asyncio.get_running_loop().time()
         if self._closing or not waiting or (self._at_work and now < self._connect_again_at and not self._resting):
             return
         moving = [worker for worker in self._at_work if not worker.is_stalled]
         for_all = sum(not worker.only_first for worker in moving)
         room = max(0, 2 * self._connections - len(self._at_work))
-        starting = min(waiting, room, max(0, self._for_all - for_all))
+        # The last room is for what somebody waits for.
+        starting = max(0, min(waiting, room - (self._connections > 1), self._for_all - for_all))
         for _ in range(starting):
             self._start(only_first=False)
         kept_is_free = self._connections > 1 and for_all == len(moving) and room > starting
@@ -188,6 +223,7 @@ class Relay:
             line = self._resting.pop()
             if await line.is_alive():
                 return line
+            self._hang_up_older(line)
         client = self._new_client()
         await client.connect(timeout=self._timeouts.connect)
         if client.is_ehlo_or_helo_needed:
@@ -201,6 +237,13 @@ class Relay:
             pipelines=client.supports_extension("pipelining"),
             timeouts=self._timeouts,
         )
+
+    def _hang_up_older(self, line: Line) -> None:
+        """Where a connection that rested gives no answer, those that rested longer would cost the same wait each."""
+        if line.was_asked:
+            for other in self._resting:
+                other.close()
+            self._resting.clear()
 
     def _new_client(self) -> SMTP:
         """A password never goes out in clear: with one, ``offered`` means ``required``, except on this machine itself.
@@ -223,6 +266,15 @@ class Relay:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """A mail that was handed over: where its Verdict goes, and whether somebody waits for it."""
+
+    mail: Composed
+    tray: Tray
+    goes_first: bool
+
+
 class _Worker:
     """What keeps one connection at work: the desk it takes mails from."""
 
@@ -238,6 +290,10 @@ class _Worker:
     @property
     def is_stalled(self) -> bool:
         return self.line is not None and self.line.is_stalled
+
+    @property
+    def under_way(self) -> Sequence[Composed]:
+        return () if self.line is None else self.line.under_way
 
     def next(self) -> Composed | None:
         return self._relay.next_for(self)

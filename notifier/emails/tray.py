@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 
-from notifier.domain.deliveries import Verdict
+from notifier.domain.deliveries import Verdict, Verdicts
 
 
 class Tray:
@@ -19,6 +19,11 @@ class Tray:
         self._verdicts.append((delivery_id, verdict))
         if len(self._verdicts) >= self._wanted:
             self._enough.set()
+
+    def put_all(self, verdicts: Verdicts) -> None:
+        """Lay them down again."""
+        for delivery_id, verdict in verdicts.items():
+            self.put(delivery_id, verdict)
 
     def wait(self, wanted: int, *, seconds: float) -> None:
         """Until there are so many, but no longer than that."""

@@ -1,12 +1,12 @@
 """Leases on Deliveries: who may send what, and until when."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Integer, Update, bindparam, select, text, update
 from sqlalchemy.orm import Session
 
-from notifier.domain.deliveries import Claimed
+from notifier.domain.deliveries import Claimed, NotBefore
 from notifier.store.given import among
 from notifier.store.models import Delivery
 from notifier.store.stop_store import STOPPED, is_stopped
@@ -105,6 +105,16 @@ def put_off(session: Session, *, token: str, until: datetime, reason: str, ids: 
     chosen = mine if ids is None else mine.where(Delivery.id.in_(ids))
     rest = {"state": "deferred", "not_before": until, "reason": reason[:200]}
     return len(update_ids(session, chosen.values(**rest, lease_token=None, leased_until=None)))
+
+
+def put_off_each(session: Session, *, token: str, rests: Mapping[int, NotBefore]) -> int:
+    """As `put_off`, each of these to its own time and for its own reason; how many."""
+    alike: dict[NotBefore, list[int]] = {}
+    for id_, rest in rests.items():
+        alike.setdefault(rest, []).append(id_)
+    return sum(
+        put_off(session, token=token, until=rest.until, reason=rest.reason, ids=ids) for rest, ids in alike.items()
+    )
 
 
 def return_lost(session: Session, *, now: datetime) -> int:

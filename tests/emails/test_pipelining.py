@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from notifier.domain.deliveries import Composed, Verdict
+from notifier.emails import pipelining
 from notifier.emails.pipelining import Timeouts
 from notifier.emails.smtp import Relay
 from notifier.emails.tray import Tray
@@ -18,10 +19,10 @@ MESSAGE = b"Subject: Study updates\r\n\r\nHello\r\n.a dot\r\n"
 STUFFED = MESSAGE.replace(b"\r\n.", b"\r\n..")
 
 
-def _mail(number: int, name: str, message: bytes = MESSAGE) -> Composed:
+def _mail(number: int, name: str, message: bytes = MESSAGE, *, domain: str = "") -> Composed:
     return Composed(
         delivery_id=number,
-        recipient=f"{name}@{name}.example.org",
+        recipient=f"{name}@{domain or name}.example.org",
         message=message,
         message_id=f"<{number}@test>",
         dated_at=datetime(2026, 3, 2, tzinfo=UTC),
@@ -189,3 +190,26 @@ def test_mails_somebody_waits_for_have_a_connection_of_their_own() -> None:
 
     assert verdicts[4].answer.value == "accepted"
     assert script.recipients == ["z"]
+
+
+def test_a_domain_whose_mails_all_hang_leaves_connections_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipelining, "STALL_SECONDS", 0.05)
+    slow = [_mail(number, f"s{number}", domain="slow") for number in range(1, 17)]
+    others = [_mail(17, "a"), _mail(18, "z")]
+    long = Timeouts(connect=2, command=60, data=60, message=60)
+
+    async def send(script: Script) -> dict[int, Verdict]:
+        relay = Relay(script.server, sender="updates@example.org", connections=3, timeouts=long)
+        relay.take(slow, Tray())
+        await asyncio.sleep(1.5)
+        tray, verdicts = Tray(), dict[int, Verdict]()
+        relay.take(others, tray, first=[18])
+        until = asyncio.get_running_loop().time() + 3
+        while len(verdicts) < 2 and asyncio.get_running_loop().time() < until:
+            await asyncio.sleep(0.01)
+            verdicts |= tray.take()
+        await relay.close()
+        return verdicts
+
+    with scripted(Script({f"RCPT:s{number}": HANG for number in range(1, 17)})) as script:
+        assert _answers(asyncio.run(send(script))) == "accepted accepted"

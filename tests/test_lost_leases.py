@@ -1,0 +1,295 @@
+"""Runs whose lease is lost, whose database breaks, or whose places are taken: they end, and harm no other run."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event, select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from notifier import sending_run
+from notifier.delivering import TIME_IS_UP, Deliverer, Limits, Traffic
+from notifier.domain.deliveries import Claimed, Composed, Composing, NotBefore, Verdicts
+from notifier.emails import pipelining
+from notifier.emails.pipelining import Timeouts
+from notifier.errors import StoreUnavailable
+from notifier.sending_terms import Composer
+from notifier.store.database import Database, open_database
+from notifier.store.models import Base, Delivery
+from tests.delivery_rows import (
+    add_change,
+    add_confirmation,
+    add_digest,
+    add_reader,
+    add_trial,
+    compose_simply,
+    count_states,
+)
+from tests.scripted_smtp import HANG, Script, scripted
+
+LONG = Timeouts(connect=2, command=60, data=60, message=60)
+DEFAULT = Limits(timeouts=LONG)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = open_database(f"sqlite:///{tmp_path / 'test.db'}")
+    Base.metadata.create_all(database.engine)
+    yield database
+    database.close()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _expect(database: Database, *names: str) -> None:
+    with database.writing() as session:
+        trial = add_trial(session, 1, now=_now())
+        for name in names:
+            add_digest(session, add_reader(session, name, trials=[trial], now=_now()), now=_now())
+        add_change(session, trial, now=_now())
+
+
+def _states(database: Database) -> dict[str, int]:
+    with database.reading() as session:
+        return count_states(session)
+
+
+@contextmanager
+def _deliverer(
+    database: Database,
+    script: Script,
+    *,
+    traffic: Traffic | None = None,
+    composer: Composer = compose_simply,
+    limits: Limits = DEFAULT,
+) -> Iterator[Deliverer]:
+    deliverer = Deliverer(
+        database=database,
+        mail_server=script.server,
+        sender="updates@example.org",
+        composer=composer,
+        limits=limits,
+        traffic=traffic,
+    )
+    try:
+        yield deliverer
+    finally:
+        deliverer.close()
+
+
+def _leased(seconds: float) -> Limits:
+    return Limits(timeouts=LONG, lease=timedelta(seconds=seconds))
+
+
+def _take_leases(database: Database, *names: str) -> None:
+    """What a sweep does after a long sleep of ours."""
+    with database.writing() as session:
+        taken = update(Delivery).where(Delivery.state.in_(("leased", "in_data")))
+        chosen = taken.where(Delivery.subscriber_id.in_([int(name) for name in names])) if names else taken
+        session.execute(chosen.values(state="deferred", lease_token=None, leased_until=None, not_before=_later()))
+
+
+def _later() -> datetime:
+    return _now() + timedelta(hours=1)
+
+
+def _wait_until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 6
+    while time.monotonic() < end and not true():
+        time.sleep(0.02)
+
+
+def test_a_run_that_lost_its_lease_ends_though_a_mail_hangs(database: Database) -> None:
+    _expect(database, "ada")
+    with (
+        scripted(Script({"MESSAGE:ada": HANG})) as script,
+        _deliverer(database, script, limits=_leased(0.7)) as deliverer,
+    ):
+        run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": _now}, daemon=True)
+        run.start()
+        _wait_until(lambda: "DATA" in script.heard)
+        _take_leases(database)
+        run.join(3)
+        ended = not run.is_alive()
+
+    assert ended
+
+
+def test_a_run_that_lost_its_lease_hangs_up_on_no_mail_of_another(database: Database) -> None:
+    _expect(database, "ada")
+    replies = {"MESSAGE:ada": HANG, "MESSAGE:bob": "after 1.5 250 2.0.0 queued"}
+    with scripted(Script(replies)) as script, _deliverer(database, script, limits=_leased(0.7)) as deliverer:
+        assert deliverer.deliver_due(now=_now, seconds=0.1).stopped == TIME_IS_UP
+        with database.writing() as session:
+            add_confirmation(session, "bob", now=_now())
+        threading.Timer(0.4, _take_leases, [database, "1"]).start()
+        deliverer.deliver_due(now=_now, seconds=4)
+        states = _states(database)
+
+    assert states == {"sent": 1, "deferred": 1}
+
+
+class _Broken:
+    """Traffic that lets everything go, and breaks when it is to learn."""
+
+    def hold_back(self, _session: Session, mails: Sequence[Composed], *, now: datetime) -> Mapping[int, NotBefore]:
+        return {}
+
+    def note(self, _session: Session, mails: Sequence[Composed], verdicts: Verdicts, *, now: datetime) -> None:
+        raise ZeroDivisionError
+
+    def look_again(self, *, now: datetime) -> float | None:
+        return None
+
+
+def test_an_error_of_ours_in_learning_loses_no_answer_and_ends_the_run(database: Database) -> None:
+    _expect(database, "ada", "bob")
+    errors: list[Exception] = []
+    with scripted(Script()) as script, _deliverer(database, script, traffic=_Broken()) as deliverer:
+
+        def go() -> None:
+            try:
+                deliverer.deliver_due(now=_now)
+            except ZeroDivisionError as error:
+                errors.append(error)
+
+        run = threading.Thread(target=go, daemon=True)
+        run.start()
+        run.join(5)
+
+    assert errors
+    assert _states(database) == {"sent": 2}
+
+
+@contextmanager
+def _answer_lost(commit: int) -> Iterator[None]:
+    """Nobody hears of what one commit wrote; it is there nevertheless."""
+    seen: list[None] = []
+
+    def lose(_session: Session) -> None:
+        seen.append(None)
+        if len(seen) == commit:
+            raise OperationalError("COMMIT", None, Exception("the connection was lost"))
+
+    event.listen(Session, "after_commit", lose)
+    try:
+        yield
+    finally:
+        event.remove(Session, "after_commit", lose)
+
+
+def test_what_was_admitted_though_nobody_heard_of_it_goes_out_in_a_minute_and_is_in_no_doubt(
+    database: Database,
+) -> None:
+    _expect(database, "ada")
+    with scripted(Script()) as script, _deliverer(database, script) as deliverer:
+        with _answer_lost(2):
+            deliverer.deliver_due(now=_now)
+        assert _states(database) == {"deferred": 1}
+        deliverer.deliver_due(now=lambda: _now() + timedelta(seconds=70), real=_now)
+
+    assert script.recipients == ["ada"]
+    with database.reading() as session:
+        assert session.execute(select(Delivery.state, Delivery.ambiguous)).one() == ("sent", 0)
+
+
+def _go_away(database: Database, script: Script, *, seconds: float) -> None:
+    """From the moment on when the server has the message, no commit succeeds for a while."""
+    _wait_until(lambda: bool(script.accepted))
+    until = time.monotonic() + seconds
+
+    def refuse(_session: Session) -> None:
+        if time.monotonic() < until:
+            raise OperationalError("COMMIT", None, Exception("the connection was lost"))
+
+    database.before_commit = refuse
+
+
+def test_what_the_server_said_is_kept_longer_than_a_lease(database: Database) -> None:
+    _expect(database, "ada")
+    replies = {"MESSAGE:ada": "after 0.3 250 2.0.0 queued"}
+    with scripted(Script(replies)) as script, _deliverer(database, script, limits=_leased(1)) as deliverer:
+        threading.Thread(target=_go_away, args=(database, script), kwargs={"seconds": 1.8}).start()
+        with suppress(StoreUnavailable):
+            deliverer.deliver_due(now=_now)
+        _wait_until(lambda: _states(database) == {"sent": 1})
+
+    assert _states(database) == {"sent": 1}
+
+
+def _apart(session: Session, claimed: Sequence[Claimed], now: datetime) -> Sequence[Composing]:
+    """Everybody has a mail domain of their own, but those who are slow share one."""
+    return [
+        replace(one, recipient=f"{name}@{name.rstrip('0123456789') if name.startswith('slow') else name}.example.org")
+        if isinstance(one, Composed) and (name := one.recipient.partition("@")[0])
+        else one
+        for one in compose_simply(session, claimed, now)
+    ]
+
+
+def test_what_comes_back_under_the_same_token_goes_out_once(database: Database) -> None:
+    names = [f"r{number}" for number in range(6)]
+    _expect(database, *names)
+    replies = {f"MESSAGE:{name}": "after 2 250 2.0.0 queued" for name in names}
+    with (
+        scripted(Script(replies)) as script,
+        _deliverer(database, script, composer=_apart, limits=Limits(timeouts=LONG, group=4)) as deliverer,
+    ):
+
+        def free() -> None:
+            with database.writing() as session:
+                leased = update(Delivery).where(Delivery.state == "leased")
+                session.execute(leased.values(state="waiting", lease_token=None, leased_until=None))
+
+        threading.Timer(0.6, free).start()
+        assert deliverer.deliver_due(now=_now).stopped == "the lease was lost"
+
+    assert len(script.recipients) == len(set(script.recipients))
+
+
+def test_a_slow_destination_whose_mails_are_all_that_was_claimed_lets_others_pass(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending_run, "MOVING_SECONDS", 0.1)
+    monkeypatch.setattr(pipelining, "STALL_SECONDS", 0.1)
+    slow = [f"slow{number}" for number in range(24)]
+    _expect(database, *slow, "ada", "bob")
+    hangs = {f"RCPT:{name}": HANG for name in slow}
+    limits = Limits(timeouts=LONG, group=8, chunk=24)
+    with scripted(Script(hangs)) as script, _deliverer(database, script, composer=_apart, limits=limits) as deliverer:
+        run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": _now})
+        run.start()
+        _wait_until(lambda: len(script.accepted) == 2)
+        deliverer.close()
+        run.join(5)
+
+    assert sorted(script.recipients) == ["ada", "bob"]
+
+
+def test_a_run_that_has_no_place_left_rests(database: Database) -> None:
+    names = [f"r{number}" for number in range(4)]
+    _expect(database, *names)
+    hangs = {f"RCPT:{name}": HANG for name in names}
+    with (
+        scripted(Script(hangs)) as script,
+        _deliverer(database, script, limits=Limits(timeouts=LONG, group=4)) as deliverer,
+    ):
+        deliverer.deliver_due(now=_now, seconds=0.1)
+        looks = count()
+
+        def look() -> datetime:
+            next(looks)
+            return _now()
+
+        assert deliverer.deliver_due(now=_now, real=look, seconds=1).stopped == TIME_IS_UP
+
+    assert next(looks) < 60
