@@ -12,7 +12,7 @@ from babel.dates import format_date, format_datetime
 from markupsafe import Markup
 
 from notifier.domain import excerpts
-from notifier.domain.digests import ChangeLine, MaskedContact, Piece
+from notifier.domain.digests import Card, ChangeLine, Fact, MaskedContact, Piece
 from notifier.emails.scripts import foreign
 
 LONGEST_VALUE = 600
@@ -64,6 +64,12 @@ def itemised(text: str) -> str:
     """The text with a dash before each line, where it has several."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return "\n".join(f"– {line}" for line in lines) if len(lines) > 1 else text
+
+
+def untold_facts(card: Card) -> list[Fact]:
+    """What a card says of its study at a glance, without what one of its lines tells already."""
+    told = [line.after for line in card.lines]
+    return [fact for fact in card.facts if fact.value not in told]
 
 
 def marks(contact: MaskedContact, phone: str, email: str) -> list[str]:

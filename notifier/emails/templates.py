@@ -357,7 +357,10 @@ def _environment(form: Format, language: str) -> Environment:
         extensions=[_WithoutIndentation] if form == "html" else [],
     )
     translate_templates(environment, language, form=Markup if form == "html" else str)
-    own = ("clipped", "day", "itemised", "line_breaks", "marked", "marks", "moment", "scoped", "tone_class", "unbroken")
+    own = (
+        "clipped", "day", "itemised", "line_breaks", "marked", "marks", "moment", "scoped", "tone_class", "unbroken",
+        "untold_facts",
+    )  # fmt: skip
     environment.filters |= {name: getattr(filters, name) for name in own}
     environment.filters |= {
         "aligned": aligned,
