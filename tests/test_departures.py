@@ -131,5 +131,6 @@ def test_who_moved_back_has_not_left_and_who_was_erased_was_so_in_both_mailboxes
         return sum_up(reversed(lines))
 
     assert set(summed((MOVED, "a", "b"), (MOVED, "b", "a")).moved) == {"b"}
+    assert set(summed((MOVED, "a", "b"), (MOVED, "c", "a")).moved) == {"a", "c"}
     assert set(summed((MOVED, "a", "b"), (MOVED, "b", "c"), (ERASED, "c", None)).erased) == {"a", "b", "c"}
     assert set(summed((ERASED, "b", None), (MOVED, "a", "b")).erased) == {"b"}

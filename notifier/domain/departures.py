@@ -79,8 +79,8 @@ class Departed:
 def sum_up(lines: Iterable[Line]) -> Departed:
     """What these lines come to.
 
-    Whoever moved back to a mailbox has not left it by moving; and whoever moved and then had everything erased had it
-    erased for the former mailbox, too.
+    Whoever moved back to a mailbox has not left it by moving, but another one who moves there brings nobody back; and
+    whoever moved and then had everything erased had it erased for the former mailbox, too.
     """
     departed, former = Departed(), dict[str, set[str]]()
     for line in sorted(lines, key=lambda line: line.at):
@@ -88,7 +88,8 @@ def sum_up(lines: Iterable[Line]) -> Departed:
             departed.ended.setdefault(line.who, {})[line.what] = line.at
         elif line.kind == MOVED and line.what:
             departed.moved[line.who] = line.at
-            departed.moved.pop(line.what, None)
+            if line.what in former.get(line.who, ()):
+                departed.moved.pop(line.what, None)
             former.setdefault(line.what, set()).update({line.who, *former.get(line.who, ())} - {line.what})
         elif line.kind == ERASED:
             departed.erased.update(dict.fromkeys({line.who, *former.get(line.who, ())}, line.at))
