@@ -62,14 +62,16 @@ def count_up(session: Session, crowd: Crowd, seen: Sequence[Taken], *, kills: in
     digests = {named for named in times if named not in rows or rows[named].kind == "digest"}
     different = {(one.recipient, one.message_id) for one in accepted if one.message_id in digests}
     mails = Counter(recipient for recipient, _ in different)
-    unflagged += sum(max(0, count - crowd.promised) for who, count in mails.items() if who in crowd.readers)
+    more = {who: max(0, count - crowd.promised) for who, count in mails.items() if who in crowd.readers}
+    again = sum(min(count, crowd.sent_again[crowd.readers[who]]) for who, count in more.items())
+    unflagged += sum(more.values()) - again
     return Figures(
         due=len(crowd.readers) * crowd.promised,
         kills=kills,
         losses=losses,
         never=_count_never(session, crowd, reached, {crowd.readers[one] for one in refused if one in crowd.readers}),
         unflagged=unflagged,
-        copies=len(accepted) - len(times),
+        copies=len(accepted) - len(times) + again,
         ambiguous=sum(row.ambiguous for row in rows.values()),
         unfinished=count_unfinished(session),
     )

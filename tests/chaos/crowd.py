@@ -1,6 +1,7 @@
 """The crowd of a row: readers who follow a few studies and hear of each change at once, and the news for them."""
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -44,6 +45,8 @@ class Crowd:
     promised: int = 0
     gone: set[int] = field(default_factory=set)
     """Subscribers who left before their mail."""
+    sent_again: Counter[int] = field(default_factory=Counter)
+    """Mails of a subscriber that the operator had sent again, counted as such, under another name."""
 
     def gather(self, count: int) -> None:
         """That many readers, confirmed before any news."""

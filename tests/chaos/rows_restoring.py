@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import make_url
+from sqlalchemy import make_url, select
 
 from notifier.config import load_settings
 from notifier.forgetting import forget_subscriber
 from notifier.installation import open_installation
 from notifier.leaving import end_everything
+from notifier.store.models import Delivery
 from tests.chaos.counting import MOST_IN_DATA
 from tests.chaos.rows import BOTH, Row
 from tests.chaos.stage import Stage
@@ -44,6 +45,10 @@ def put_back(stage: Stage) -> None:
     stage.wait_for_mails(1, seconds=5)
     stage.expect(stage.sink.count() == before, "mails went out before anybody decided")
     decided = _ask(stage, "restored", "--at", at.isoformat(), "--resend", "--json")["decided"]
+    with stage.installation.database.reading() as session:
+        counted = select(Delivery.subscriber_id, Delivery.ambiguous).where(Delivery.kind == "digest")
+        for row in session.execute(counted.where(Delivery.subscriber_id.is_not(None))):
+            crowd.sent_again[row.subscriber_id] += row.ambiguous
     run(stage.folder, service.settings, "resume")
     stage.drain()
     crowd.insist(service.url)
