@@ -81,7 +81,7 @@ class _Talk:
             self.in_mail, self.open_ones = False, []
             await self.say("250 2.0.0 ok")
         else:
-            await self.say("221 bye" if verb == "QUIT" else "250 ok")
+            await self.say(self.script.replies.get(verb, "221 bye" if verb == "QUIT" else "250 ok"))
 
     async def begin(self, line: str) -> None:
         if self.taken == self.script.mails_per_connection:

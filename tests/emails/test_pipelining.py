@@ -213,3 +213,23 @@ def test_a_domain_whose_mails_all_hang_leaves_connections_to_the_others(monkeypa
 
     with scripted(Script({f"RCPT:s{number}": HANG for number in range(1, 17)})) as script:
         assert _answers(asyncio.run(send(script))) == "accepted accepted"
+
+
+def test_connections_that_died_silently_cost_one_short_wait_and_not_one_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipelining, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(pipelining, "ANSWER_SECONDS", 0.3)
+
+    async def send(script: Script) -> list[Verdict]:
+        relay, tray = Relay(script.server, sender="updates@example.org", connections=5, timeouts=Timeouts()), Tray()
+        verdicts: list[Verdict] = []
+        for mails in ([_mail(number, "abcd"[number]) for number in range(4)], [_mail(9, "z")]):
+            relay.take(mails, tray)
+            until, enough = asyncio.get_running_loop().time() + 1, len(verdicts) + len(mails)
+            while len(verdicts) < enough and asyncio.get_running_loop().time() < until:
+                await asyncio.sleep(0.01)
+                verdicts += tray.take().values()
+        await relay.close()
+        return verdicts
+
+    with scripted(Script({"NOOP": HANG})) as script:
+        assert [verdict.answer.value for verdict in asyncio.run(send(script))] == ["accepted"] * 5
