@@ -217,13 +217,9 @@ def _kind(facts: TrialFacts, speech: Language) -> str | None:
 def _contacts(facts: TrialFacts, speech: Language) -> tuple[MaskedContact, ...]:
     """That there is somebody to ask, and by which means; never who, and never more than one of a kind."""
     given = facts.contacts or tuple(contact for site in facts.sites for contact in site.contacts)
-    masked = (
-        MaskedContact(
-            role=speech.sentence("contact"),
-            phone=PHONE_MARK if contact.phone else None,
-            email=EMAIL_MARK if contact.email else None,
-        )
-        for contact in given
-        if contact.phone or contact.email
+    means = dict.fromkeys((bool(one.phone), bool(one.email)) for one in given if one.phone or one.email)
+    role = speech.sentence("contact")
+    return tuple(
+        MaskedContact(role=role, phone=PHONE_MARK if has_phone else None, email=EMAIL_MARK if has_email else None)
+        for has_phone, has_email in means
     )
-    return tuple(dict.fromkeys(masked))
