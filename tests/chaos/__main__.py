@@ -18,6 +18,7 @@ from tests.chaos import (
     rows_refusing,
     rows_restoring,
     rows_schemas,
+    rows_securing,
     rows_smtp,
     rows_time,
     rows_workers,
@@ -39,6 +40,7 @@ ROWS: list[Row] = [
     *rows_schemas.ROWS,
     *rows_refusing.ROWS,
     *rows_smtp.ROWS,
+    *rows_securing.ROWS,
 ]
 _HEAD = ("row", "engine", "due", "kills", "seconds", "NEVER", "UNFLAGGED", "COPIES", "limit", "verdict", "besides")
 
