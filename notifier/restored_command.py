@@ -11,7 +11,10 @@ import typer
 from notifier import embedded
 from notifier.errors import ConfigurationError
 from notifier.installation import Installation
-from notifier.restoring import Decided, Restored, leave_alone, look_over, read_log, restore, send_again
+from notifier.matching import settle_changes
+from notifier.restoring import Decided, Log, Restored, leave_alone, look_over, read_log, restore, send_again
+from notifier.stopping import list_stops
+from notifier.store.stop_store import PAUSED
 
 DECIDE = "Decide about these, then go on: --resend sends them (again), --drop leaves them to the next news."
 
@@ -36,7 +39,7 @@ def restored(  # noqa: PLR0913, PLR0917  # one option each, as typed
         if dry_run:
             found = look_over(here.database, said, keys=here.keys, at=at, now=now)
         else:
-            found = restore(here.database, said, keys=here.keys, at=at, now=now)
+            found = put_right(here, said, at=at, now=now)
         if resend:
             decided = send_again(here.database, now=now)
         elif drop:
@@ -46,6 +49,16 @@ def restored(  # noqa: PLR0913, PLR0917  # one option each, as typed
         typer.echo(json.dumps({"at": at.isoformat(), "written": not dry_run, **asdict(found), **choice}))
         return
     _print(found, decided=decided, resend=resend, dry_run=dry_run)
+
+
+def put_right(here: Installation, said: Log, *, at: datetime, now: datetime) -> Restored:
+    """As `restore`; what was not matched in the backup is first, as it may have been told since like all other news.
+
+    Only before it is done for the first time: what comes after that is news of the present.
+    """
+    if not any(one.why != PAUSED and one.since >= at for one in list_stops(here.database)):
+        settle_changes(database=here.database, now=at)
+    return restore(here.database, said, keys=here.keys, at=at, now=now)
 
 
 def _check(*, at: datetime, now: datetime, choices: tuple[bool, ...]) -> None:

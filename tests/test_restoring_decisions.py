@@ -11,6 +11,7 @@ from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import Wish
 from notifier.errors import ConfigurationError, Undecided
 from notifier.matching import match_changes
+from notifier.restored_command import put_right
 from notifier.restoring import Decided, Log, Restored, leave_alone, look_over, read_log, restore, send_again
 from notifier.stopping import resume
 from notifier.store import pause_store, restore_store
@@ -48,7 +49,7 @@ def put_back(world: World, *, after: timedelta) -> Restored:
 def states(world: World) -> list[tuple[str, str, int]]:
     with world.installation.database.reading() as session:
         rows = session.execute(select(Delivery.kind, Delivery.state, Delivery.ambiguous).order_by(Delivery.id))
-        return [row._tuple() for row in rows]
+        return [(row.kind, row.state, row.ambiguous) for row in rows]
 
 
 def ingest(world: World, *studies: dict[str, object]) -> None:
@@ -127,6 +128,23 @@ def test_news_that_was_found_after_the_backup_was_put_back_is_not_left_alone(wor
     resume(world.installation.database, now=world.now)
     world.tick()
 
+    assert len(world.mails(READER)) == 1
+
+
+def test_what_was_not_matched_in_a_backup_may_have_been_told_since_but_not_what_came_after(either_world: World) -> None:
+    world = either_world
+    follow(world)
+    at = world.now
+    world.now += timedelta(hours=1)
+    found = put_right(world.installation, log_of(), at=at, now=world.now)
+    assert (found.mails, found.waiting) == (1, 1)
+    world.ingest(make_study(status="COMPLETED", updated="2026-03-04"))
+
+    put_right(world.installation, log_of(), at=at, now=world.now)
+    database = world.installation.database
+    assert leave_alone(database, at=at, now=world.now) == Decided(mails=1, news=1)
+    resume(database, now=world.now)
+    world.tick()
     assert len(world.mails(READER)) == 1
 
 
