@@ -97,7 +97,8 @@ class Composer:
 
     def _make_digest(self, session: Session, one: Claimed, inputs: Inputs, now: datetime) -> Made:
         reader = inputs.readers[one.subscriber_id or 0]
-        reader = replace(reader, language=one.language or reader.language)
+        if one.language and one.language != reader.language:
+            reader = replace(reader, language=one.language)
         told, collapsed = self._teller.told_by(session, one, inputs)
         if not told:
             return NothingToSay(delivery_id=one.id, reason="nothing to say", match_ids=collapsed)
@@ -107,9 +108,9 @@ class Composer:
             language=fitted.digest.language,
             one_click=fitted.digest.one_click_url,
             reader=reader,
-            match_ids=tuple(item.match_id for entry in fitted.told for item in entry.news),
+            match_ids=tuple([item.match_id for entry in fitted.told for item in entry.news]),
             collapsed_ids=collapsed,
-            spans=tuple(entry.span for entry in fitted.told),
+            spans=tuple([entry.span for entry in fitted.told]),
         )
         return self._letters.composed(one, join_digest(fitted.shaped), envelope, now)
 
@@ -139,30 +140,31 @@ class Composer:
             number -= 1
 
     def _shape(self, one: Claimed, reader: Reader, told: Sequence[Entry], *, rolled_over: int) -> _Fitted:
-        digest = replace(self._digest(reader, told), rolled_over=rolled_over, urgent=one.kind == "urgent")
+        digest = self._digest(reader, told, rolled_over=rolled_over, urgent=one.kind == "urgent")
         return _Fitted(told, digest, shape_digest(digest, room=self._room))
 
-    def _digest(self, reader: Reader, told: Sequence[Entry]) -> Digest:
+    def _digest(self, reader: Reader, told: Sequence[Entry], *, rolled_over: int = 0, urgent: bool = False) -> Digest:
         sections: dict[int | str, list[Entry]] = {}
         for entry in told:
             sections.setdefault(_section_key(entry.asked_by), []).append(entry)
-        named = {entry.asked_by.subscription_id: entry.asked_by.wish.condition or entry.number for entry in told}
-        about = named.values() if reader.detailed_subjects else ()
-        cards = [entry.telling.card for entry in told]
-        days = [entry.telling.as_of for entry in told if entry.telling.as_of]
+        changed = [entry for entry in told if entry.telling.card.kind == "changed"]
+        new = [entry for entry in told if entry.telling.card.kind == "new"]
+        end_all = self._links.end_all(reader.id)
         return Digest(
             language=reader.language,
-            sections=tuple(self._section(entries, language=reader.language) for entries in sections.values()),
-            changed=sum(card.kind == "changed" for card in cards),
-            new=sum(card.kind == "new" for card in cards),
-            as_of=max(days, default=None),
+            sections=tuple([self._section(entries, language=reader.language) for entries in sections.values()]),
+            changed=len(changed),
+            new=len(new),
+            as_of=max([entry.telling.as_of for entry in told if entry.telling.as_of], default=None),
             cadence=cadence_in_words(reader.cadence, language=reader.language),
             preferences_url=self._links.ask_preferences(reader.id),
-            unsubscribe_url=self._links.end_all(reader.id),
-            one_click_url=self._links.end_all(reader.id),
+            unsubscribe_url=end_all,
+            one_click_url=end_all,
             postal_address=self._sender.postal_address,
             site_name=self._sender.site_name,
-            about=tuple(about),
+            rolled_over=rolled_over,
+            about=_about(told) if reader.detailed_subjects else (),
+            urgent=urgent,
         )
 
     def _section(self, entries: list[Entry], *, language: str) -> Section:
@@ -188,6 +190,12 @@ class Composer:
         )
 
 
+def _about(told: Sequence[Entry]) -> tuple[str, ...]:
+    """What the subject names where a reader wishes that: once for each thing they asked for."""
+    named = {entry.asked_by.subscription_id: entry.asked_by.wish.condition or entry.number for entry in told}
+    return tuple(named.values())
+
+
 def _section_key(asked: Asking) -> int | str:
     """What shares a section: the studies of one condition, and those followed one by one for the same news."""
     return of_studies(asked.wish.wants) if asked.wish.condition is None else asked.subscription_id
@@ -209,9 +217,7 @@ def _words_of(wish: Wish, number: str | None, language: str) -> tuple[str, str]:
 
 
 def _rank(entry: Entry) -> tuple[int, int, str]:
-    """Heaviest first, then what is newest, then by number."""
-    day = entry.telling.day
-    return -entry.telling.card.weight, -day.toordinal() if day else 0, entry.telling.card.nct_id
+    return entry.telling.rank
 
 
 def _by_claim(session: Session, reader: Reader, told: Sequence[Entry]) -> list[Entry]:

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import partial
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import structlog
 from sqlalchemy.orm import Session
@@ -64,15 +63,17 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """A card, the day of the registry data it was made from, and the day of the study's newest update."""
+    """A card, the day of the registry data it was made from, and where it stands among others.
+
+    The heaviest come first, then what is newest, then by number.
+    """
 
     card: Card
     as_of: date | None
-    day: date | None
+    rank: tuple[int, int, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One trial in one digest, with the Matches it tells and what they asked for that brought it."""
 
     span: Span
@@ -96,6 +97,18 @@ class _Story:
     told: dict[tuple[object, ...], tuple[int, Telling] | None] = field(default_factory=dict)
 
 
+class _Whom(NamedTuple):
+    """What of a digest decides what is told: its reader's language and country, and what it leaves out.
+
+    ``frozen``: it was told before.
+    """
+
+    language: str
+    home: str | None
+    frozen: bool
+    left_out: frozenset[Rename]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Look:
     """What makes the card of one stretch another card: ``home`` only where it matters to it."""
@@ -115,6 +128,7 @@ class Teller:
         self._outcomes = 0
         self._kept: dict[tuple[Stretch, _Look], Telling] = {}
         self._differences = Differences()
+        self._untellable: set[int] = set()
 
     def read_inputs(self, session: Session, digests: Sequence[Claimed]) -> Inputs:
         """Everything read from the database for a group of digests."""
@@ -149,13 +163,14 @@ class Teller:
         entries: list[Entry] = []
         collapsed: list[int] = []
         failure: Exception | None = None
+        whom = _whom(one, inputs)
         for trial_id, items in _by_trial(one, inputs).items():
             try:
-                entry = self._enter(session, one, items, inputs)
+                entry = self._enter(session, one, whom, items, inputs)
             except StoreUnavailable:
                 raise
             except Exception as error:
-                log.exception("study.untellable", trial=trial_id)
+                self._complain(trial_id, error)
                 failure = error
                 continue
             if entry is None:
@@ -165,6 +180,13 @@ class Teller:
         if failure is not None and not entries:
             raise failure
         return entries, tuple(collapsed)
+
+    def _complain(self, trial_id: int, error: Exception) -> None:
+        """Tell the operator, with all that is known the first time: to write that down again for each reader of a study
+        takes so long that the leases on their mails would run out meanwhile."""
+        is_first = trial_id not in self._untellable
+        self._untellable.add(trial_id)
+        log.error("study.untellable", trial=trial_id, error=type(error).__name__, exc_info=error if is_first else None)
 
     def count_waiting(self, one: Claimed, inputs: Inputs) -> int:
         """How many studies waited when a frozen digest was made, beside those that it tells, and still do."""
@@ -187,50 +209,51 @@ class Teller:
         now = TrialNow(number=trial.number, seq=trial.seq, first_seen_at=trial.first_seen_at)
         return self._tell(session, story.stretch, now, look)
 
-    def _enter(self, session: Session, one: Claimed, items: Sequence[News], inputs: Inputs) -> Entry | None:
+    def _enter(
+        self, session: Session, one: Claimed, whom: _Whom, items: Sequence[News], inputs: Inputs
+    ) -> Entry | None:
         """One trial as this digest tells it; None where there is nothing that they asked to hear."""
         ends = _ends(one, items, inputs)
         if ends is None:
             return None
         trial_id = items[0].trial_id
-        left_out = _left_out(inputs.breakers, one.dated_at) if one.frozen else inputs.left_out
         missed = _missed(ends[0], items, inputs) if inputs.missed else ()
-        story = self._story(session, trial_id, *ends, left_out=left_out, missed=missed)
-        found = self._outcome(session, one, items, inputs, story)
+        story = self._story(session, trial_id, *ends, left_out=whom.left_out, missed=missed)
+        found = self._outcome(session, whom, items, inputs, story)
         if found is None:
             return None
         first, telling = found
         return Entry(story.stretch.span, inputs.trials[trial_id].number, telling, tuple(items), items[first].asked)
 
     def _outcome(
-        self, session: Session, one: Claimed, items: Sequence[News], inputs: Inputs, story: _Story
+        self, session: Session, whom: _Whom, items: Sequence[News], inputs: Inputs, story: _Story
     ) -> tuple[int, Telling] | None:
         """Which of these brings a trial into the mail, and its card."""
         net, first = story.net, items[0]
         if net is None:
             return None
-        reader = inputs.readers[first.subscriber_id]
-        language = one.language or reader.language
-        home = home_of(reader.country, time_zone=reader.cadence.time_zone)
-        home = home if home in story.homes else None
+        language = whom.language
+        home = whom.home if whom.home in story.homes else None
         reading = None
         if net.is_new and inputs.readings:
             reading = reading_in(inputs.readings.get(first.trial_id, {}), language)
         was_told = first.told is not None
         # As of when it was matched: what a frozen mail told does not depend on the day.
-        year = max([item.waiting_since for item in items]).year
-        asked = [inputs.facet(item.asked.wish, story.stretch.span) for item in items]
-        key = (language, home, reading, was_told, one.frozen, year, *asked)
-        if key not in story.told:
-            self._make_room()
-            wanted = _wanted(asked, net, was_told=was_told, year=year, frozen=one.frozen)
-            look = partial(_Look, language=language, home=home, reading=reading)
-            story.told[key] = None
-            if wanted:
-                closing = closing_words(net, [entry for _at, entry in wanted], language=language)
-                trial = inputs.trials[first.trial_id]
-                story.told[key] = (wanted[0][0], self._tell(session, story.stretch, trial, look(closing=closing)))
-        return story.told[key]
+        latest = first.waiting_since if len(items) == 1 else max([item.waiting_since for item in items])
+        year, span = latest.year, story.stretch.span
+        asked = [inputs.facet(item.asked.wish, span) for item in items]
+        key = (language, home, reading, was_told, whom.frozen, year, *asked)
+        if key in story.told:
+            return story.told[key]
+        self._make_room()
+        wanted = _wanted(asked, net, was_told=was_told, year=year, frozen=whom.frozen)
+        found = None
+        if wanted:
+            closing = closing_words(net, [entry for _at, entry in wanted], language=language)
+            look = _Look(language=language, closing=closing, home=home, reading=reading)
+            found = (wanted[0][0], self._tell(session, story.stretch, inputs.trials[first.trial_id], look))
+        story.told[key] = found
+        return found
 
     def _make_room(self) -> None:
         self._outcomes += 1
@@ -249,15 +272,17 @@ class Teller:
     ) -> _Story:
         """What became of a trial in a stretch."""
         key = (trial_id, from_seq, to_seq, left_out, missed)
-        if key not in self._stories:
-            if len(self._stories) >= KEPT_CARDS:
-                self._stories, self._outcomes = {}, 0
-            stretch = Stretch(Span(trial_id=trial_id, from_seq=from_seq, to_seq=to_seq), left_out, missed)
-            difference = self._differences.find(session, stretch)
-            net = difference.net if difference else None
-            homes = homes_that_matter(difference.after) if difference else frozenset()
-            self._stories[key] = _Story(stretch, net, homes)
-        return self._stories[key]
+        found = self._stories.get(key)
+        if found is not None:
+            return found
+        if len(self._stories) >= KEPT_CARDS:
+            self._stories, self._outcomes = {}, 0
+        stretch = Stretch(Span(trial_id=trial_id, from_seq=from_seq, to_seq=to_seq), left_out, missed)
+        difference = self._differences.find(session, stretch)
+        net = difference.net if difference else None
+        homes = homes_that_matter(difference.after) if difference else frozenset()
+        self._stories[key] = found = _Story(stretch, net, homes)
+        return found
 
     def _tell(self, session: Session, stretch: Stretch, trial: TrialNow, look: _Look) -> Telling:
         key = (stretch, look)
@@ -276,7 +301,8 @@ class Teller:
             card = replace(card, where=where_told(after, language=look.language, home=look.home))
         if look.closing is not None:
             card = replace(card, closing=look.closing)
-        return Telling(card, as_of=day_of(after.data_version) or last_updated, day=last_updated)
+        rank = (-card.weight, -last_updated.toordinal() if last_updated else 0, card.nct_id)
+        return Telling(card, as_of=day_of(after.data_version) or last_updated, rank=rank)
 
     def _card(self, difference: Difference, stretch: Stretch, trial: TrialNow, look: _Look) -> Card:
         """What readers of all countries are told in one language."""
@@ -295,6 +321,19 @@ class Teller:
                 reading=look.reading,
             )
         return difference.cards[key]
+
+
+def _whom(one: Claimed, inputs: Inputs) -> _Whom:
+    reader = inputs.readers.get(one.subscriber_id or 0)
+    if reader is None:
+        # Nothing waits for who is gone.
+        return _Whom(one.language or "", None, one.frozen, inputs.left_out)
+    return _Whom(
+        language=one.language or reader.language,
+        home=home_of(reader.country, time_zone=reader.cadence.time_zone),
+        frozen=one.frozen,
+        left_out=_left_out(inputs.breakers, one.dated_at) if one.frozen else inputs.left_out,
+    )
 
 
 def waited_since(items: Sequence[News]) -> datetime:
