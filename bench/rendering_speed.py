@@ -16,9 +16,10 @@ from bench.installations import MONDAY
 from bench.measuring import Spread, spread
 from notifier.domain.digests import Card, Digest
 from notifier.emails import templates
+from notifier.emails.joining import join_digest, shape_digest
 from notifier.emails.messages import build_message
 from notifier.emails.sample_mails import many_studies
-from notifier.emails.templates import RenderedMail, render_digest
+from notifier.emails.templates import QuotedMail, RenderedMail, render_digest
 
 SENDER = "Study updates <updates@updates.example.org>"
 LIST_ID = "trial updates <updates.updates.example.org>"
@@ -96,7 +97,7 @@ def _rate(make: Callable[[], object], number: int) -> float:
 
 def _make_all(digests: Sequence[Digest]) -> None:
     for digest in digests:
-        _message(render_digest(digest))
+        _message(join_digest(shape_digest(digest)))
 
 
 def _make_usually(usual: "_UsualWay", digests: Sequence[Digest]) -> None:
@@ -111,7 +112,7 @@ def _for_reader(digest: Digest, number: int) -> Digest:
     return replace(digest, sections=sections, unsubscribe_url=own, one_click_url=own, preferences_url=f"{own}-choices")
 
 
-def _message(mail: RenderedMail) -> bytes:
+def _message(mail: QuotedMail | RenderedMail) -> bytes:
     return build_message(
         mail=mail,
         sender=SENDER,
