@@ -14,8 +14,8 @@ from tests.chaos.sinking import Taken
 from tests.chaos.stage import Grounds, grounds, may_mount
 from tests.world import World
 
-IN_PLAIN = ("killed after the 250",)
-"""On SQLite only: each starts the service twice."""
+IN_PLAIN = ("killed after the 250", "kept, then dropped")
+"""On SQLite only: each starts the service once or twice."""
 IN_WHOLE = (
     "killed before the commit of match",
     "killed after the commit of enter",
@@ -26,6 +26,11 @@ IN_WHOLE = (
     "disk full",
     "SQLite contended",
     "left or erased while claimed",
+    "refused at RCPT",
+    "hang at DATA",
+    "dropped at random bytes",
+    "STARTTLS stripped",
+    "password refused",
 )
 """One of each kind, in the whole run."""
 

@@ -98,10 +98,9 @@ def drop_at_random(stage: Stage) -> None:
     with _wired(stage, Manner(cut_after=lambda: int(LARGEST ** dice.random()))) as wire:
         _ready(stage, stage.pick(600, 100))
         stage.crowd.insist(stage.service.url)
-        stage.wait_for_mails(1)
         until = time.monotonic() + stage.pick(30, 10)
         # The third time it would be left at that: nobody may get four copies.
-        while time.monotonic() < until and max(one.ambiguous for one in list_states(stage).values()) < MOST_DOUBT:
+        while time.monotonic() < until and stage.unfinished() and _most_doubt(stage) < MOST_DOUBT:
             stage.hasten()
             time.sleep(0.25)
         wire.manner = Manner()
@@ -133,6 +132,23 @@ def offer_no_pipelining(stage: Stage) -> None:
     stage.sink.behave(offers=["8BITMIME"])
     stage.say(f"drained after {stage.drain():.1f} s")
     expect_no_copies(stage)
+
+
+def offer_and_fail(stage: Stage) -> None:
+    """It offers PIPELINING and cannot do it: hangs up, loses commands, answers out of step; then it can."""
+    with _wired(stage, Manner()) as wire:
+        _ready(stage, stage.pick(300, 60))
+        taken: list[int] = []
+        for manner in (Manner(commands=_hang_up), Manner(commands=_lose_the_rest), Manner(replies=_out_of_step)):
+            wire.manner = manner
+            if not taken:
+                stage.crowd.insist(stage.service.url)
+            _pass_time(stage, wire, connections=2 * stage.pick(4, 1))
+            taken.append(stage.sink.count())
+        # What was said in place of the reply to a message leaves doubt, on each connection once.
+        stage.losses = wire.connections
+        wire.manner = Manner()
+        stage.say(f"{taken} taken meanwhile, drained after {stage.drain():.1f} s")
 
 
 def take_all_for_nobody(stage: Stage) -> None:
@@ -186,6 +202,34 @@ def _wired(stage: Stage, manner: Manner) -> Iterator[Wire]:
         yield wire
 
 
+def _most_doubt(stage: Stage) -> int:
+    return max((one.ambiguous for one in list_states(stage).values()), default=0)
+
+
+def _pass_time(stage: Stage, wire: Wire, *, connections: int) -> None:
+    """Until so many connections more were tried, and had their time."""
+    wanted, until = wire.connections + connections, time.monotonic() + 20
+    while wire.connections < wanted and time.monotonic() < until:
+        stage.hasten()
+        time.sleep(0.1)
+    time.sleep(PATIENCE + 0.5)
+
+
+def _hang_up(data: bytes) -> bytes | None:
+    return None if data.count(b"\r\n") > 1 and data.startswith(b"MAIL") else data
+
+
+def _lose_the_rest(data: bytes) -> bytes:
+    """It reads a command, and forgets what else had come by then."""
+    return data[: data.index(b"\r\n") + 2] if data.startswith(b"MAIL") else data
+
+
+def _out_of_step(data: bytes) -> bytes:
+    """Replies to an envelope come in another order."""
+    lines = data.splitlines(keepends=True)
+    return b"".join(reversed(lines)) if b"354" in data else data
+
+
 def _one(_data: bytes) -> int:
     return 1
 
@@ -208,6 +252,7 @@ ROWS = [
     Row(name="replies byte by byte", go=partial(speak_in_pieces, pieces=_one, pause=0.004), engines=SERVERS),
     Row(name="replies split and joined", go=partial(speak_in_pieces, pieces=_any, pause=0.02), engines=EMBEDDED),
     Row(name="PIPELINING not offered", go=offer_no_pipelining, engines=SERVERS),
+    Row(name="PIPELINING offered, not done", go=offer_and_fail, engines=EMBEDDED),
     Row(name="354 for nobody", go=take_all_for_nobody, engines=EMBEDDED),
     Row(name="a 250 after 70 s, in real time", go=accept_late, engines=BOTH, settings={"NOTIFIER_LEASE_SECONDS": "90"}),
 ]
