@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from notifier.domain.deliveries import Claimed, NothingToSay, Span
+from notifier.domain.deliveries import Claimed, Composing, NothingToSay, Span
 from notifier.domain.digests import Digest, Section
+from notifier.domain.poison import why_not
 from notifier.domain.reasons import (
     cadence_in_words,
     heading_for,
@@ -22,6 +24,7 @@ from notifier.domain.tiers import ROOM, Room
 from notifier.domain.wishes import EVERYTHING
 from notifier.emails.joining import Shaped, count_told, join_digest, shape_digest, surely_tells_all
 from notifier.emails.links import Links
+from notifier.errors import ConfigurationError, StoreUnavailable, TemplatesMissing
 from notifier.letters import Envelope, Letters, Made, Sender
 from notifier.store import digest_store
 from notifier.store.addresses import AddressKeys
@@ -51,7 +54,7 @@ class Composer:
         self._teller = Teller(links=links)
         self._letters = Letters(keys=keys, links=links, sender=sender)
 
-    def __call__(self, session: Session, claimed: Sequence[Claimed], now: datetime) -> list[Made]:
+    def __call__(self, session: Session, claimed: Sequence[Claimed], now: datetime) -> list[Composing]:
         """Compose claimed Deliveries.
 
         Raises:
@@ -60,7 +63,7 @@ class Composer:
         inputs = self._teller.read_inputs(session, [one for one in claimed if one.tells])
         alone = _first_of_each_reader(claimed)
         return [
-            self._make(session, one, inputs, now)
+            self._make_or_not(session, one, inputs, now)
             if one.id in alone
             else NothingToSay(delivery_id=one.id, reason="merged")
             for one in claimed
@@ -89,6 +92,15 @@ class Composer:
         span = Span(trial_id=trial.id, from_seq=trial.seq - 1, to_seq=trial.seq)
         telling = self._teller.tell_last(session, trial, language=language)
         return self._digest(nobody, [Entry(span, trial.number, telling, (), asked_by=asked)])
+
+    def _make_or_not(self, session: Session, one: Claimed, inputs: Inputs, now: datetime) -> Composing:
+        """A mail, or why it alone cannot be made: to make the others again, one by one, may outlast their leases."""
+        try:
+            return self._make(session, one, inputs, now)
+        except (ConfigurationError, StoreUnavailable, TemplatesMissing, SQLAlchemyError):
+            raise
+        except Exception as error:  # noqa: BLE001  # a poison template, or study, may raise anything
+            return why_not(one, error)
 
     def _make(self, session: Session, one: Claimed, inputs: Inputs, now: datetime) -> Made:
         if one.tells:

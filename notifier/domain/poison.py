@@ -20,13 +20,13 @@ def compose_each(compose: Compose, claimed: Sequence[Claimed]) -> list[Composing
         raise
     except Exception as error:  # noqa: BLE001 - a poison template may raise anything
         if len(claimed) == 1:
-            return [_why_not(claimed[0], error)]
+            return [why_not(claimed[0], error)]
         return [outcome for one in claimed for outcome in compose_each(compose, [one])]
     return _checked(claimed, outcomes)
 
 
-def _why_not(claimed: Claimed, error: Exception) -> Composing:
-    """The kind of error alone: its message might repeat an address."""
+def why_not(claimed: Claimed, error: Exception) -> Composing:
+    """Why a mail cannot be made, or not yet: the kind of error alone, as its message might repeat an address."""
     if isinstance(error, ConfigurationError | TemplatesMissing):
         return NotYet(delivery_id=claimed.id, reason=f"the service is not set up: {type(error).__name__}")
     return CannotCompose(delivery_id=claimed.id, reason=f"the mail could not be made: {type(error).__name__}")
