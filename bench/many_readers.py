@@ -69,7 +69,8 @@ def fill(installation: Installation, crowd: Crowd) -> None:
         names = [condition_name(number) for number in range(crowd.conditions)]
         session.execute(insert(Condition), [{"key": condition_key(name), "name": name} for name in names])
         schedules = add_schedules(session)
-        filters = [filter_store.get_or_make_filter(session, one) for one in _filters()]
+        made = (filter_store.get_or_make_filter(session, one) for one in _filters())
+        filters = [id_ for id_ in made if id_ is not None]
         conditions = session.scalars(select(Condition.id).order_by(Condition.id)).all()
         connection = session.connection()
         add_readers(connection, range(1, crowd.readers + 1), schedules)
