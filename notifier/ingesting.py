@@ -152,6 +152,7 @@ def _receive(found: FoundRecord | BadRecord, keys: AddressKeys, report: IngestRe
         return None
     try:
         number = ctgov.nct_id_of(found.record)
+        ctgov.check_modules(found.record)
         content = ctgov.content_bytes(found.record)
         if len(content) > LARGEST_RECORD:
             raise InvalidRecord("$", f"larger than {LARGEST_RECORD:,} bytes without its results")

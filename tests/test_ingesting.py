@@ -336,3 +336,16 @@ def dump(file: Path) -> bytes:
     sql = "\n".join(connection.iterdump()).encode()
     connection.close()
     return bodies + sql
+
+
+@pytest.mark.parametrize(("module", "kind"), [(7, "a int"), ([], "a list"), ("RECRUITING", "a str")])
+def test_a_module_that_is_none_is_rejected_and_wipes_out_nothing(world: World, module: object, kind: str) -> None:
+    world.ingest(make_study(1))
+    bent = make_study(1, updated="2026-02-20")
+    bent["protocolSection"]["statusModule"] = module
+
+    report = world.ingest(bent)
+
+    said = f"protocolSection.statusModule: expected an object, found {kind}"
+    assert [problem.reason for problem in report.problems] == [said]
+    assert report.counts["changed"] == 0

@@ -30,6 +30,7 @@ __all__ = [
     "CONTACTS_FINGERPRINT",
     "NAME",
     "aliases_of",
+    "check_modules",
     "contact_values",
     "content_bytes",
     "is_complete",
@@ -69,6 +70,21 @@ def nct_id_of(record: object) -> str:
     if not _NCT_ID.fullmatch(number):
         raise InvalidRecord(_NCT_ID_PATH, f"expected NCT and eight digits, found {text[:40]!r}")
     return number
+
+
+def check_modules(record: Json) -> None:
+    """See that no module is what it can never be: read as nothing, it would wipe out what is known of the study.
+
+    Raises:
+        InvalidRecord: a module is there and is no object.
+    """
+    for section in ("protocolSection", "derivedSection"):
+        held = record.get(section)
+        if held is not None and not isinstance(held, dict):
+            raise InvalidRecord(section, f"expected an object, found {_kind(held)}")
+        for name, module in object_in(held).items():
+            if module is not None and name.endswith("Module") and not isinstance(module, dict):
+                raise InvalidRecord(f"{section}.{name}", f"expected an object, found {_kind(module)}")
 
 
 def aliases_of(record: Json) -> tuple[str, ...]:
