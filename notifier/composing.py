@@ -30,7 +30,8 @@ from notifier.store import digest_store
 from notifier.store.addresses import AddressKeys
 from notifier.store.digest_store import Asking, Reader, Wish, wish_for
 from notifier.store.models import Trial
-from notifier.telling import Entry, Inputs, Teller, waited_since
+from notifier.telling import Entry, Teller
+from notifier.waiting_news import Inputs, read_inputs, waited_since
 
 KEPT_WORDS = 8_192
 
@@ -60,7 +61,7 @@ class Composer:
         Raises:
             ConfigurationError: a secret is missing, so that addresses cannot be opened.
         """
-        inputs = self._teller.read_inputs(session, [one for one in claimed if one.tells])
+        inputs = read_inputs(session, [one for one in claimed if one.tells])
         alone = _first_of_each_reader(claimed)
         return [
             self._make_or_not(session, one, inputs, now)
@@ -78,7 +79,7 @@ class Composer:
             id=0, kind="digest", subscriber_id=reader_id, request_id=None, message_id=None, dated_at=None,
             language=language, attempts=0, ambiguous=0, token="",
         )  # fmt: skip
-        inputs = self._teller.read_inputs(session, [preview])
+        inputs = read_inputs(session, [preview])
         told, _collapsed = self._teller.told_by(session, preview, inputs)
         reader = inputs.readers[reader_id]
         reader = replace(reader, language=language or reader.language)

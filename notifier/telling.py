@@ -1,15 +1,15 @@
 """Telling: which studies one digest tells its reader of, each as the net change since they were last told."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from typing import NamedTuple, TypeAlias
+from datetime import date
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy.orm import Session
 
 from notifier.differing import Difference, Differences, Missed, Stretch
-from notifier.domain.breaking import Breaker, Rename
+from notifier.domain.breaking import Rename
 from notifier.domain.cards import History, build_card, homes_that_matter, where_told
 from notifier.domain.deliveries import Claimed, Span
 from notifier.domain.digests import Card, Reading, reading_in
@@ -18,47 +18,17 @@ from notifier.domain.homes import home_of
 from notifier.domain.trials import day_of
 from notifier.emails.links import Links
 from notifier.errors import StoreUnavailable
-from notifier.store import breaker_store, digest_store, reading_store
-from notifier.store.digest_store import Asking, Held, News, Reader, TrialNow, Wish
+from notifier.store import reading_store
+from notifier.store.digest_store import Asking, News, TrialNow
 from notifier.store.models import Trial
+from notifier.waiting_news import Facet, Inputs, by_trial, ends_of, missed_by, renames_left_out, waited_since
 
 KEPT_CARDS = 5_000
 """Cards kept between mails: readers of one study share one."""
 KEPT_OUTCOMES = 40_000
 """What is kept of who is told which card: readers who asked alike are."""
 
-_Facet: TypeAlias = tuple[Wish, bool, bool]
-"""What of a subscription decides what is told: what it asks for, whether the study was about that, and is."""
-
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """Everything read from the database for a group of digests."""
-
-    readers: dict[int, Reader]
-    news: dict[int, list[News]]
-    lost: dict[tuple[int, int], int]
-    blocked: dict[int, set[tuple[int, int]]]
-    concerns: dict[tuple[int, int], list[Held]]
-    spans: dict[int, dict[int, tuple[int, int]]]
-    trials: dict[int, TrialNow]
-    breakers: tuple[Breaker, ...]
-    missed: dict[int, frozenset[Rename]]
-    readings: dict[int, dict[str, Reading]]
-    left_out: frozenset[Rename]
-    _facets: dict[tuple[Wish, int, int, int], _Facet] = field(default_factory=dict)
-
-    def facet(self, wish: Wish, span: Span) -> _Facet:
-        """What is asked for, and whether a study was about it at both ends of a span."""
-        key = (wish, span.trial_id, span.from_seq, span.to_seq)
-        found = self._facets.get(key)
-        if found is None:
-            ties = self.concerns.get((span.trial_id, wish.condition_id or 0), ())
-            held = [tie for tie in ties if wish.narrower or tie.direct]
-            found = self._facets[key] = (wish, _holds(held, span.from_seq), _holds(held, span.to_seq))
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,31 +100,6 @@ class Teller:
         self._differences = Differences()
         self._untellable: set[int] = set()
 
-    def read_inputs(self, session: Session, digests: Sequence[Claimed]) -> Inputs:
-        """Everything read from the database for a group of digests."""
-        readers = {one.subscriber_id for one in digests if one.subscriber_id is not None}
-        frozen = [one.id for one in digests if one.frozen]
-        news = digest_store.list_news(session, subscriber_ids=readers, frozen_ids=frozen)
-        waiting = {item.trial_id for items in news.values() for item in items}
-        wishes = {item.asked.wish for items in news.values() for item in items}
-        conditions = {wish.condition_id for wish in wishes if wish.condition_id}
-        breakers = breaker_store.list_breakers(session)
-        return Inputs(
-            readers=digest_store.list_readers(session, readers),
-            news=news,
-            lost=digest_store.list_lost(session, readers),
-            blocked=digest_store.list_blocked(session, readers),
-            concerns=digest_store.list_concerns(session, trial_ids=waiting, condition_ids=conditions)
-            if conditions
-            else {},
-            spans=digest_store.list_spans(session, frozen) if frozen else {},
-            trials=digest_store.list_trials(session, waiting),
-            breakers=breakers,
-            left_out=_left_out(breakers, None),
-            missed=breaker_store.list_missed(session, readers, breakers),
-            readings=reading_store.list_readings_for(session, readers),
-        )
-
     def told_by(self, session: Session, one: Claimed, inputs: Inputs) -> tuple[list[Entry], tuple[int, ...]]:
         """What one digest tells, trial by trial, and the Matches whose net change is not what they asked for.
 
@@ -164,12 +109,12 @@ class Teller:
         collapsed: list[int] = []
         failure: Exception | None = None
         whom = _whom(one, inputs)
-        for trial_id, items in _by_trial(one, inputs).items():
+        for trial_id, items in by_trial(one, inputs).items():
             try:
                 entry = self._enter(session, one, whom, items, inputs)
             except StoreUnavailable:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever breaks one study, the others are told
                 self._complain(trial_id, error)
                 failure = error
                 continue
@@ -182,8 +127,10 @@ class Teller:
         return entries, tuple(collapsed)
 
     def _complain(self, trial_id: int, error: Exception) -> None:
-        """Tell the operator, with all that is known the first time: to write that down again for each reader of a study
-        takes so long that the leases on their mails would run out meanwhile."""
+        """Tell the operator, with all that is known the first time only.
+
+        To write that down for each reader of a study takes so long that the leases on their mails would run out.
+        """
         is_first = trial_id not in self._untellable
         self._untellable.add(trial_id)
         log.error("study.untellable", trial=trial_id, error=type(error).__name__, exc_info=error if is_first else None)
@@ -192,7 +139,7 @@ class Teller:
         """How many studies waited when a frozen digest was made, beside those that it tells, and still do."""
         if one.dated_at is None:
             return 0
-        waiting = _by_trial(replace(one, message_id=None), inputs)
+        waiting = by_trial(replace(one, message_id=None), inputs)
         return sum(waited_since(items) <= one.dated_at for items in waiting.values())
 
     def tell_last(self, session: Session, trial: Trial, *, language: str) -> Telling:
@@ -213,11 +160,11 @@ class Teller:
         self, session: Session, one: Claimed, whom: _Whom, items: Sequence[News], inputs: Inputs
     ) -> Entry | None:
         """One trial as this digest tells it; None where there is nothing that they asked to hear."""
-        ends = _ends(one, items, inputs)
+        ends = ends_of(one, items, inputs)
         if ends is None:
             return None
         trial_id = items[0].trial_id
-        missed = _missed(ends[0], items, inputs) if inputs.missed else ()
+        missed = missed_by(ends[0], items, inputs) if inputs.missed else ()
         story = self._story(session, trial_id, *ends, left_out=whom.left_out, missed=missed)
         found = self._outcome(session, whom, items, inputs, story)
         if found is None:
@@ -332,27 +279,11 @@ def _whom(one: Claimed, inputs: Inputs) -> _Whom:
         language=one.language or reader.language,
         home=home_of(reader.country, time_zone=reader.cadence.time_zone),
         frozen=one.frozen,
-        left_out=_left_out(inputs.breakers, one.dated_at) if one.frozen else inputs.left_out,
+        left_out=renames_left_out(inputs.breakers, one.dated_at) if one.frozen else inputs.left_out,
     )
 
 
-def waited_since(items: Sequence[News]) -> datetime:
-    """Since when news of a study waits for a reader."""
-    return min(item.waiting_since for item in items)
-
-
-def _left_out(breakers: Iterable[Breaker], moment: datetime | None) -> frozenset[Rename]:
-    """What mails leave out now, or at the moment for which a frozen one was first made."""
-    return frozenset(breaker.rename for breaker in breakers if breaker.leaves_out(moment))
-
-
-def _missed(from_seq: int, items: Sequence[News], inputs: Inputs) -> Missed:
-    """What earlier mails left out: whoever was told of later news meanwhile has passed what was held."""
-    passed = {item.seq: inputs.missed[item.match_id] for item in items if item.match_id in inputs.missed}
-    return tuple((seq, passed[seq]) for seq in sorted(passed) if seq <= from_seq)
-
-
-def _wanted(asked: Sequence[_Facet], net: Net, *, was_told: bool, year: int, frozen: bool) -> list[tuple[int, Asked]]:
+def _wanted(asked: Sequence[Facet], net: Net, *, was_told: bool, year: int, frozen: bool) -> list[tuple[int, Asked]]:
     """Those of these subscriptions for which a net change is news, by their place, what brings it first."""
     tied = [
         Asked(
@@ -371,43 +302,3 @@ def _wanted(asked: Sequence[_Facet], net: Net, *, was_told: bool, year: int, fro
         wanted = list(enumerate(tied))
     # The study itself before a condition it belongs to, and that before one it left.
     return sorted(wanted, key=lambda found: (found[1].condition is not None, not found[1].concerned_after, found[0]))
-
-
-def _holds(held: Sequence[Held], seq: int) -> bool:
-    return any(tie.since <= seq and (tie.until is None or seq < tie.until) for tie in held)
-
-
-def _by_trial(one: Claimed, inputs: Inputs) -> dict[int, list[News]]:
-    """What this Delivery may tell: a frozen one what it carries, another what is free and not in doubt elsewhere.
-
-    An urgent one tells the studies of which something could not wait, with all that waits of these.
-    """
-    doubtful = {
-        trial_id for trial_id, delivery_id in inputs.blocked.get(one.subscriber_id or 0, ()) if delivery_id != one.id
-    }
-    found: dict[int, list[News]] = {}
-    for item in inputs.news.get(one.subscriber_id or 0, []):
-        if item.trial_id not in inputs.trials:
-            # It ended while the rest was read.
-            continue
-        mine = item.delivery_id == one.id if one.frozen else item.delivery_id is None and item.trial_id not in doubtful
-        if mine:
-            found.setdefault(item.trial_id, []).append(item)
-    if one.kind == "urgent" and not one.frozen:
-        return {trial_id: items for trial_id, items in found.items() if any(item.urgent for item in items)}
-    return found
-
-
-def _ends(one: Claimed, items: Sequence[News], inputs: Inputs) -> tuple[int, int] | None:
-    """From where they were last told, else from just before the first news, lost with a mail or not, to now.
-
-    A frozen mail has the spans it was first made with; a trial without one came to nothing then.
-    """
-    trial_id = items[0].trial_id
-    if one.frozen:
-        return inputs.spans.get(one.id, {}).get(trial_id)
-    told = items[0].told
-    if told is None:
-        first = min([item.seq for item in items])
-        told = min(first, inputs.lost.get((items[0].subscriber_id, trial_id), first)) - 1
-    return told, inputs.trials[trial_id].seq
