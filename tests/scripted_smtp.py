@@ -28,6 +28,8 @@ class Script:
     """Replies are written so many bytes at a time; 0 for whole."""
     mails_per_connection: int | None = None
     read_bytes: int = 0
+    drops_groups: bool = False
+    """Hangs up on who sends more than one command at once, whatever it offers."""
     port: int = 0
     connections: int = 0
     accepted: list[tuple[str, bytes]] = field(default_factory=list)
@@ -84,6 +86,8 @@ class _Talk:
             await self.say(self.script.replies.get(verb, "221 bye" if verb == "QUIT" else "250 ok"))
 
     async def begin(self, line: str) -> None:
+        if self.script.drops_groups and self.reader._buffer:  # type: ignore[attr-defined]
+            raise ConnectionError
         if self.taken == self.script.mails_per_connection:
             await self.say("421 4.7.0 enough for now")
             raise ConnectionError

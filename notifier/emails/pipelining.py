@@ -88,6 +88,8 @@ class Line:
         self._used_at = asyncio.get_running_loop().time()
         self.was_asked = False
         """Whether it was asked if it lives."""
+        self.is_out_of_step = False
+        """Whether the server offers PIPELINING and failed at the first group of commands, as some firewalls make it."""
 
     @property
     def is_open(self) -> bool:
@@ -241,6 +243,7 @@ class Line:
     def _give_up(self, mail: Composed, ended: TalkEnded, desk: Desk) -> None:
         """The connection ended before the message: if it served others before, another one should try."""
         self.close()
+        self.is_out_of_step = self._pipelines and self._count == 1 and not isinstance(ended, _Closing)
         if not isinstance(ended, TooSlow) and self._count > 1:
             desk.put_back(mail)
         elif isinstance(ended, _Closing):

@@ -23,6 +23,10 @@ log = structlog.get_logger(__name__)
 
 CONNECT_AGAIN_SECONDS = 5.0
 """Where a connection could not be made while others work, no other is tried for so long."""
+OUT_OF_STEP = 2
+"""So many connections in a row that broke at their first group of commands."""
+IN_STEPS_SECONDS = 600.0
+"""How long a server that could not take the PIPELINING it offers is not asked to."""
 STOPPED = Verdict(answer=Answer.OURS, reason="asked to stop")
 _SENDER_UNFIT = Verdict(answer=Answer.OURS, reason="our sender address cannot be written: check NOTIFIER_MAIL_FROM")
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -48,6 +52,8 @@ class Relay:
         self._resting: list[Line] = []
         self._own_name: str | None = None
         self._connect_again_at = 0.0
+        self._in_steps_until = 0.0
+        self._out_of_step = 0
         self._closing = False
         self._look_again: asyncio.TimerHandle | None = None
 
@@ -201,6 +207,7 @@ class Relay:
         try:
             worker.line = line = await self._take_line()
             await line.serve(worker)
+            self._keep_step(line)
             if line.is_open:
                 self._resting.append(line)
         except Exception as error:  # noqa: BLE001 - a host name may break the library in ways of its own
@@ -234,9 +241,20 @@ class Relay:
         return Line(
             ReplyReader(transport),
             sender=self._sender,
-            pipelines=client.supports_extension("pipelining"),
+            pipelines=client.supports_extension("pipelining")
+            and asyncio.get_running_loop().time() >= self._in_steps_until,
             timeouts=self._timeouts,
         )
+
+    def _keep_step(self, line: Line) -> None:
+        """A server that offers to be told much at once and cannot take it is told one thing after the other.
+
+        One such failure may be due to the mail.
+        """
+        self._out_of_step = self._out_of_step + 1 if line.is_out_of_step else 0
+        if self._out_of_step >= OUT_OF_STEP:
+            log.warning("smtp.out_of_step", seconds=IN_STEPS_SECONDS)
+            self._in_steps_until = asyncio.get_running_loop().time() + IN_STEPS_SECONDS
 
     def _hang_up_older(self, line: Line) -> None:
         """Where a connection that rested gives no answer, those that rested longer would cost the same wait each."""

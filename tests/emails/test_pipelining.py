@@ -85,6 +85,14 @@ def test_the_next_envelope_goes_out_with_the_message() -> None:
     assert script.connections == 1
 
 
+def test_a_server_that_cannot_take_the_groups_it_offers_is_told_one_thing_after_the_other() -> None:
+    with scripted(Script(drops_groups=True)) as script:
+        verdicts = _send(script, "abcde")
+
+    assert _answers(verdicts) == "later later accepted accepted accepted"
+    assert script.connections == 3
+
+
 def test_a_message_for_nobody_stays_empty() -> None:
     with scripted(Script({"RCPT:b": "550 5.1.1 unknown", "DATA:b": "354 go on"})) as script:
         verdicts = _send(script, "abc")
