@@ -31,7 +31,7 @@ from notifier.store.models import Delivery, DeliverySpan, Subscriber
 
 WATCHED = (
     ("notifier.store.lease_store:claim", "claim"),
-    ("notifier.telling:Teller.read_inputs", "read"),
+    ("notifier.waiting_news:read_inputs", "read"),
     ("notifier.composing:Composer.__call__", "compose"),
     ("notifier.store.delivery_contents:lock_readers_of", "admit"),
     ("notifier.store.delivery_store:enter_data", "admit"),

@@ -22,6 +22,8 @@ __all__ = ["TIME_IS_UP", "Clock", "Composer", "Delivered", "Deliverer", "Limits"
 
 log = structlog.get_logger(__name__)
 
+GRACE_SECONDS = 3.0
+"""How long mails under way may take until they are hung up on, so that a deploy cuts none off."""
 MARK_SECONDS = 5.0
 
 
@@ -107,14 +109,20 @@ class Deliverer:
         self._stopping.set()
 
     def close(self) -> None:
-        """Stop, hang up on mails under way, and have a run mark what is known of them."""
+        """Stop, give mails under way a moment, hang up on the rest, and have a run mark what is known of them."""
         self.stop()
+        self._wait(GRACE_SECONDS)
         self._postman.close()
-        if self._one_run.acquire(timeout=MARK_SECONDS):
+        self._wait(MARK_SECONDS)
+
+    def _wait(self, seconds: float) -> None:
+        """Until no run is under way, nor a mail of an earlier one; or for so long."""
+        until = time.monotonic() + seconds
+        if self._one_run.acquire(timeout=seconds):
             tails = list(self._tails)
             self._one_run.release()
             for thread in tails:
-                thread.join(MARK_SECONDS)
+                thread.join(max(0.0, until - time.monotonic()))
 
 
 def _finish(run: Run) -> None:

@@ -192,10 +192,15 @@ def match_changes() -> None:
 
 @app.task(name=queues.PLAN_DIGESTS)
 def plan_digests(every: float = 0) -> None:
-    """Plan the schedules that are due, and what is urgent; ``every`` so many seconds if the schedule rang."""
+    """Plan the schedules that are due, and what is urgent; ``every`` so many seconds if the schedule rang.
+
+    What came in is matched before: after an outage it belongs to the digest that is due, not to tomorrow's.
+    """
     if _lately.was_done(queues.PLAN_DIGESTS, every=every):
         return
-    if plan(database=_held.service().installation.database, now=_now()):
+    database = _held.service().installation.database
+    match(database=database, now=_now())
+    if plan(database=database, now=_now()):
         queues.ring(queues.SEND_DELIVERIES)
     _lately.note(queues.PLAN_DIGESTS)
 

@@ -33,7 +33,7 @@ class Mould:
     def fill(self, texts: Sequence[bytes]) -> bytes:
         """The lines with these texts in their gaps."""
         made = b"".join([part if part.__class__ is bytes else texts[part[0]][part[1]] for part in self.parts])  # type: ignore[misc]
-        return _without_dots(made) if b"\n." in made else made
+        return _without_dots(made) if b"\n." in made or made[:1] == b"." else made
 
 
 def fragment(text: str) -> Fragment:

@@ -35,7 +35,9 @@ def rotate(stage: Stage) -> None:
     if stage.engine == "postgresql":
         service.stop("worker")
         service.start("worker")
-    service.stop("old")
+    # `tick` has no warm shutdown: to end it is a kill.
+    end = service.stop if stage.engine == "postgresql" else service.kill
+    end("old")
     stage.sink.behave()
     crowd.insist(service.url)
     stage.drain()

@@ -42,6 +42,7 @@ def migrate(stage: Stage, revision: str) -> None:
     run(stage.folder, stage.service.settings, "migrate")
     _look(stage, url, kept)
     given = {key.removeprefix("NOTIFIER_").lower(): value for key, value in stage.service.settings.items()}
+    stage.installation.close()
     stage.installation = open_installation(load_settings(**given), now=datetime.now(UTC))
     stage.crowd.installation = stage.installation
     stage.service.start()

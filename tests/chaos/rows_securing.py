@@ -51,7 +51,7 @@ def refuse_password(stage: Stage) -> None:
     """Our password is not known any more, in the midst of a run: nothing more goes out, and no mailbox is blamed."""
     certificates = _make_certificates(stage)
     _start(stage, "required", login=f"us:{PASSWORD.replace(' ', '%20')}@")
-    stage.sink.behave(offers=_offers(), certificate=certificates["good"], password=PASSWORD, pause={"kept": 0.05})
+    stage.sink.behave(offers=_offers(), certificate=certificates["good"], password=PASSWORD, pause={"kept": 0.3})
     stage.crowd.insist(stage.service.url)
     stage.wait_for_mails(10)
     stage.sink.behave(offers=_offers(), certificate=certificates["good"], password="another one")

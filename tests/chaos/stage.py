@@ -200,14 +200,15 @@ def stage(
         chosen = {**_settings(shared, engine, folder, sink), "NOTIFIER_DATABASE_URL": url, **settings}
         given = {key.removeprefix("NOTIFIER_").lower(): value for key, value in chosen.items()}
         installation = open_installation(load_settings(**given), now=datetime.now(UTC))
-        running.callback(installation.close)
         service = Service(folder, chosen, PARTS[engine])
         running.callback(service.close)
         crowd = Crowd(installation)
-        yield Stage(
+        stage = Stage(
             engine=engine, short=short, folder=folder, grounds=shared, sink=sink,
             service=service, installation=installation, crowd=crowd, disk=disk,
         )  # fmt: skip
+        running.callback(lambda: stage.installation.close())  # noqa: PLW0108 - it may be another one by then
+        yield stage
 
 
 def _settings(shared: Grounds, engine: str, folder: Path, sink: Sink) -> dict[str, str]:
