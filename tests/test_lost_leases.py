@@ -124,6 +124,7 @@ def test_a_run_that_lost_its_lease_ends_though_a_mail_hangs(database: Database) 
     assert ended
 
 
+@pytest.mark.slow
 def test_a_run_that_lost_its_lease_hangs_up_on_no_mail_of_another(database: Database) -> None:
     _expect(database, "ada")
     replies = {"MESSAGE:ada": HANG, "MESSAGE:bob": "after 1.5 250 2.0.0 queued"}
@@ -214,6 +215,7 @@ def _go_away(database: Database, script: Script, *, seconds: float) -> None:
     database.before_commit = refuse
 
 
+@pytest.mark.slow
 def test_what_the_server_said_is_kept_longer_than_a_lease(database: Database) -> None:
     _expect(database, "ada")
     replies = {"MESSAGE:ada": "after 0.3 250 2.0.0 queued"}
@@ -256,6 +258,7 @@ def test_what_comes_back_under_the_same_token_goes_out_once(database: Database) 
     assert len(script.recipients) == len(set(script.recipients))
 
 
+@pytest.mark.slow
 def test_a_slow_destination_whose_mails_are_all_that_was_claimed_lets_others_pass(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,6 +278,7 @@ def test_a_slow_destination_whose_mails_are_all_that_was_claimed_lets_others_pas
     assert sorted(script.recipients) == ["ada", "bob"]
 
 
+@pytest.mark.slow
 def test_a_run_that_has_no_place_left_rests(database: Database) -> None:
     names = [f"r{number}" for number in range(4)]
     _expect(database, *names)

@@ -81,6 +81,7 @@ def _wait_for(script: Script, *, sent: int) -> None:
     assert len(script.accepted) >= sent
 
 
+@pytest.mark.slow
 def test_a_mail_that_hangs_is_marked_on_the_side_and_the_next_run_goes_on(database: Database) -> None:
     _expect(database, [f"reader{number}" for number in range(12)])
     with scripted(Script({"RCPT:reader5": HANG})) as script, _deliverer(database, script) as deliverer:

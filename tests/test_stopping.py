@@ -128,6 +128,7 @@ def test_the_doctor_says_since_when_and_why(world: World) -> None:
     assert "since 2026-03-02 09:00 UTC (paused by notifier pause: the relay moves)" in found[0].message
 
 
+@pytest.mark.slow
 def test_the_commands_say_what_they_did(tmp_path: Path) -> None:
     first = notifier(tmp_path, "pause", "--note", "the relay moves")
     again = json.loads(notifier(tmp_path, "pause", "--json").stdout)

@@ -72,6 +72,7 @@ def test_a_bad_record_fails_no_task(working: World) -> None:
     assert worker.ingest_record({"protocolSection": {}})["rejected"] == 1
 
 
+@pytest.mark.slow
 def test_a_broker_that_is_away_is_no_error() -> None:
     queues.configure(load_settings(broker_url="redis://127.0.0.1:9/0"))
 
@@ -80,6 +81,7 @@ def test_a_broker_that_is_away_is_no_error() -> None:
     assert not queues.is_reachable(0.5)
 
 
+@pytest.mark.slow
 def test_a_broker_that_never_answers_is_waited_for_only_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         queues.configure(load_settings(broker_url=f"redis://127.0.0.1:{silent.getsockname()[1]}/0"))

@@ -116,6 +116,7 @@ def test_a_whole_message_that_went_out_encrypted_may_have_arrived(tls: ssl.SSLCo
     assert [verdict.answer.value for verdict in verdicts.values()] == ["ambiguous"]
 
 
+@pytest.mark.slow
 def test_what_was_given_up_half_way_never_goes_out_whole() -> None:
     with _playing(_Script(reads=4096, rests=1.5)) as script:
         verdicts = _send(script.server, _mail(1, size=30_000_000), message=0.5, linger=2.5)

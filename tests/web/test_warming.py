@@ -11,6 +11,7 @@ from notifier.web import page_rendering
 from notifier.web.warming import warm
 
 
+@pytest.mark.slow
 def test_no_template_is_compiled_for_a_visitor(
     app: FastAPI, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
