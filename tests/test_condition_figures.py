@@ -27,6 +27,7 @@ def test_what_names_find_is_what_the_registry_derived(studies: list[Study], name
     assert found.reached >= 0.97 * found.studies
 
 
+@pytest.mark.slow
 def test_every_part_of_the_studies_derived_as_today_is_good(studies: list[Study], names: KnownNames) -> None:
     parts = score_parts([study for study in studies if study.derived_on >= SINCE], names)
 
@@ -36,6 +37,7 @@ def test_every_part_of_the_studies_derived_as_today_is_good(studies: list[Study]
     assert min(found.recall for found in parts.values()) >= 0.8
 
 
+@pytest.mark.slow
 def test_most_of_what_the_registry_did_not_derive_the_record_lists(studies: list[Study], names: KnownNames) -> None:
     found = score(studies, names)
 

@@ -360,6 +360,7 @@ def test_what_readers_were_told_adds_up(migrated_sqlite: Path) -> None:
 
 
 @pytest.mark.postgres
+@pytest.mark.slow
 def test_what_readers_were_told_adds_up_on_postgresql(
     migrated_postgres: str, new_postgres_database: Callable[..., str], tmp_path: Path
 ) -> None:

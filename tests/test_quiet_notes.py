@@ -63,6 +63,7 @@ def test_after_thirty_silent_days_a_note_comes_at_the_usual_hour(either_world: W
     assert "watching about 2 studies" in " ".join(text.split())
 
 
+@pytest.mark.slow
 def test_a_note_comes_once_a_month(world: World) -> None:
     world.ingest(make_study(1))
     choose(world)

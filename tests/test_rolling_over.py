@@ -295,6 +295,7 @@ days = st.lists(
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_nothing_is_lost_nothing_told_twice_and_what_rolled_over_is_told_next(either_world: World) -> None:
     @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(news=days, cadence=st.sampled_from([INSTANT, DAILY]), fitting=st.integers(1, 5))

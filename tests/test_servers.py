@@ -62,6 +62,7 @@ def test_without_what_it_needs():
         ("1", "a server is missing", 1),
     ],
 )
+@pytest.mark.slow
 def test_a_skip_fails_where_skips_are_forbidden(
     tmp_path: Path, repository: Path, forbidden: str, reason: str, exit_code: int
 ) -> None:

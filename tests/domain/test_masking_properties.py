@@ -83,6 +83,7 @@ def test_a_record_of_any_shape_is_masked_once_and_for_all(record: dict[str, Any]
 
 
 @pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.slow
 def test_hostile_text_takes_linear_time(unit: str) -> None:
     started = time.process_time()
 
