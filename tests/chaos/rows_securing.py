@@ -50,8 +50,9 @@ def show_bad_certificates(stage: Stage) -> None:
 def refuse_password(stage: Stage) -> None:
     """Our password is not known any more, in the midst of a run: nothing more goes out, and no mailbox is blamed."""
     certificates = _make_certificates(stage)
-    _start(stage, "required", login=f"us:{PASSWORD.replace(' ', '%20')}@")
-    stage.sink.behave(offers=_offers(), certificate=certificates["good"], password=PASSWORD, pause={"kept": 0.3})
+    # More readers than a worker that is told to stop can still serve, at this pace.
+    _start(stage, "required", login=f"us:{PASSWORD.replace(' ', '%20')}@", readers=300)
+    stage.sink.behave(offers=_offers(), certificate=certificates["good"], password=PASSWORD, pause={"kept": 0.5})
     stage.crowd.insist(stage.service.url)
     stage.wait_for_mails(10)
     stage.sink.behave(offers=_offers(), certificate=certificates["good"], password="another one")
@@ -59,6 +60,7 @@ def refuse_password(stage: Stage) -> None:
     stage.service.stop(stage.service.worker)
     stage.service.start(stage.service.worker)
     taken = stage.sink.count()
+    stage.expect(taken < 300, "the run was over before the password changed")
     _wait_to_be_told(stage, 2)
     stage.expect(stage.sink.count() == taken, "mails went out without a password")
     stage.expect(stage.sink.count_heard("auth", "535") > 0, "the password was never refused")
@@ -85,8 +87,8 @@ def ask_for_password(stage: Stage) -> None:
     expect_no_copies(stage)
 
 
-def _start(stage: Stage, starttls: str, *, login: str = "") -> None:
-    stage.crowd.gather(stage.pick(300, 60))
+def _start(stage: Stage, starttls: str, *, login: str = "", readers: int = 0) -> None:
+    stage.crowd.gather(readers or stage.pick(300, 60))
     stage.service.settings["NOTIFIER_SMTP_URL"] = f"smtp://{login}127.0.0.1:{stage.sink.port}?starttls={starttls}"
     stage.service.start()
 
