@@ -57,7 +57,7 @@ def main() -> None:
         for row, engine in chosen:
             result = go_through(row, shared, engine=engine, short=asked.short)
             results.append(result)
-            console.print(f"{row.name}, {engine}: {_verdict(result)}, {result.seconds:.0f} s", style="dim")
+            console.print(_in_a_line(result), style="dim", soft_wrap=True)
     console.print(as_table(results))
     sys.exit(0 if results and all(one.is_good for one in results) else 1)
 
@@ -70,6 +70,11 @@ def as_table(results: Sequence[Result]) -> Table:
         besides = "; ".join((*one.notes, *one.faults))
         table.add_row(one.name, one.engine, *_counts(one), _verdict(one), besides)
     return table
+
+
+def _in_a_line(one: Result) -> str:
+    said = f"{one.name}, {one.engine}: {_verdict(one)}, {one.seconds:.0f} s"
+    return said if one.is_good else "; ".join((said, str(one.figures), *one.notes, *one.faults))
 
 
 def _counts(one: Result) -> tuple[str, ...]:
