@@ -2,27 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from random import Random
 
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from notifier.forgetting import forget_subscriber
 from notifier.leaving import end_everything
-from notifier.rounds import open_service
-from notifier.store.addresses import read_address
-from notifier.store.models import Delivery, Schedule, Subscriber, Subscription, Told, Trial
+from notifier.store.models import Delivery
+from tests.many_readers import BOTH_ENGINES, address_of, follow, send, serving, world_that_mails_to
 from tests.servers import free_port
 from tests.smtp_servers import Mailbox
 from tests.studies import make_study
-from tests.world import World, copy_database, open_world, settings_for
+from tests.world import World
 
 READERS = 10_000
 LEAVERS = 4
@@ -57,26 +55,18 @@ class Left:
 @pytest.fixture
 def clocked() -> Iterator[Clocked]:
     box = Clocked(port=free_port())
-    controller = Controller(box, hostname="127.0.0.1", port=box.port)
-    controller.start()
-    yield box
-    controller.stop()
+    with serving(box):
+        yield box
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(params=BOTH_ENGINES)
 def crowd(request: pytest.FixtureRequest, tmp_path: Path, clocked: Clocked, now: datetime) -> Iterator[World]:
-    url = None
-    if request.param == "sqlite":
-        copy_database(request.getfixturevalue("migrated_sqlite"), tmp_path / "notifier.db")
-    else:
-        url = request.getfixturevalue("new_postgres_database")(request.getfixturevalue("migrated_postgres"))
-    opened = open_world(settings_for(tmp_path, mailbox=clocked, database_url=url), mailbox=clocked, now=now)
-    yield opened
-    opened.close()
+    with world_that_mails_to(clocked, request=request, folder=tmp_path, now=now) as world:
+        yield world
 
 
 def test_no_mail_follows_the_answer(crowd: World, clocked: Clocked) -> None:
-    readers = follow(crowd)
+    readers = follow(crowd, readers=READERS)
     crowd.ingest(make_study(status="COMPLETED", updated="2026-03-03"))
     assert crowd.plan() == READERS
     left = Left()
@@ -99,35 +89,6 @@ def test_no_mail_follows_the_answer(crowd: World, clocked: Clocked) -> None:
     assert all(len(moments) <= 1 for moments in came.values())
 
 
-def address_of(number: int) -> str:
-    return f"reader{number}@example.org"
-
-
-def follow(world: World) -> Sequence[int]:
-    """Ten thousand readers of one study, confirmed before the news; their ids in the order of their addresses."""
-    world.ingest(make_study(), baseline=True)
-    world.subscribe("first@example.org", trial="NCT90000001")
-    keys = world.installation.keys
-    addresses = [read_address(address_of(number)) for number in range(READERS)]
-    with world.installation.database.writing() as session:
-        first = session.scalars(select(Subscription)).one()
-        trial = session.scalars(select(Trial)).one()
-        mailbox = {"language": "en", "revision": 1, "created_at": world.now}
-        mailbox["schedule_id"] = session.scalars(select(Schedule.id)).one()
-        sealed = [{"address_index": keys.index(one), "address_sealed": keys.seal(one), **mailbox} for one in addresses]
-        session.execute(insert(Subscriber), sealed)
-        found = {row.address_index: row.id for row in session.execute(select(Subscriber.address_index, Subscriber.id))}
-        ids = [found[keys.index(one)] for one in addresses]
-        wish = {
-            "trial_id": trial.id, "wants": "everything", "news_since": first.news_since, "consent_site": "",
-            "consent_how": "form", "confirmed_at": world.now,
-        }  # fmt: skip
-        session.execute(insert(Subscription), [{"subscriber_id": id_, **wish} for id_ in ids])
-        session.execute(insert(Told), [{"subscriber_id": id_, "trial_id": trial.id, "seq": trial.seq} for id_ in ids])
-    world.leave(first.subscriber_id)
-    return ids
-
-
 def leave(world: World, left: Left, leaving: Sequence[tuple[int, int]]) -> None:
     """Half of them erase everything, the others end it by their mail program's one click or by the button."""
     database = world.installation.database
@@ -141,11 +102,3 @@ def leave(world: World, left: Left, leaving: Sequence[tuple[int, int]]) -> None:
             if session.scalar(going) is not None:
                 left.excused.add(reader)
         left.answered[reader] = time.monotonic()
-
-
-def send(world: World) -> None:
-    """Send what is due, as one of several workers; the goodbyes are a mail of their own and wait."""
-    service = open_service(world.installation)
-    clock: Callable[[], datetime] = lambda: world.now  # noqa: E731
-    service.deliverer.deliver_due(now=clock, real=lambda: datetime.now(UTC))
-    service.deliverer.close()

@@ -7,25 +7,23 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from notifier.checkup import check_up
 from notifier.delivering import Limits
-from notifier.rounds import open_service
 from notifier.stopping import list_stops, pause, resume
-from notifier.store.addresses import read_address
-from notifier.store.models import Delivery, Schedule, Subscriber, Subscription, Told, Trial
+from notifier.store.models import Delivery
 from tests.commands import notifier
+from tests.many_readers import BOTH_ENGINES, address_of, follow, send, serving, world_that_mails_to
 from tests.servers import free_port
 from tests.smtp_servers import Mailbox
 from tests.studies import make_study
-from tests.world import World, copy_database, open_world, settings_for
+from tests.world import World
 
 pytestmark = pytest.mark.rules
 READERS = 300
@@ -48,26 +46,18 @@ class Slow(Mailbox):
 @pytest.fixture
 def slow() -> Iterator[Slow]:
     box = Slow(port=free_port())
-    controller = Controller(box, hostname="127.0.0.1", port=box.port)
-    controller.start()
-    yield box
-    controller.stop()
+    with serving(box):
+        yield box
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(params=BOTH_ENGINES)
 def crowd(request: pytest.FixtureRequest, tmp_path: Path, slow: Slow, now: datetime) -> Iterator[World]:
-    url = None
-    if request.param == "sqlite":
-        copy_database(request.getfixturevalue("migrated_sqlite"), tmp_path / "notifier.db")
-    else:
-        url = request.getfixturevalue("new_postgres_database")(request.getfixturevalue("migrated_postgres"))
-    opened = open_world(settings_for(tmp_path, mailbox=slow, database_url=url), mailbox=slow, now=now)
-    yield opened
-    opened.close()
+    with world_that_mails_to(slow, request=request, folder=tmp_path, now=now) as world:
+        yield world
 
 
 def test_workers_stop_within_the_mails_in_hand_and_go_on_where_they_were(crowd: World, slow: Slow) -> None:
-    follow(crowd)
+    follow(crowd, readers=READERS)
     crowd.ingest(make_study(status="COMPLETED", updated="2026-03-03"))
     assert crowd.plan() == READERS
     with ThreadPoolExecutor(WORKERS) as threads:
@@ -140,36 +130,3 @@ def test_the_commands_say_what_they_did(tmp_path: Path) -> None:
     assert [one["why"] for one in status["stops"]] == ["paused"]
     assert on.stdout == "Mails go out again, what waited first.\n"
     assert json.loads(notifier(tmp_path, "resume", "--json").stdout) == {"paused": False, "changed": False}
-
-
-def address_of(number: int) -> str:
-    return f"reader{number}@example.org"
-
-
-def follow(world: World) -> None:
-    """Many readers of one study, confirmed before the news."""
-    world.ingest(make_study(), baseline=True)
-    first = world.subscribe(address_of(0), trial="NCT90000001")
-    keys = world.installation.keys
-    addresses = [read_address(address_of(number)) for number in range(1, READERS)]
-    with world.installation.database.writing() as session:
-        trial = session.scalars(select(Trial)).one()
-        example = session.scalars(select(Subscription).where(Subscription.subscriber_id == first)).one()
-        mailbox = {"language": "en", "revision": 1, "created_at": world.now}
-        mailbox["schedule_id"] = session.scalars(select(Schedule.id)).one()
-        sealed = [{"address_index": keys.index(one), "address_sealed": keys.seal(one), **mailbox} for one in addresses]
-        session.execute(insert(Subscriber), sealed)
-        ids = session.scalars(select(Subscriber.id).where(Subscriber.id != first)).all()
-        wish = {
-            "trial_id": trial.id, "wants": "everything", "news_since": example.news_since, "consent_site": "",
-            "consent_how": "form", "confirmed_at": world.now,
-        }  # fmt: skip
-        session.execute(insert(Subscription), [{"subscriber_id": id_, **wish} for id_ in ids])
-        session.execute(insert(Told), [{"subscriber_id": id_, "trial_id": trial.id, "seq": trial.seq} for id_ in ids])
-
-
-def send(world: World) -> None:
-    """Send what is due, as one of several workers."""
-    service = open_service(world.installation)
-    service.deliverer.deliver_due(now=lambda: world.now, real=lambda: datetime.now(UTC))
-    service.deliverer.close()
