@@ -14,7 +14,7 @@ from notifier.config import MailServer
 from notifier.emails.postman import Postman
 from notifier.errors import StoreUnavailable
 from notifier.sending_run import Run
-from notifier.sending_terms import TIME_IS_UP, Clock, Composer, Delivered, Limits, Traffic
+from notifier.sending_terms import TIME_IS_UP, Clock, Composer, Delivered, Limits, Terms, Traffic
 from notifier.store.database import Database
 from notifier.store.outcome_store import sweep
 
@@ -69,27 +69,33 @@ class Deliverer:
         """
         with self._one_run:
             run = Run(
-                database=self._database,
-                composer=self._composer,
+                terms=self._terms(now, real or now),
                 postman=self._postman,
-                limits=self._limits,
-                traffic=self._traffic,
-                clock=now,
-                real=real or now,
+                limit=limit,
                 stopping=self._stopping,
                 ends_at=inf if seconds is None else time.monotonic() + seconds,
                 elsewhere=self._count_tails,
             )
             try:
-                return run.go(limit)
+                return run.go()
             finally:
-                if run.in_flight and not self._postman.is_closed:
+                if run.window.in_flight and not self._postman.is_closed:
                     self._leave_to_the_side(run)
+
+    def _terms(self, now: Clock, real: Clock) -> Terms:
+        return Terms(
+            database=self._database,
+            composer=self._composer,
+            limits=self._limits,
+            traffic=self._traffic,
+            clock=now,
+            real=real,
+        )
 
     def _count_tails(self) -> Counter[str]:
         """How many mails that hang are still in_data, by domain."""
         self._tails = {thread: run for thread, run in self._tails.items() if thread.is_alive()}
-        return sum((run.busy() for run in self._tails.values()), Counter())
+        return sum((run.window.busy() for run in self._tails.values()), Counter())
 
     def _leave_to_the_side(self, run: Run) -> None:
         thread = threading.Thread(target=_finish, args=(run,), name="delivering-tail", daemon=True)

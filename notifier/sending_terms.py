@@ -1,14 +1,17 @@
 """The words of sending: how much at once, what a run did, and who makes mails and knows what destinations can take."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
+from uuid import uuid4
 
 from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import Claimed, Composed, Composing, NotBefore, Verdicts
 from notifier.emails.pipelining import Timeouts
+from notifier.store.database import Database
 from notifier.store.lease_store import LEASE
 
 Clock = Callable[[], datetime]
@@ -59,6 +62,24 @@ class Limits:
     def kept(self) -> int:
         """How many of the mails in_data only those may be that somebody waits for."""
         return -(-self.group // 8) if self.group > 1 else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What all parts of a run share. One token holds all it claims, so that one statement renews and marks them all.
+
+    Leases run by the ``real`` time, where ``clock`` is a time that was set.
+    """
+
+    database: Database
+    composer: Composer
+    limits: Limits
+    traffic: Traffic | None
+    clock: Clock
+    real: Clock
+    token: str = field(default_factory=lambda: str(uuid4()))
+    counts: Counter[str] = field(default_factory=Counter)
+    """What the run did so far, by the names of `Delivered`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,60 +7,36 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from pathlib import Path
 
 import pytest
 from sqlalchemy import event, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from notifier import sending_run
+from notifier import sending_window
 from notifier.delivering import TIME_IS_UP, Deliverer, Limits, Traffic
 from notifier.domain.deliveries import Claimed, Composed, Composing, NotBefore, Verdicts
 from notifier.emails import pipelining
 from notifier.emails.pipelining import Timeouts
 from notifier.errors import StoreUnavailable
 from notifier.sending_terms import Composer
-from notifier.store.database import Database, open_database
-from notifier.store.models import Base, Delivery
+from notifier.store.database import Database
+from notifier.store.models import Delivery
 from tests.delivery_rows import (
-    add_change,
     add_confirmation,
-    add_digest,
-    add_reader,
-    add_trial,
     compose_simply,
-    count_states,
+    expect_digests,
+    states_in,
 )
 from tests.scripted_smtp import HANG, Script, scripted
 
+pytestmark = pytest.mark.rules
 LONG = Timeouts(connect=2, command=60, data=60, message=60)
 DEFAULT = Limits(timeouts=LONG)
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = open_database(f"sqlite:///{tmp_path / 'test.db'}")
-    Base.metadata.create_all(database.engine)
-    yield database
-    database.close()
-
-
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _expect(database: Database, *names: str) -> None:
-    with database.writing() as session:
-        trial = add_trial(session, 1, now=_now())
-        for name in names:
-            add_digest(session, add_reader(session, name, trials=[trial], now=_now()), now=_now())
-        add_change(session, trial, now=_now())
-
-
-def _states(database: Database) -> dict[str, int]:
-    with database.reading() as session:
-        return count_states(session)
 
 
 @contextmanager
@@ -109,7 +85,7 @@ def _wait_until(true: Callable[[], bool]) -> None:
 
 
 def test_a_run_that_lost_its_lease_ends_though_a_mail_hangs(database: Database) -> None:
-    _expect(database, "ada")
+    expect_digests(database, "ada")
     with (
         scripted(Script({"MESSAGE:ada": HANG})) as script,
         _deliverer(database, script, limits=_leased(0.7)) as deliverer,
@@ -126,7 +102,7 @@ def test_a_run_that_lost_its_lease_ends_though_a_mail_hangs(database: Database) 
 
 @pytest.mark.slow
 def test_a_run_that_lost_its_lease_hangs_up_on_no_mail_of_another(database: Database) -> None:
-    _expect(database, "ada")
+    expect_digests(database, "ada")
     replies = {"MESSAGE:ada": HANG, "MESSAGE:bob": "after 1.5 250 2.0.0 queued"}
     with scripted(Script(replies)) as script, _deliverer(database, script, limits=_leased(0.7)) as deliverer:
         assert deliverer.deliver_due(now=_now, seconds=0.1).stopped == TIME_IS_UP
@@ -134,7 +110,7 @@ def test_a_run_that_lost_its_lease_hangs_up_on_no_mail_of_another(database: Data
             add_confirmation(session, "bob", now=_now())
         threading.Timer(0.4, _take_leases, [database, "1"]).start()
         deliverer.deliver_due(now=_now, seconds=4)
-        states = _states(database)
+        states = states_in(database)
 
     assert states == {"sent": 1, "deferred": 1}
 
@@ -153,7 +129,7 @@ class _Broken:
 
 
 def test_an_error_of_ours_in_learning_loses_no_answer_and_ends_the_run(database: Database) -> None:
-    _expect(database, "ada", "bob")
+    expect_digests(database, "ada", "bob")
     errors: list[Exception] = []
     with scripted(Script()) as script, _deliverer(database, script, traffic=_Broken()) as deliverer:
 
@@ -168,7 +144,7 @@ def test_an_error_of_ours_in_learning_loses_no_answer_and_ends_the_run(database:
         run.join(5)
 
     assert errors
-    assert _states(database) == {"sent": 2}
+    assert states_in(database) == {"sent": 2}
 
 
 @contextmanager
@@ -191,11 +167,11 @@ def _answer_lost(commit: int) -> Iterator[None]:
 def test_what_was_admitted_though_nobody_heard_of_it_goes_out_in_a_minute_and_is_in_no_doubt(
     database: Database,
 ) -> None:
-    _expect(database, "ada")
+    expect_digests(database, "ada")
     with scripted(Script()) as script, _deliverer(database, script) as deliverer:
         with _answer_lost(2):
             deliverer.deliver_due(now=_now)
-        assert _states(database) == {"deferred": 1}
+        assert states_in(database) == {"deferred": 1}
         deliverer.deliver_due(now=lambda: _now() + timedelta(seconds=70), real=_now)
 
     assert script.recipients == ["ada"]
@@ -217,15 +193,15 @@ def _go_away(database: Database, script: Script, *, seconds: float) -> None:
 
 @pytest.mark.slow
 def test_what_the_server_said_is_kept_longer_than_a_lease(database: Database) -> None:
-    _expect(database, "ada")
+    expect_digests(database, "ada")
     replies = {"MESSAGE:ada": "after 0.3 250 2.0.0 queued"}
     with scripted(Script(replies)) as script, _deliverer(database, script, limits=_leased(1)) as deliverer:
         threading.Thread(target=_go_away, args=(database, script), kwargs={"seconds": 1.8}).start()
         with suppress(StoreUnavailable):
             deliverer.deliver_due(now=_now)
-        _wait_until(lambda: _states(database) == {"sent": 1})
+        _wait_until(lambda: states_in(database) == {"sent": 1})
 
-    assert _states(database) == {"sent": 1}
+    assert states_in(database) == {"sent": 1}
 
 
 def _apart(session: Session, claimed: Sequence[Claimed], now: datetime) -> Sequence[Composing]:
@@ -240,7 +216,7 @@ def _apart(session: Session, claimed: Sequence[Claimed], now: datetime) -> Seque
 
 def test_what_comes_back_under_the_same_token_goes_out_once(database: Database) -> None:
     names = [f"r{number}" for number in range(6)]
-    _expect(database, *names)
+    expect_digests(database, *names)
     replies = {f"MESSAGE:{name}": "after 2 250 2.0.0 queued" for name in names}
     with (
         scripted(Script(replies)) as script,
@@ -262,10 +238,10 @@ def test_what_comes_back_under_the_same_token_goes_out_once(database: Database) 
 def test_a_slow_destination_whose_mails_are_all_that_was_claimed_lets_others_pass(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending_run, "MOVING_SECONDS", 0.1)
+    monkeypatch.setattr(sending_window, "MOVING_SECONDS", 0.1)
     monkeypatch.setattr(pipelining, "STALL_SECONDS", 0.1)
     slow = [f"slow{number}" for number in range(24)]
-    _expect(database, *slow, "ada", "bob")
+    expect_digests(database, *slow, "ada", "bob")
     hangs = {f"RCPT:{name}": HANG for name in slow}
     limits = Limits(timeouts=LONG, group=8, chunk=24)
     with scripted(Script(hangs)) as script, _deliverer(database, script, composer=_apart, limits=limits) as deliverer:
@@ -281,7 +257,7 @@ def test_a_slow_destination_whose_mails_are_all_that_was_claimed_lets_others_pas
 @pytest.mark.slow
 def test_a_run_that_has_no_place_left_rests(database: Database) -> None:
     names = [f"r{number}" for number in range(4)]
-    _expect(database, *names)
+    expect_digests(database, *names)
     hangs = {f"RCPT:{name}": HANG for name in names}
     with (
         scripted(Script(hangs)) as script,

@@ -1,0 +1,167 @@
+"""What a run has claimed and composed and not begun: filled up before its window runs dry, given back at the end."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+
+from notifier.domain.deliveries import CannotCompose, Claimed, Composed, Composing, NotBefore, NothingToSay, NotYet
+from notifier.domain.lanes import Lanes
+from notifier.domain.poison import compose_each
+from notifier.sending_lease import Lease
+from notifier.sending_terms import Terms
+from notifier.store.delivery_store import cancel_silent, fail_uncomposed
+from notifier.store.lease_store import LANES, claim, is_due, put_back, put_off, put_off_each
+from notifier.store.outcome_store import RETRY_OURS
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 0.5
+"""How often a run looks for mails somebody waits for, and, where nothing was due, for any."""
+ASIDE = timedelta(seconds=2)
+"""How long what is ready for such domains is given back, where others are due."""
+SLOW = "its destination takes no more just now"
+
+
+@dataclass(slots=True, kw_only=True)
+class Stock:
+    """Mails that are ready to go; ``left`` is how many may still be claimed, None for all."""
+
+    terms: Terms
+    lease: Lease
+    left: int | None
+    _ready: Lanes = field(default_factory=Lanes)
+    _first: set[int] = field(default_factory=set)
+    _is_blocked: bool = False
+    """Whether there are places, and only mails to domains that take no more just now."""
+    _counted: int = -1
+    _look_at: float = 0.0
+    _bring_at: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self._ready)
+
+    def choose(self, busy: Counter[str], *, moves: Callable[[str], bool]) -> list[Composed]:
+        """What goes next: those somebody waits for, then the others, one domain no more than half of the places."""
+        limits = self.terms.limits
+        group, places = limits.group, limits.group - busy.total()
+        chosen = self._ready.take(busy, places=places, kept=limits.kept, cap=max(1, group // 2), moves=moves)
+        self._is_blocked = bool(self._ready) and not chosen and places > limits.kept
+        return chosen
+
+    def pick_first(self, mails: Sequence[Composed]) -> set[int]:
+        """Those of these mails, which leave the stock, that somebody waits for."""
+        first = self._first & {mail.delivery_id for mail in mails}
+        self._first -= first
+        return first
+
+    def refill(self, *, under_way: Container[int]) -> bool:
+        """Claim and compose more if little is left; whether anything came of it.
+
+        Raises:
+            ClaimedTwice: something came that is in the stock, or ``under_way``.
+        """
+        now = time.monotonic()
+        if self.left == 0:
+            return False
+        if len(self._ready) < self.terms.limits.group and self._may_bring(now):
+            return self._bring(None, under_way)
+        if now < self._look_at:
+            return False
+        self._look_at = now + LOOK_SECONDS
+        if not self._is_due(LANES if self._is_blocked else (0,)):
+            return False
+        if self._is_blocked:
+            self._lay_aside()
+        return self._bring(None if self._is_blocked else 0, under_way)
+
+    def look_now(self) -> None:
+        """Look for more at the next refill, as time has passed."""
+        self._bring_at, self._counted = 0.0, -1
+
+    def put_back(self) -> None:
+        """Give back what was claimed and not begun; it is due at once."""
+        with self.terms.database.writing() as session:
+            put_back(session, token=self.terms.token, now=self.terms.clock())
+
+    def put_off(self, reason: str) -> None:
+        """Give back what was claimed and not begun, for a minute, as nothing goes out."""
+        until = self.terms.clock() + RETRY_OURS
+        with self.terms.database.writing() as session:
+            self.terms.counts["deferred"] += put_off(session, token=self.terms.token, until=until, reason=reason)
+
+    def _is_due(self, lanes: Sequence[int]) -> bool:
+        with self.terms.database.reading() as session:
+            return any(is_due(session, lane=lane, now=self.terms.clock()) for lane in lanes)
+
+    def _lay_aside(self) -> None:
+        """Give back what is ready for domains that take no more just now, so that others come before it."""
+        until, ids = self.terms.clock() + ASIDE, [mail.delivery_id for mail in self._ready.drain()]
+        with self.terms.database.writing() as session:
+            put = put_off(session, token=self.terms.token, until=until, reason=SLOW, ids=ids)
+        self.terms.counts["held"] += put
+
+    def _may_bring(self, now: float) -> bool:
+        """More only if what was claimed before got anywhere, for what is given back would be claimed again."""
+        return now >= self._bring_at and (self.terms.counts.total() != self._counted or now >= self._look_at > 0)
+
+    def _bring(self, lane: int | None, under_way: Container[int]) -> bool:
+        now = time.monotonic()
+        self._counted, self._look_at = self.terms.counts.total(), now + LOOK_SECONDS
+        size = self.terms.limits.chunk if self.left is None else min(self.left, self.terms.limits.chunk)
+        claimed, ready = self._claim(size, lane), self._ready.ids()
+        if any(one.id in under_way or one.id in ready for one in claimed):
+            # They were ours already: between, the lease ran out, and this token bears it a second time.
+            raise ClaimedTwice
+        self.left = None if self.left is None else self.left - len(claimed)
+        if not claimed and lane is None:
+            self._bring_at = now + LOOK_SECONDS
+        if claimed:
+            self._make_ready(claimed)
+        return bool(claimed)
+
+    def _claim(self, size: int, lane: int | None) -> list[Claimed]:
+        terms, since = self.terms, self.terms.real()
+        with terms.database.writing() as session:
+            until = since + terms.limits.lease
+            claimed = claim(session, now=terms.clock(), limit=size, token=terms.token, until=until, lane=lane)
+        self.lease.begin(since)
+        return claimed
+
+    def _make_ready(self, claimed: Sequence[Claimed]) -> None:
+        outcomes = compose_each(self._compose, claimed)
+        self._settle_unsent(outcomes)
+        first = {one.id for one in claimed if one.goes_first}
+        for one in outcomes:
+            if isinstance(one, Composed):
+                self._ready.add(one, first=one.delivery_id in first)
+        self._first |= first
+
+    def _compose(self, claimed: Sequence[Claimed]) -> Sequence[Composing]:
+        with self.terms.database.reading() as session:
+            return self.terms.composer(session, claimed, self.terms.clock())
+
+    def _settle_unsent(self, outcomes: Sequence[Composing]) -> None:
+        silent = [one for one in outcomes if isinstance(one, NothingToSay)]
+        broken = [one for one in outcomes if isinstance(one, CannotCompose)]
+        put_offs = [one for one in outcomes if isinstance(one, NotYet)]
+        if not (silent or broken or put_offs):
+            return
+        token, counts, now = self.terms.token, self.terms.counts, self.terms.clock()
+        with self.terms.database.writing() as session:
+            cancelled = cancel_silent(session, token=token, silent=silent, now=now)
+            states = fail_uncomposed(session, token=token, broken=broken, now=now)
+            rests = {one.delivery_id: NotBefore(until=now + RETRY_OURS, reason=one.reason) for one in put_offs}
+            counts["deferred"] += put_off_each(session, token=token, rests=rests)
+        counts.update(states.values())
+        counts["cancelled"] += len(cancelled)
+        unmade: list[CannotCompose | NotYet] = [*broken, *put_offs]
+        for each in unmade:
+            log.error("delivery.not_composed", delivery=each.delivery_id, reason=each.reason)
+
+
+class ClaimedTwice(Exception):
+    """A claim brought what the run held already, so it had lost its lease."""

@@ -1,0 +1,145 @@
+"""The mails of a run that are in_data: one transaction marks what ended and admits what takes its place."""
+
+import time
+from collections import Counter
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, field, replace
+
+import structlog
+from sqlalchemy.orm import Session
+
+from notifier.domain.deliveries import Answer, Composed, Verdict, Verdicts
+from notifier.domain.lanes import domain_of
+from notifier.emails.postman import Postman
+from notifier.emails.tray import Tray
+from notifier.errors import StoreUnavailable
+from notifier.sending_terms import Terms
+from notifier.store.delivery_contents import lock_readers_of
+from notifier.store.delivery_store import Admission, enter_data
+from notifier.store.insisting import insist
+from notifier.store.lease_store import put_off_each
+from notifier.store.outcome_store import mark
+
+log = structlog.get_logger(__name__)
+
+MARK_AFTER_SECONDS = 0.05
+"""A verdict waits no longer than this to be marked together with others."""
+MOVING_SECONDS = 2.0
+"""A domain whose mails do not end for so long gets no more than its share of the window."""
+NOT_SENT = Verdict(answer=Answer.OURS, reason="the database was away before it could go out")
+
+
+@dataclass(slots=True)
+class Window:
+    """What is in_data, until it is marked, and the tray where its answers come in."""
+
+    terms: Terms
+    postman: Postman
+    in_flight: dict[int, Composed] = field(default_factory=dict)
+    _tray: Tray = field(default_factory=Tray)
+    _moved_at: dict[str, float] = field(default_factory=dict)
+
+    def busy(self, *, but: Container[int] = ()) -> Counter[str]:
+        """How many mails are in flight to each domain; may be asked from another thread."""
+        return Counter(domain_of(mail) for id_, mail in list(self.in_flight.items()) if id_ not in but)
+
+    def moves(self, domain: str) -> bool:
+        """Whether a mail to a domain ended lately."""
+        return time.monotonic() - self._moved_at.get(domain, 0.0) < MOVING_SECONDS
+
+    def take(self) -> dict[int, Verdict]:
+        """What was answered and is not marked."""
+        return self._tray.take()
+
+    def wait(self) -> None:
+        """Until half of the window is free or something has waited long enough."""
+        wanted = max(1, len(self.in_flight) - self.terms.limits.group // 2)
+        self._tray.wait(wanted, seconds=MARK_AFTER_SECONDS)
+
+    def advance(self, verdicts: Verdicts, going: Sequence[Composed]) -> list[Composed]:
+        """Mark what ended and admit what goes next, in one transaction; what may be sent now.
+
+        Raises:
+            StoreUnavailable: the database was away for longer than a lease; the verdicts lie in the tray again.
+        """
+        if not (verdicts or going):
+            return []
+        ended = [self.in_flight[id_] for id_ in verdicts]
+        try:
+            states, admission = insist(
+                lambda again: self._write(ended, verdicts, going, again=again), seconds=self.terms.limits.patience
+            )
+        except StoreUnavailable:
+            # To be marked later, if anybody can.
+            self._tray.put_all(verdicts)
+            raise
+        except Exception:
+            self._mark_barely(ended, verdicts)
+            raise
+        self.terms.counts.update(states.values())
+        self.terms.counts["cancelled"] += len(admission.cancelled)
+        for id_, state in states.items():
+            self._report(id_, state, verdicts[id_])
+        self._forget(ended)
+        return [mail for mail in going if mail.delivery_id in admission.admitted]
+
+    def send(self, mails: Sequence[Composed], *, first: set[int]) -> None:
+        """Hand over what was admitted, some of it ``first``."""
+        self.in_flight |= {mail.delivery_id: mail for mail in mails}
+        self.postman.send(mails, self._tray, first=first)
+
+    def abandon(self) -> None:
+        """Hang up on what is under way; only what may be out gets no answer then."""
+        self.postman.abandon(self._tray)
+
+    def _mark_barely(self, ended: Sequence[Composed], verdicts: Verdicts) -> None:
+        """Mark without what may have broken it: the words of replies, what was to go, what there is to learn."""
+        bare = {id_: replace(verdict, reply=None) for id_, verdict in verdicts.items()}
+
+        def write(_again: bool) -> None:
+            with self.terms.database.writing() as session:
+                mark(session, token=self.terms.token, mails=ended, verdicts=bare, now=self.terms.clock())
+
+        try:
+            insist(write, seconds=self.terms.limits.patience)
+        finally:
+            self._forget(ended)
+
+    def _forget(self, ended: Sequence[Composed]) -> None:
+        for mail in ended:
+            del self.in_flight[mail.delivery_id]
+            self._moved_at[domain_of(mail)] = time.monotonic()
+
+    def _write(
+        self, ended: Sequence[Composed], verdicts: Verdicts, going: Sequence[Composed], *, again: bool
+    ) -> tuple[dict[int, str], Admission]:
+        terms, token, now = self.terms, self.terms.token, self.terms.clock()
+        with terms.database.writing() as session:
+            readers = lock_readers_of(session, (*ended, *going))
+            states = mark(session, token=token, mails=ended, verdicts=verdicts, now=now, readers=readers)
+            if again:
+                # Only the answer to the commit may have been lost: then these are in_data, and were not sent.
+                unsent = {mail.delivery_id: NOT_SENT for mail in going}
+                mark(session, token=token, mails=going, verdicts=unsent, now=now, readers=readers)
+            if terms.traffic is not None and verdicts:
+                terms.traffic.note(session, ended, verdicts, now=now)
+            going = self._hold_back(session, going)
+            admission = enter_data(
+                session, token=token, mails=going, now=now, real=terms.real(), lease=terms.limits.lease, readers=readers
+            )
+        return states, admission
+
+    def _hold_back(self, session: Session, going: Sequence[Composed]) -> Sequence[Composed]:
+        """What may go now; the rest is put off to the time it is given, which counts as no try."""
+        traffic, now = self.terms.traffic, self.terms.clock()
+        held = traffic.hold_back(session, going, now=now) if traffic is not None and going else {}
+        self.terms.counts["held"] += len(held)
+        put_off_each(session, token=self.terms.token, rests=held)
+        return [mail for mail in going if mail.delivery_id not in held]
+
+    def _report(self, delivery_id: int, state: str, verdict: Verdict) -> None:
+        if state == "sent":
+            log.info("delivery.sent", delivery=delivery_id)
+            return
+        self.terms.counts["ambiguous"] += verdict.answer is Answer.AMBIGUOUS
+        log.warning("delivery.not_sent", state=state, delivery=delivery_id, reason=verdict.reason, reply=verdict.reply)
