@@ -1,13 +1,14 @@
 """Rows for tests of delivering: readers, trials, changes, matches, deliveries; and a small composer."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import Claimed, Composed, Composing, NothingToSay, Span
+from notifier.store.database import Database
 from notifier.store.models import (
     Change,
     Delivery,
@@ -193,6 +194,22 @@ def _message(address: str, message_id: str, dated_at: datetime, spans: Sequence[
     told = "\r\n".join(f"trial {span.trial_id}: {span.from_seq} to {span.to_seq}" for span in spans)
     head = f"To: {address}\r\nSubject: Study updates\r\nMessage-ID: {message_id}\r\nDate: {dated_at.isoformat()}\r\n"
     return f"{head}\r\n{told}\r\n.a line with a dot\r\n".encode()
+
+
+def expect_digests(database: Database, *names: str) -> None:
+    """One trial that each of these new readers follows, a change of it, and a digest for each."""
+    now = datetime.now(UTC)
+    with database.writing() as session:
+        trial = add_trial(session, 1, now=now)
+        for name in names:
+            add_digest(session, add_reader(session, name, trials=[trial], now=now), now=now)
+        add_change(session, trial, now=now)
+
+
+def states_in(database: Database) -> dict[str, int]:
+    """How many Deliveries are in each state."""
+    with database.reading() as session:
+        return count_states(session)
 
 
 def count_states(session: Session) -> dict[str, int]:

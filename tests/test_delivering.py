@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,9 +20,9 @@ from notifier.emails.pipelining import Timeouts
 from notifier.emails.postman import Postman
 from notifier.emails.tray import Tray
 from notifier.errors import ConfigurationError
-from notifier.store.database import Database, open_database
+from notifier.store.database import Database
 from notifier.store.lease_store import LEASE, claim
-from notifier.store.models import Base, Delivery, Match, Subscriber, Told
+from notifier.store.models import Delivery, Match, Subscriber, Told
 from tests.delivery_rows import (
     add_change,
     add_confirmation,
@@ -31,10 +30,11 @@ from tests.delivery_rows import (
     add_reader,
     add_trial,
     compose_simply,
-    count_states,
+    states_in,
 )
 from tests.smtp_servers import Mailbox, mailbox
 
+pytestmark = pytest.mark.rules
 SHORT = Timeouts(connect=2, command=0.5, message=0.5)
 
 
@@ -54,14 +54,6 @@ class Watch:
 @pytest.fixture
 def watch(now: datetime) -> Watch:
     return Watch(now)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = open_database(f"sqlite:///{tmp_path / 'test.db'}")
-    Base.metadata.create_all(database.engine)
-    yield database
-    database.close()
 
 
 @pytest.fixture
@@ -92,8 +84,7 @@ class Town:
             return session.get_one(Delivery, self.digests[name])
 
     def states(self) -> dict[str, int]:
-        with self.database.reading() as session:
-            return count_states(session)
+        return states_in(self.database)
 
     def told(self) -> list[int]:
         with self.database.reading() as session:

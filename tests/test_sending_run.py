@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy.orm import Session
@@ -15,45 +14,21 @@ from notifier.delivering import TIME_IS_UP, Deliverer, Limits, Traffic
 from notifier.domain.deliveries import OUR_SIDE, Answer, Composed, NotBefore, Verdicts
 from notifier.domain.lanes import Lanes
 from notifier.emails.pipelining import Timeouts
-from notifier.store.database import Database, open_database
-from notifier.store.models import Base
+from notifier.store.database import Database
 from tests.delivery_rows import (
-    add_change,
     add_confirmation,
-    add_digest,
-    add_reader,
-    add_trial,
     compose_simply,
-    count_states,
+    expect_digests,
+    states_in,
 )
 from tests.scripted_smtp import HANG, Script, scripted
 
+pytestmark = pytest.mark.rules
 LONG = Timeouts(connect=2, command=60, data=60, message=60)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = open_database(f"sqlite:///{tmp_path / 'test.db'}")
-    Base.metadata.create_all(database.engine)
-    yield database
-    database.close()
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _expect(database: Database, names: Sequence[str]) -> None:
-    with database.writing() as session:
-        trial = add_trial(session, 1, now=_now())
-        for name in names:
-            add_digest(session, add_reader(session, name, trials=[trial], now=_now()), now=_now())
-        add_change(session, trial, now=_now())
-
-
-def _states(database: Database) -> dict[str, int]:
-    with database.reading() as session:
-        return count_states(session)
 
 
 @contextmanager
@@ -83,7 +58,7 @@ def _wait_for(script: Script, *, sent: int) -> None:
 
 @pytest.mark.slow
 def test_a_mail_that_hangs_is_marked_on_the_side_and_the_next_run_goes_on(database: Database) -> None:
-    _expect(database, [f"reader{number}" for number in range(12)])
+    expect_digests(database, *[f"reader{number}" for number in range(12)])
     with scripted(Script({"RCPT:reader5": HANG})) as script, _deliverer(database, script) as deliverer:
         delivered = deliverer.deliver_due(now=_now, seconds=0.5)
         assert (delivered.sent, delivered.stopped) == (11, TIME_IS_UP)
@@ -91,11 +66,11 @@ def test_a_mail_that_hangs_is_marked_on_the_side_and_the_next_run_goes_on(databa
             add_confirmation(session, "cyd", now=_now())
         assert deliverer.deliver_due(now=_now, seconds=0.5).sent == 1
 
-    assert _states(database) == {"sent": 12, "deferred": 1}
+    assert states_in(database) == {"sent": 12, "deferred": 1}
 
 
 def test_a_letter_goes_out_while_a_run_waits_for_a_mail_that_hangs(database: Database) -> None:
-    _expect(database, ["ada", "bob"])
+    expect_digests(database, "ada", "bob")
     with scripted(Script({"RCPT:ada": HANG})) as script, _deliverer(database, script) as deliverer:
         run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": _now})
         run.start()
@@ -110,7 +85,7 @@ def test_a_letter_goes_out_while_a_run_waits_for_a_mail_that_hangs(database: Dat
 
 
 def test_letters_pass_the_digests_that_wait(database: Database) -> None:
-    _expect(database, [f"reader{number}" for number in range(60)])
+    expect_digests(database, *[f"reader{number}" for number in range(60)])
     with scripted(Script(piece=4)) as script, _deliverer(database, script, chunk=60, group=8) as deliverer:
         run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": _now})
         run.start()
@@ -124,7 +99,7 @@ def test_letters_pass_the_digests_that_wait(database: Database) -> None:
 
 def test_refusals_of_what_we_are_end_the_run_and_blame_no_mailbox(database: Database) -> None:
     names = [f"reader{number}" for number in range(40)]
-    _expect(database, names)
+    expect_digests(database, *names)
     refusals = {f"RCPT:{name}": "554 5.7.1 Relay access denied" for name in names}
     with scripted(Script(refusals)) as script, _deliverer(database, script, group=8) as deliverer:
         delivered = deliverer.deliver_due(now=_now)
@@ -155,12 +130,12 @@ class _Resting:
 
 
 def test_a_destination_that_rests_gets_nothing_and_the_others_do(database: Database) -> None:
-    _expect(database, ["ada", "bob"])
+    expect_digests(database, "ada", "bob")
     resting = _Resting(_now() + timedelta(hours=1))
     with scripted(Script()) as script, _deliverer(database, script, traffic=resting) as deliverer:
         assert deliverer.deliver_due(now=_now).sent == 1
 
-    assert (_states(database), resting.noted) == ({"sent": 1, "deferred": 1}, [Answer.ACCEPTED])
+    assert (states_in(database), resting.noted) == ({"sent": 1, "deferred": 1}, [Answer.ACCEPTED])
 
 
 def _mail(number: int, domain: str) -> Composed:
