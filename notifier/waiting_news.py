@@ -66,7 +66,7 @@ def read_inputs(session: Session, digests: Sequence[Claimed]) -> Inputs:
         breakers=breakers,
         left_out=renames_left_out(breakers, None),
         missed=breaker_store.list_missed(session, readers, breakers),
-        readings=reading_store.list_readings_for(session, readers),
+        readings=reading_store.list_readings_for(session, waiting),
     )
 
 

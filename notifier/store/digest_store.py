@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import (
     DateTime,
@@ -18,6 +18,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    literal_column,
     or_,
     select,
     type_coerce,
@@ -38,6 +39,7 @@ from notifier.store.models import (
     Condition,
     Delivery,
     DeliverySpan,
+    Filter,
     Match,
     Schedule,
     Subscriber,
@@ -47,7 +49,6 @@ from notifier.store.models import (
     TrialCondition,
     TrialState,
 )
-from notifier.store.portions import portions
 from notifier.store.table_base import UtcDateTime
 
 KEPT_CADENCES = 1_024
@@ -82,6 +83,11 @@ class Wish:
     wants: str
     narrower: bool
     filter: ReaderFilter
+
+
+_About: TypeAlias = tuple[Any, ...]
+"""Condition, its name and kind, what of it is wanted, whether narrower ones count; id and key of the filter."""
+_WISHES: dict[_About, Wish] = {}
 
 
 class Asking(NamedTuple):
@@ -137,11 +143,7 @@ class TrialNow:
 
 def list_readers(session: Session, subscriber_ids: Collection[int]) -> dict[int, Reader]:
     """The subscribers with these ids."""
-    chosen = select(
-        Subscriber.id, Subscriber.address_sealed, Subscriber.language, Subscriber.revision, Subscriber.country,
-        Subscriber.detailed_subjects, Schedule.cadence, Schedule.hour, Schedule.weekday, Schedule.time_zone,
-    ).join(Schedule, Schedule.id == Subscriber.schedule_id)  # fmt: skip
-    rows = session.execute(chosen.where(Subscriber.id.in_(subscriber_ids)))
+    rows = session.connection().execute(_READERS, {"readers": list(subscriber_ids)}).all()
     return {row[0]: _reader(*row) for row in rows}
 
 
@@ -156,12 +158,14 @@ def list_news(
     rows = session.connection().execute(_NEWS_AND_FROZEN if frozen_ids else _NEWS, given).all()
     asked = _list_asked(session, {row[-1] for row in rows})
     found: dict[int, list[News]] = {reader: [] for reader in subscriber_ids}
+    new = tuple.__new__
     for match_id, reader, delivery_id, trial_id, seq, since, urgent, told, subscription_id in rows:
         asking = asked.get(subscription_id)
         if asking is not None:
             is_urgent = urgent and asking.urgent
-            one = News(match_id, reader, delivery_id, trial_id, seq, since, is_urgent, told, asking)
-            found[reader].append(one)
+            one = (match_id, reader, delivery_id, trial_id, seq, since, is_urgent, told, asking)
+            # Half as long as News(…), of which there are many.
+            found[reader].append(new(News, one))
     return found
 
 
@@ -170,28 +174,19 @@ def list_lost(session: Session, subscriber_ids: Collection[int]) -> dict[tuple[i
 
     For trials of which the reader was told nothing: where they were told, that says from where to tell.
     """
-    lost = aliased(Match)
-    same = and_(lost.subscription_id == Match.subscription_id, lost.trial_id == Match.trial_id)
-    told = exists().where(Told.subscriber_id == Match.subscriber_id, Told.trial_id == Match.trial_id)
-    chosen = (
-        select(Match.subscriber_id, Match.trial_id, func.min(lost.seq).label("seq"))
-        .join(lost, same)
-        .where(Match.subscriber_id.in_(subscriber_ids), Match.ended_at.is_(None), ~told)
-        .where(lost.ended_as == "dropped", lost.delivery_id.is_not(None))
-        .group_by(Match.subscriber_id, Match.trial_id)
-    )
-    return {(row.subscriber_id, row.trial_id): row.seq for row in session.execute(chosen)}
+    # Hardly anybody's mails fail, and an index knows whose; what they told is long to look for.
+    losers = session.connection().scalars(_LOSERS, {"readers": list(subscriber_ids)}).all()
+    if not losers:
+        return {}
+    rows = session.connection().execute(_LOST, {"readers": list(losers)})
+    return {(reader, trial_id): seq for reader, trial_id, seq in rows}
 
 
 def list_blocked(session: Session, subscriber_ids: Collection[int]) -> dict[int, set[tuple[int, int]]]:
     """By subscriber: (trial, delivery) of mails that may or may not have arrived; later news on those trials waits."""
-    chosen = (
-        select(Delivery.subscriber_id, DeliverySpan.trial_id, Delivery.id)
-        .join(DeliverySpan, DeliverySpan.delivery_id == Delivery.id)
-        .where(Delivery.subscriber_id.in_(subscriber_ids), Delivery.state.in_(UNRESOLVED))
-    )
     found: dict[int, set[tuple[int, int]]] = {}
-    for subscriber_id, trial_id, delivery_id in session.execute(chosen):
+    rows = session.connection().execute(_BLOCKED, {"readers": list(subscriber_ids)})
+    for subscriber_id, trial_id, delivery_id in rows:
         found.setdefault(subscriber_id or 0, set()).add((trial_id, delivery_id))
     return found
 
@@ -212,12 +207,8 @@ def list_spans(session: Session, delivery_ids: Collection[int]) -> dict[int, dic
 
 def list_trials(session: Session, trial_ids: Collection[int]) -> dict[int, TrialNow]:
     """Where the histories of these trials stand."""
-    columns = select(Trial.id, Trial.number, Trial.seq, Trial.first_seen_at)
-    found: dict[int, TrialNow] = {}
-    for some in portions(trial_ids):
-        for id_, number, seq, first_seen_at in session.execute(columns.where(Trial.id.in_(some))):
-            found[id_] = TrialNow(number=number, seq=seq, first_seen_at=first_seen_at)
-    return found
+    rows = session.connection().execute(_TRIALS, {"trials": list(trial_ids)})
+    return {id_: TrialNow(number=number, seq=seq, first_seen_at=first) for id_, number, seq, first in rows}
 
 
 def list_concerns(
@@ -285,11 +276,22 @@ def _cadence(cadence: str, hour: int, weekday: int, time_zone: str) -> Cadence:
 def _list_asked(session: Session, subscription_ids: Collection[int]) -> dict[int, Asking]:
     """Those of these subscriptions that are open."""
     rows = session.connection().execute(_ASKED, {"subscriptions": list(subscription_ids)}).all()
-    filters = load_filters(session, {row[-1] for row in rows if row[-1]})
-    return {
-        id_: Asking(id_, wish_for(*about, filters.get(filter_id or 0, NO_FILTER)), urgent)
-        for id_, urgent, *about, filter_id in rows
-    }
+    wishes = _list_wishes(session, {row[2:] for row in rows})
+    return {row[0]: Asking(row[0], wishes[row[2:]], row[1]) for row in rows}
+
+
+def _list_wishes(session: Session, asked: set[_About]) -> dict[_About, Wish]:
+    """What is asked for, by the columns that say it: filters are never altered, and the key of one says all of it."""
+    found = {about: wish for about in asked if (wish := _WISHES.get(about)) is not None}
+    new = asked - found.keys()
+    if not new:
+        return found
+    filters = load_filters(session, {about[-2] for about in new if about[-2]})
+    made = {about: wish_for(*about[:-2], filters.get(about[-2] or 0, NO_FILTER)) for about in new}
+    if len(_WISHES) >= KEPT_WISHES:
+        _WISHES.clear()
+    _WISHES.update(made)
+    return found | made
 
 
 @lru_cache(maxsize=KEPT_WISHES)
@@ -342,12 +344,38 @@ _NEWS_AND_FROZEN = _OPEN_NEWS.where(or_(_FREE, among(Match.delivery_id, "frozen"
 _ASKED = (
     select(
         Subscription.id, Subscription.urgent, Subscription.condition_id, Condition.name, Condition.kind,
-        Subscription.wants, Subscription.narrower, Subscription.filter_id,
+        Subscription.wants, Subscription.narrower, Subscription.filter_id, Filter.key,
     )
     .outerjoin(Condition, Condition.id == Subscription.condition_id)
+    .outerjoin(Filter, Filter.id == Subscription.filter_id)
     .where(among(Subscription.id, "subscriptions"), Subscription.ended_at.is_(None))
 )  # fmt: skip
 _CONCERNS = select(
     TrialCondition.trial_id, TrialCondition.condition_id,
     TrialCondition.since_seq, TrialCondition.until_seq, TrialCondition.how,
 ).where(among(TrialCondition.trial_id, "trials"), among(TrialCondition.condition_id, "conditions"))  # fmt: skip
+_READERS = (
+    select(
+        Subscriber.id, Subscriber.address_sealed, Subscriber.language, Subscriber.revision, Subscriber.country,
+        Subscriber.detailed_subjects, Schedule.cadence, Schedule.hour, Schedule.weekday, Schedule.time_zone,
+    )
+    .join(Schedule, Schedule.id == Subscriber.schedule_id)
+    .where(among(Subscriber.id, "readers"))
+)  # fmt: skip
+_TRIALS = select(Trial.id, Trial.number, Trial.seq, Trial.first_seen_at).where(among(Trial.id, "trials"))
+_BLOCKED = (
+    select(Delivery.subscriber_id, DeliverySpan.trial_id, Delivery.id)
+    .join(DeliverySpan, DeliverySpan.delivery_id == Delivery.id)
+    .where(among(Delivery.subscriber_id, "readers"), Delivery.state.in_(UNRESOLVED))
+)
+_gone = aliased(Match)
+# In full and not as a value, or SQLite does not see that the partial index serves.
+_IS_LOST = and_(_gone.ended_as == literal_column("'dropped'"), _gone.delivery_id.is_not(None))
+_LOSERS = select(_gone.subscriber_id).where(among(_gone.subscriber_id, "readers"), _IS_LOST).distinct()
+_LOST = (
+    select(Match.subscriber_id, Match.trial_id, func.min(_gone.seq))
+    .join(_gone, and_(_gone.subscription_id == Match.subscription_id, _gone.trial_id == Match.trial_id))
+    .where(among(Match.subscriber_id, "readers"), Match.ended_at.is_(None), _IS_LOST)
+    .where(~exists().where(Told.subscriber_id == Match.subscriber_id, Told.trial_id == Match.trial_id))
+    .group_by(Match.subscriber_id, Match.trial_id)
+)

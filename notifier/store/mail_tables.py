@@ -31,6 +31,10 @@ class Match(Base):
             "ix_matches_urgent", "delivery_id", "subscriber_id",
             **only("urgent AND ended_at IS NULL"),
         ),
+        Index(
+            "ix_matches_lost", "subscriber_id",
+            **only("ended_as = 'dropped' AND delivery_id IS NOT NULL"),
+        ),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)

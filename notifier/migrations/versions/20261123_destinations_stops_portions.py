@@ -55,6 +55,11 @@ def upgrade() -> None:
     op.add_column(
         "changes", sa.Column("matched_upto", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
     )
+    # Hardly any mail is lost, and so whose is known at once.
+    lost = sa.text("ended_as = 'dropped' AND delivery_id IS NOT NULL")
+    op.create_index(
+        "ix_matches_lost", "matches", ["subscriber_id"], unique=False, sqlite_where=lost, postgresql_where=lost
+    )
     # With the id, what is due comes in order without sorting; without what is NULL, less is written for each mail.
     # The portions in which a Change is matched are ranges of ids of subscriptions.
     for name, table, columns, condition in (
