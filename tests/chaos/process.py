@@ -28,6 +28,7 @@ from notifier.web import surroundings
 
 SECONDS = 1.0
 STARVED_AFTER = 2.0
+STARVED = "no more memory from now on"
 POINTS = {
     "ingest": "SELECT 1 FROM changes WHERE matched_at IS NULL LIMIT 1",
     "match": "SELECT 1 FROM matches WHERE ended_at IS NULL LIMIT 1",
@@ -102,6 +103,7 @@ def starve(megabytes: int) -> None:
     def limit() -> None:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         most = pages * resource.getpagesize() + megabytes * 1_000_000
+        os.write(1, f"{STARVED}\n".encode())
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
     def begin(task: Any, **_: object) -> None:

@@ -20,6 +20,8 @@ class Row:
     go: Callable[[Stage], None]
     engines: tuple[str, ...] = BOTH
     settings: Mapping[str, str] = field(default_factory=dict)
+    is_alone: bool = False
+    """Whether it measures how long something takes, so that no other may be gone through beside it."""
     disk_megabytes: int = 0
     """How large the disk is that SQLite lies on, if it is to be one of its own; only root can make one."""
 

@@ -8,9 +8,11 @@ from threading import Event, Thread
 import httpx
 
 from tests.chaos.rows import SERVERS, Row
-from tests.chaos.stage import Stage
+from tests.chaos.stage import LENIENCE, Stage
 
 SLOWEST_POST = 3.0
+WITHOUT_FAULT = 1.5
+"""Seconds in which it is seen how quick forms are before anything is broken."""
 PAUSE = {"message": 0.01}
 
 
@@ -51,30 +53,47 @@ class Forms:
         return sorted(self.seconds)[int(0.99 * (len(self.seconds) - 1))]
 
 
-def during_forms(stage: Stage, what: Callable[[], None]) -> None:
-    """Do something while two people post forms; that must stay quick and good."""
+def during_forms(stage: Stage, fault: Callable[[], None]) -> None:
+    """Break something while two people post forms; that must stay quick and good.
+
+    The short version goes through on machines that are busy, so there the bound is by how much longer it takes than
+    before the fault.
+    """
+    before = _fill_in_forms(stage, lambda: time.sleep(WITHOUT_FAULT))
+    forms = _fill_in_forms(stage, fault)
+    allowed = SLOWEST_POST + (LENIENCE * max(before.seconds) if stage.short else 0)
+    stage.say(f"{len(forms.seconds)} forms, p99 {forms.p99:.2f} s, longest {max(forms.seconds):.2f} s")
+    stage.say(f"without the fault {max(before.seconds):.2f} s")
+    stage.expect(forms.p99 < allowed, f"forms waited longer than {allowed:.1f} s")
+    stage.expect(not forms.wrong, f"forms were answered {sorted(set(forms.wrong))}, {len(forms.wrong)} of them")
+
+
+def _fill_in_forms(stage: Stage, meanwhile: Callable[[], None]) -> Forms:
     forms = Forms(stage.service.url)
     threads = [Thread(target=forms.fill_in) for _ in range(2)]
     for thread in threads:
         thread.start()
     try:
-        what()
+        meanwhile()
     finally:
         forms.ended.set()
         for thread in threads:
             thread.join()
-    stage.say(f"{len(forms.seconds)} forms, p99 {forms.p99:.2f} s, longest {max(forms.seconds):.2f} s")
-    stage.expect(forms.p99 < SLOWEST_POST, "forms waited too long")
-    stage.expect(not forms.wrong, f"forms were answered {sorted(set(forms.wrong))}, {len(forms.wrong)} of them")
+    return forms
 
 
 def killed(stage: Stage) -> None:
     """The broker dies with all that is queued, is away for a while and begins anew."""
     broker = stage.grounds.broker
     _go_out(stage)
-    broker.kill()
+
+    def fault() -> None:
+        broker.kill()
+        stage.sink.behave(pause=PAUSE)
+        time.sleep(stage.pick(20, 4))
+
     try:
-        during_forms(stage, lambda: time.sleep(stage.pick(20, 4)))
+        during_forms(stage, fault)
     finally:
         broker.start()
 
@@ -82,6 +101,7 @@ def killed(stage: Stage) -> None:
 def emptied(stage: Stage) -> None:
     """The broker forgets everything, again and again."""
     _go_out(stage)
+    stage.sink.behave(pause=PAUSE)
     for _ in range(stage.pick(20, 5)):
         stage.grounds.broker.empty()
         time.sleep(0.3)
@@ -91,14 +111,15 @@ def frozen(stage: Stage) -> None:
     """The broker keeps its connections open and says nothing; news and forms come in meanwhile."""
     broker = stage.grounds.broker
     _go_out(stage)
-    broker.freeze()
 
-    def wait() -> None:
+    def fault() -> None:
+        broker.freeze()
+        stage.sink.behave(pause=PAUSE)
         stage.crowd.insist(stage.service.url)
         time.sleep(stage.pick(60, 6))
 
     try:
-        during_forms(stage, wait)
+        during_forms(stage, fault)
     finally:
         broker.thaw()
 
@@ -107,29 +128,28 @@ def full(stage: Stage) -> None:
     """The broker takes nothing more; news and forms come in meanwhile."""
     broker = stage.grounds.broker
     _go_out(stage)
-    broker.allow(1)
 
-    def wait() -> None:
+    def fault() -> None:
+        broker.allow(1)
+        stage.sink.behave(pause=PAUSE)
         stage.crowd.insist(stage.service.url)
         time.sleep(stage.pick(20, 4))
 
     try:
-        during_forms(stage, wait)
+        during_forms(stage, fault)
     finally:
         broker.allow(0)
 
 
 def _go_out(stage: Stage) -> None:
-    """News are on their way, slowly enough to be in the midst of it."""
+    """News are on their way, and held in the midst of it."""
     stage.ready(stage.pick(2_000, 300))
-    stage.sink.behave(pause=PAUSE)
-    stage.crowd.insist(stage.service.url)
-    stage.wait_for_mails(50, seconds=20)
+    stage.hold(after=50)
 
 
 ROWS = [
-    Row(name="Redis killed, nothing kept", go=killed, engines=SERVERS),
+    Row(name="Redis killed, nothing kept", go=killed, engines=SERVERS, is_alone=True),
     Row(name="Redis emptied", go=emptied, engines=SERVERS),
-    Row(name="Redis frozen", go=frozen, engines=SERVERS),
-    Row(name="Redis full", go=full, engines=SERVERS),
+    Row(name="Redis frozen", go=frozen, engines=SERVERS, is_alone=True),
+    Row(name="Redis full", go=full, engines=SERVERS, is_alone=True),
 ]

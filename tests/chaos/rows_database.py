@@ -19,9 +19,7 @@ RESTARTS_WITHIN = 30.0
 def go_through_outage(stage: Stage, outage: Callable[[Stage], None]) -> None:
     """Mails are on their way, the database is away, and news that come then are not promised."""
     stage.ready(stage.pick(2_000, 300))
-    stage.sink.behave(pause=PAUSE)
-    stage.crowd.insist(stage.service.url)
-    stage.wait_for_mails(50, seconds=20)
+    stage.hold(after=50)
     outage(stage)
     # Whatever the two processes of the worker had in their hands may go out twice.
     stage.service.kills += 2
@@ -55,6 +53,7 @@ def frozen(stage: Stage) -> None:
 
 
 def _stay_away(stage: Stage) -> None:
+    stage.sink.behave(pause=PAUSE)
     status = stage.crowd.news_over_http(stage.service.url)
     stage.say(f"news answered {status or 'nothing'}")
     stage.expect(status not in range(200, 300), f"news were answered {status} without a database")
@@ -78,6 +77,8 @@ def _start_again(server: PostgresServer) -> None:
 @contextmanager
 def _frozen(server: PostgresServer) -> Iterator[None]:
     first = server.postmaster
+    # The first one first, so that it makes no more of them.
+    _tell([first], signal.SIGSTOP)
     children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
     everybody = [first, *(int(child) for child in children)]
     _tell(everybody, signal.SIGSTOP)

@@ -2,6 +2,8 @@
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -11,23 +13,23 @@ from tests.chaos.rows_broker import during_forms
 from tests.chaos.stage import Stage
 
 PAUSE = {"message": 0.01}
-LEFT_FREE = 8192
+CUT_WITHIN = 30.0
 
 
 def full(stage: Stage) -> None:
     """Nothing more can be written for a while: whoever writes is told so, and nothing is spoiled."""
     stage.ready(stage.pick(2_000, 300))
-    stage.sink.behave(pause=PAUSE)
-    stage.crowd.insist(stage.service.url)
-    stage.wait_for_mails(50, seconds=20)
+    stage.hold(after=50)
     filler = stage.disk / "filler"
-    _fill(filler)
-    try:
-        said = [_post_news(stage), _post_form(stage)]
-        time.sleep(stage.pick(10, 5))
-        said += [_post_news(stage), _post_form(stage)]
-    finally:
-        filler.unlink()
+    with _every_write_grows(stage.disk / "notifier.db"):
+        _fill(filler)
+        try:
+            stage.sink.behave(pause=PAUSE)
+            said = [_post_news(stage), _post_form(stage)]
+            time.sleep(stage.pick(10, 5))
+            said += [_post_news(stage), _post_form(stage)]
+        finally:
+            filler.unlink()
     # What was in the worker's hands may go out twice.
     stage.service.kills += 1
     stage.say(f"answers {said}")
@@ -50,6 +52,39 @@ def contended(stage: Stage) -> None:
         stage.drain()
 
     during_forms(stage, news)
+
+
+@contextmanager
+def _every_write_grows(file: Path) -> Iterator[None]:
+    """Have SQLite find no room in what it has: its log is cut short, and begins anew only when nobody reads."""
+    with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as reader:
+        until = time.monotonic() + CUT_WITHIN
+        while not _cut(reader):
+            assert time.monotonic() < until, f"the log was not cut short in {CUT_WITHIN:.0f} s"
+            time.sleep(0.01)
+        _read(reader)
+        yield
+
+
+def _cut(connection: sqlite3.Connection) -> bool:
+    try:
+        return connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+    except sqlite3.OperationalError:
+        return False
+
+
+def _read(connection: sqlite3.Connection) -> None:
+    """Begin to read, after something was written to the log."""
+    until = time.monotonic() + CUT_WITHIN
+    while not Path(f"{_file_of(connection)}-wal").stat().st_size:
+        assert time.monotonic() < until, "nothing was written"
+        time.sleep(0.01)
+    connection.execute("BEGIN")
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+
+def _file_of(connection: sqlite3.Connection) -> str:
+    return str(connection.execute("PRAGMA database_list").fetchone()[2])
 
 
 def _fill(file: Path) -> None:
@@ -86,5 +121,5 @@ def _integrity(file: Path) -> str:
 
 ROWS = [
     Row(name="disk full", go=full, engines=EMBEDDED, disk_megabytes=24),
-    Row(name="SQLite contended", go=contended, engines=EMBEDDED),
+    Row(name="SQLite contended", go=contended, engines=EMBEDDED, is_alone=True),
 ]

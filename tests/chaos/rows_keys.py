@@ -23,14 +23,13 @@ def rotate(stage: Stage) -> None:
     """Web first, then a second worker, then the first one goes; links of before still end things."""
     service, crowd = stage.service, stage.crowd
     stage.ready(stage.pick(1_000, 200))
+    stage.hold(after=50)
     stage.sink.behave(pause=PAUSE)
-    crowd.insist(service.url)
-    stage.wait_for_mails(50, seconds=20)
     links = Links(base_url=service.url, secrets=(OLD,))
     _work_side_by_side(stage)
     resealed = _reseal(stage)
     crowd.insist(service.url)
-    stage.wait_for_mails(50, seconds=20)
+    stage.need_mails(50)
     gone = _press(stage, links)
     if stage.engine == "postgresql":
         service.stop("worker")

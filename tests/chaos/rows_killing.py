@@ -16,7 +16,7 @@ def die_around_commit(stage: Stage, when: str, what: str) -> None:
     part = service.web if what == "ingest" else service.worker
     service.stop(part)
     service.start(part, options=("--die", f"{when}:{what}"))
-    status = stage.crowd.news_over_http(service.url)
+    status = _tell(stage, part)
     service.wait_for_death(part)
     with stage.installation.database.reading() as session:
         on_disk = count_changes(session)
@@ -24,6 +24,14 @@ def die_around_commit(stage: Stage, when: str, what: str) -> None:
     service.start(part)
     if status != 200:
         stage.crowd.insist(service.url)
+
+
+def _tell(stage: Stage, part: str) -> int:
+    """Post news until they are taken, or who is doomed has died of them; the last answer."""
+    status = stage.crowd.news_over_http(stage.service.url)
+    while status not in (0, 200) and stage.service.running[part].lives():
+        status = stage.crowd.news_over_http(stage.service.url)
+    return status
 
 
 def die_in_talk(stage: Stage, phase: str) -> None:

@@ -17,8 +17,8 @@ TRIES_FOR = 30.0
 def leave(stage: Stage) -> None:
     """Half of them press the one click, half are erased; who was in time hears nothing more."""
     stage.ready(stage.pick(2_000, 400))
-    stage.sink.behave(pause={"message": 0.02})
-    stage.crowd.insist(stage.service.url)
+    # What cannot go out yet stays claimed.
+    stage.hold(after=20)
     addresses = {reader: address for address, reader in stage.crowd.readers.items()}
     in_time: set[str] = set()
     until = time.monotonic() + TRIES_FOR
@@ -28,6 +28,7 @@ def leave(stage: Stage) -> None:
             time.sleep(0.02)
         elif _end(stage, reader, erase=len(stage.crowd.gone) % 2 == 1):
             in_time.add(addresses[reader])
+    stage.sink.behave()
     stage.drain()
     late = {one.recipient for one in stage.sink.list_taken()} & in_time
     stage.say(f"{len(in_time)} left in time, {len(stage.crowd.gone)} in all")

@@ -26,12 +26,14 @@ OURS = (
 NEVER = (
     "501 5.1.3 bad address", "521 5.1.10 no mail here", "521 host takes no mail", "550 5.1.1 unknown", "550 no",
     "551 5.1.6 moved", "551 elsewhere", "552 5.3.4 too big", "553 5.1.3 no such name", "554 5.7.1 spam", "554 no",
+    "556 5.1.10 takes no mail", "556 takes no mail",
 )  # fmt: skip
 REPLIES = LATER + OURS + NEVER
 """What a mail server may say that is about one mail: to come later, of which some mean us, or never again."""
 WELL = 7
 """Domains whose mails it takes."""
-EACH_WITHIN = 20.0
+EACH_WITHIN = 60.0
+"""Seconds in which the next reply is heard."""
 
 
 def refuse_mails(stage: Stage, phase: str) -> None:
@@ -42,8 +44,10 @@ def refuse_mails(stage: Stage, phase: str) -> None:
     said = {address: by_domain[end] for address in stage.crowd.readers if (end := _end_of(address)) in by_domain}
     stage.sink.behave(replies={phase: by_domain})
     stage.crowd.insist(stage.service.url)
-    since = time.monotonic()
-    while (unheard := _unheard(stage, said)) and time.monotonic() - since < 2 * EACH_WITHIN:
+    moved, before = time.monotonic(), -1
+    while (unheard := _unheard(stage, said)) and time.monotonic() - moved < EACH_WITHIN:
+        if len(unheard) != before:
+            moved, before = time.monotonic(), len(unheard)
         _bring_the_untried(stage)
         time.sleep(0.25)
     stage.sink.behave()

@@ -1,17 +1,22 @@
 """Rows in which the line to the mail server is not safe, or our password unknown: nothing goes out meanwhile."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import trustme
 
-from tests.chaos.rows import EMBEDDED, Row
+from tests.chaos.rows import EMBEDDED, SERVERS, Row
 from tests.chaos.rows_refusing import expect_no_copies, expect_our_fault
+from tests.chaos.rows_smtp import IMPATIENT
+from tests.chaos.sink import NOTHING
 from tests.chaos.stage import Stage
 
 PASSWORD = "a made-up password"
-TOLD_WITHIN = 30.0
+LOGIN = f"us:{PASSWORD.replace(' ', '%20')}@"
+TOLD_WITHIN = 60.0
 
 
 def strip_tls(stage: Stage) -> None:
@@ -50,13 +55,15 @@ def show_bad_certificates(stage: Stage) -> None:
 def refuse_password(stage: Stage) -> None:
     """Our password is not known any more, in the midst of a run: nothing more goes out, and no mailbox is blamed."""
     certificates = _make_certificates(stage)
-    # More readers than a worker that is told to stop can still serve, at this pace.
-    _start(stage, "required", login=f"us:{PASSWORD.replace(' ', '%20')}@", readers=300)
-    stage.sink.behave(offers=_offers(), certificate=certificates["good"], password=PASSWORD, pause={"kept": 0.5})
+    # More readers than a worker that is told to stop can still serve: it ends what it has begun.
+    _start(stage, "required", login=LOGIN, readers=300)
+    server = {"offers": _offers(), "certificate": certificates["good"]}
+    stage.sink.behave(**server, password=PASSWORD, hold_at="message", hold_after=10)
     stage.crowd.insist(stage.service.url)
-    stage.wait_for_mails(10)
-    stage.sink.behave(offers=_offers(), certificate=certificates["good"], password="another one")
+    stage.need_mails(10)
+    stage.service.ask_to_stop(stage.service.worker)
     # Lines that know us go on until their server has them log in again.
+    stage.sink.behave(**server, password="another one", pause={"kept": 0.5})
     stage.service.stop(stage.service.worker)
     stage.service.start(stage.service.worker)
     taken = stage.sink.count()
@@ -64,7 +71,7 @@ def refuse_password(stage: Stage) -> None:
     _wait_to_be_told(stage, 2)
     stage.expect(stage.sink.count() == taken, "mails went out without a password")
     stage.expect(stage.sink.count_heard("auth", "535") > 0, "the password was never refused")
-    stage.sink.behave(offers=_offers(), certificate=certificates["good"], password=PASSWORD)
+    stage.sink.behave(**server, password=PASSWORD)
     stage.drain()
     said = expect_our_fault(stage)
     stage.say(f"{taken} before, 535 heard {stage.sink.count_heard('auth', '535')} times; {said}")
@@ -87,10 +94,24 @@ def ask_for_password(stage: Stage) -> None:
     expect_no_copies(stage)
 
 
-def _start(stage: Stage, starttls: str, *, login: str = "", readers: int = 0) -> None:
+def hang(stage: Stage, phase: str) -> None:
+    """The server falls silent on each second connection before our line is secured, or we are known."""
+    certificates = _make_certificates(stage)
+    _start(stage, "required", login=LOGIN, options=IMPATIENT)
+    server = {"offers": _offers(), "certificate": certificates["good"], "password": PASSWORD}
+    stage.sink.behave(**server, hang_at=phase, each=2)
+    stage.crowd.insist(stage.service.url)
+    stage.say(f"all out after {stage.drain():.1f} s, {_count_secured(stage)} lines secured")
+    stage.expect(stage.unfinished() == 0, "others did not go on")
+    stage.expect(stage.sink.count_heard(phase, NOTHING) > 0, "nothing hung")
+    stage.sink.behave(**server)
+    expect_no_copies(stage)
+
+
+def _start(stage: Stage, starttls: str, *, login: str = "", readers: int = 0, options: Sequence[str] = ()) -> None:
     stage.crowd.gather(readers or stage.pick(300, 60))
     stage.service.settings["NOTIFIER_SMTP_URL"] = f"smtp://{login}127.0.0.1:{stage.sink.port}?starttls={starttls}"
-    stage.service.start()
+    stage.service.start(options=options)
 
 
 def _make_certificates(stage: Stage) -> dict[str, str]:
@@ -135,7 +156,7 @@ def _wait_to_be_told(stage: Stage, times: int) -> None:
     wanted, until = log.read_text().count("delivery.stopped") + times, time.monotonic() + TOLD_WITHIN
     while log.read_text().count("delivery.stopped") < wanted:
         if time.monotonic() > until:
-            stage.expect(False, "the operator was not told")
+            stage.expect(False, f"the operator was not told in {TOLD_WITHIN:.0f} s")
             return
         stage.hasten()
         time.sleep(0.1)
@@ -146,4 +167,6 @@ ROWS = [
     Row(name="bad certificates", go=show_bad_certificates, engines=EMBEDDED),
     Row(name="password refused", go=refuse_password),
     Row(name="password asked for", go=ask_for_password, engines=EMBEDDED),
+    Row(name="hang at STARTTLS", go=partial(hang, phase="starttls"), engines=SERVERS),
+    Row(name="hang at AUTH", go=partial(hang, phase="auth"), engines=EMBEDDED),
 ]

@@ -23,10 +23,12 @@ from notifier.store.models import Delivery, Schedule, Subscriber
 from notifier.subscribing import subscribe_directly
 from tests.chaos.clocks import right_clock
 from tests.chaos.rows import BOTH, SERVERS, Row
-from tests.chaos.stage import LEASE_SECONDS, Stage
+from tests.chaos.stage import LEASE_SECONDS, STANDS_STILL, Stage
 from tests.studies import make_study
 
 PAUSE = {"message": 0.1}
+WAITS_FOR_THE_RIGHT_TIME = 15.0
+"""Seconds without any progress after which a service with one wrong clock does what it still can at the right time."""
 SHIFTS = {"+2 h": 2, "−2 h": -2, "−1 day": -24}
 """In hours."""
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia")
@@ -49,15 +51,14 @@ def jump(stage: Stage, part: str, hours: int) -> None:
         clock.start_alone(service, name="wrong")
     else:
         clock.start(service, part, name="wrong")
-    stage.sink.behave(pause=PAUSE)
-    stage.crowd.insist(service.url)
-    stage.wait_for_mails(50, seconds=20)
+    stage.hold(after=50)
     clock.set(hours)
+    stage.sink.behave(pause=PAUSE)
     # The one that all is done by has its own mails under way when their leases seem to be over.
     service.kills += alone
     time.sleep(2 * LEASE_SECONDS)
     stage.crowd.insist(service.url)
-    took = stage.drain(seconds=60)
+    took = stage.drain(seconds=WAITS_FOR_THE_RIGHT_TIME if alone else STANDS_STILL)
     stage.say(f"{stage.unfinished()} waited for the right time, after {took:.0f} s")
     stage.expect(alone or not stage.unfinished(), "not all went out while one clock was wrong")
     clock.set(0)

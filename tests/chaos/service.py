@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,8 @@ from tests.chaos.nursery import Started, start
 from tests.topologies import environment_of, wait_until
 
 STARTS_WITHIN = 60.0
+LAST_WORDS = 1000
+"""Characters of a log that say why something did not start."""
 
 
 @dataclass(slots=True)
@@ -49,9 +51,9 @@ class Service:
                 [*options, part, *more], folder=self.folder, environment=environment_of(self.settings), log=log
             )
             if part == "worker":
-                wait_until(partial(_is_ready, log, said), seconds=STARTS_WITHIN, what=f"readiness of {name or part}")
+                self._wait_until(partial(_is_ready, log, said), f"readiness of {name or part}", log)
         if not parts or self.web in parts:
-            wait_until(self.answers, seconds=STARTS_WITHIN, what=f"readiness of {self.parts} in {self.folder}")
+            self._wait_until(self.answers, f"an answer of {self.web}", self.folder / f"{name or self.web}.log")
 
     def kill(self, part: str) -> None:
         """Kill a part with all its processes, which is one kill."""
@@ -78,14 +80,18 @@ class Service:
 
     def stop(self, part: str, *, seconds: float = 90) -> float:
         """Ask a part to stop, as a deploy does; after how many seconds it was gone."""
-        process = self.running.pop(part)
         since = time.monotonic()
-        process.send_signal(signal.SIGTERM)
+        self.ask_to_stop(part)
+        process = self.running.pop(part)
         try:
             process.wait(seconds)
         finally:
             process.kill_group()
         return time.monotonic() - since
+
+    def ask_to_stop(self, part: str) -> None:
+        """Ask only, for what is to happen while it stops."""
+        self.running[part].send_signal(signal.SIGTERM)
 
     def group(self, part: str) -> int:
         """The id of a part's group of processes."""
@@ -102,6 +108,13 @@ class Service:
             return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
+
+    def _wait_until(self, condition: Callable[[], bool], what: str, log: Path) -> None:
+        try:
+            wait_until(condition, seconds=STARTS_WITHIN, what=what)
+        except AssertionError as error:
+            lives = {part: process.lives() for part, process in self.running.items()}
+            raise AssertionError(f"{error}; lives: {lives}; it said last: {log.read_text()[-LAST_WORDS:]}") from error
 
     def close(self) -> None:
         """Kill whatever runs; counts as no kill."""

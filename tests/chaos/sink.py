@@ -4,9 +4,10 @@ Arguments: its port, and a folder with ``manners.json`` (what to do, read at eac
 and ``heard`` (its refusals, and the steps of securing and logging in).
 
 Manners: ``replies`` by phase and end of the recipient's address; ``pause`` by phase; ``hang_at``, ``drop_at`` and
-``kill_at`` a phase, for the recipients ``only`` ends with, and of connections ``each`` second, say. ``offers`` is what
-EHLO answers; a ``lenient`` server says 354 though nobody is to get the message; STARTTLS goes by ``certificate``, a
-file; who does not give the ``password``, if there is one, may not send.
+``kill_at`` a phase, for the recipients ``only`` ends with, and of connections ``each`` second, say. From ``hold_after``
+mails on everything waits at the phase ``hold_at`` for other manners. ``offers`` is what EHLO answers; a ``lenient``
+server says 354 though nobody is to get the message; STARTTLS goes by ``certificate``, a file; who does not give the
+``password``, if there is one, may not send.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-PHASES = ("connect", "ehlo", "helo", "mail", "rcpt", "data", "message", "kept", "accepted", "quit")
+PHASES = ("connect", "ehlo", "helo", "starttls", "auth", "mail", "rcpt", "data", "message", "kept", "accepted", "quit")
 """Where something may be told to happen: before the reply to each; ``message`` is before a message is kept, ``kept``
 between that and its 250, ``accepted`` after that has left."""
 OFFERS = ("PIPELINING", "8BITMIME", "SIZE 20000000", "ENHANCEDSTATUSCODES")
@@ -35,6 +36,10 @@ _REPLIES = {
     "message": "250 2.0.0 taken",
     "quit": "221 2.0.0 bye",
 }
+HOLDS_FOR = 0.02
+"""Seconds after which whoever is held looks again."""
+NOTHING = "000"
+"""What is written down in place of a reply that never came."""
 OUT_OF_ORDER = "503 5.5.1 nothing was begun"
 _KINDS = {"2": "taken", "4": "put-off", "5": "refused"}
 _VERBS = {b"EHLO": "ehlo", b"HELO": "helo", b"MAIL": "mail", b"RCPT": "rcpt", b"DATA": "data", b"QUIT": "quit"}
@@ -69,8 +74,10 @@ class _Talk:
         verb = line[:4].upper()
         phase = _VERBS.get(verb)
         if verb == b"STAR":
+            await self.hang_or_drop("starttls")
             await self.secure()
         elif verb == b"AUTH":
+            await self.hang_or_drop("auth")
             self.log_in(line)
         elif phase is None:
             self.say("250 2.0.0 ok")
@@ -95,21 +102,22 @@ class _Talk:
         if not self.begun:
             self.say("554 5.5.1 for nobody")
             return
-        if await self.sink.misbehave("message", self) == "lose":
-            raise _Gone
+        await self.hang_or_drop("message")
         reply = self.sink.reply("message", self.recipient)
         self.sink.note(_KINDS[reply[0]], self.recipient, content)
-        if await self.sink.misbehave("kept", self) == "lose":
-            raise _Gone
+        await self.hang_or_drop("kept")
         self.say(reply)
         await self.writer.drain()
         if reply.startswith("421"):
             raise _Gone
         await self.sink.misbehave("accepted", self)
 
-    async def answer(self, phase: str) -> str:
+    async def hang_or_drop(self, phase: str) -> None:
         if await self.sink.misbehave(phase, self) == "lose":
             raise _Gone
+
+    async def answer(self, phase: str) -> str:
+        await self.hang_or_drop(phase)
         reply = self.choose(phase)
         if phase in ("mail", "rcpt"):
             self.begun = reply[0] == "2"
@@ -160,6 +168,7 @@ class _Sink:
     connections: int = 0
     manners: dict[str, Any] = field(default_factory=dict)
     seen: int = -1
+    taken: int = 0
 
     def look(self) -> dict[str, Any]:
         """The manners as they are now."""
@@ -183,15 +192,22 @@ class _Sink:
         manners = self.look()
         if not talk.recipient.endswith(manners.get("only", "")) or talk.number % manners.get("each", 1):
             return ""
+        while self.holds(phase):  # noqa: ASYNC110 - nothing tells when a file is written
+            await asyncio.sleep(HOLDS_FOR)
         await asyncio.sleep(manners.get("pause", {}).get(phase, 0))
         if manners.get("kill_at") == phase:
             self.kill(manners["group"])
         if manners.get("hang_at") == phase:
+            self.hear(phase, NOTHING)
             await asyncio.sleep(3600)
         if manners.get("drop_at") == phase:
             talk.writer.transport.abort()
             return "lose"
         return ""
+
+    def holds(self, phase: str) -> bool:
+        """Whether what is at this phase is to wait."""
+        return phase == self.look().get("hold_at") and self.taken >= self.manners["hold_after"]
 
     def kill(self, group: int) -> None:
         """Kill a group of processes once: who comes after it is left alone."""
@@ -199,11 +215,12 @@ class _Sink:
         os.killpg(group, signal.SIGKILL)
 
     def hear(self, phase: str, reply: str) -> None:
-        """Write down a refusal, or a step of securing and logging in."""
+        """Write down a refusal, a silence, or a step of securing and logging in."""
         os.write(self.heard, f"{phase} {reply[:3]}\n".encode())
 
     def note(self, what: str, recipient: str, content: bytes) -> None:
         """Write a line with one write call: the page cache outlives any process, this one too."""
+        self.taken += what == "taken"
         found = _MESSAGE_ID.search(content)
         named = found[1].decode() if found else ""
         os.write(self.log, f"{time.time():.3f} {what} {recipient} {named}\n".encode())

@@ -38,6 +38,10 @@ class Sink:
         draft.write_text(json.dumps(manners))
         draft.replace(self.folder / "manners.json")
 
+    def hold_after(self, mails: int) -> None:
+        """Take so many more, and let whatever comes then wait until told how to behave."""
+        self.behave(hold_at="message", hold_after=self.count("taken") + mails)
+
     def list_all(self) -> list[Taken]:
         """Everything that was written down, oldest first."""
         file = self.folder / "accepted"
@@ -54,10 +58,10 @@ class Sink:
         file = self.folder / "heard"
         return file.read_text().splitlines().count(f"{phase} {code}") if file.exists() else 0
 
-    def count(self) -> int:
-        """How many lines were written; cheap enough to ask all the time."""
+    def count(self, what: str = "") -> int:
+        """How many lines were written, or only those of a kind; cheap enough to ask all the time."""
         file = self.folder / "accepted"
-        return file.read_bytes().count(b"\n") if file.exists() else 0
+        return file.read_bytes().count(f" {what} ".encode() if what else b"\n") if file.exists() else 0
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -30,7 +31,10 @@ from tests.topologies import API_KEY
 from tests.world import copy_database
 
 LEASE_SECONDS = 3.0
-DRAINS_WITHIN = 120.0
+STANDS_STILL = 120.0
+"""Seconds without any progress after which nobody waits any longer: how busy the machine is does not matter."""
+LENIENCE = 3.0
+"""How much longer than on a machine with nothing else to do something may take in the short version."""
 TEMPLATE = "template_of_rows"
 PARTS = {"sqlite": ("up",), "postgresql": ("web", "worker", "beat")}
 
@@ -127,12 +131,41 @@ class Stage:
         self.crowd.gather(readers)
         self.service.start()
 
-    def wait_for_mails(self, more: int, *, seconds: float = DRAINS_WITHIN) -> bool:
-        """Wait until so many mails more have come; False if they did not come in time."""
-        wanted, until = self.sink.count() + more, time.monotonic() + seconds
-        while self.sink.count() < wanted and time.monotonic() < until:
+    def bound(self, seconds: float) -> float:
+        """How long something may take that has to be done in so many seconds; the short version allows for load."""
+        return seconds * (LENIENCE if self.short else 1)
+
+    def hold(self, *, after: int) -> None:
+        """Have news go out, and the mail server hold them after so many mails: what breaks now does so in the midst.
+
+        Raises:
+            AssertionError: not so many mails came.
+        """
+        self.sink.hold_after(after)
+        wanted = self.sink.count() + after
+        self.crowd.insist(self.service.url)
+        self.need_mails(wanted - self.sink.count())
+
+    def need_mails(self, more: int) -> None:
+        """Wait until so many mails more have come.
+
+        Raises:
+            AssertionError: they did not.
+        """
+        wanted = self.sink.count() + more
+        if not self.wait_for_mails(more):
+            raise AssertionError(f"{self.sink.count()} mails of {wanted} came, {self.unfinished()} things wait")
+
+    def wait_for_mails(self, more: int, *, seconds: float = STANDS_STILL) -> bool:
+        """Wait until so many mails more have come; False if none came for so long."""
+        seen = self.sink.count()
+        wanted, until = seen + more, time.monotonic() + seconds
+        while seen < wanted and time.monotonic() < until:
             time.sleep(0.005)
-        return self.sink.count() >= wanted
+            now = self.sink.count()
+            if now > seen:
+                seen, until = now, time.monotonic() + seconds
+        return seen >= wanted
 
     def unfinished(self) -> int:
         """What still waits; more than nothing while the database is away."""
@@ -142,10 +175,13 @@ class Stage:
         except StoreUnavailable:
             return 1
 
-    def drain(self, *, seconds: float = DRAINS_WITHIN) -> float:
-        """Wait until nothing waits any more, or the time is up; after how many seconds."""
-        since = time.monotonic()
-        while self.unfinished() and time.monotonic() - since < seconds:
+    def drain(self, *, seconds: float = STANDS_STILL) -> float:
+        """Wait until nothing waits any more, or nothing has moved for so long; after how many seconds."""
+        since = moved = time.monotonic()
+        least, taken = sys.maxsize, 0
+        while (left := self.unfinished()) and time.monotonic() - moved < seconds:
+            if left < least or self.sink.count("taken") > taken:
+                least, taken, moved = min(left, least), self.sink.count("taken"), time.monotonic()
             if not self.in_real_time:
                 self.hasten()
             time.sleep(0.25)
@@ -174,9 +210,9 @@ class Stage:
 
 
 @contextmanager
-def grounds(*, keep: bool = False) -> Iterator[Grounds]:
-    """What all rows of a run share; all of it is stopped in the end, and its files are gone unless to be kept."""
-    shared = Grounds(Path(mkdtemp(prefix="notifier-chaos-")))
+def grounds(*, keep: Path | None = None) -> Iterator[Grounds]:
+    """What all rows of a run share; all of it is stopped in the end, and its files are gone unless kept in a folder."""
+    shared = Grounds(Path(mkdtemp(prefix="notifier-chaos-", dir=keep)))
     try:
         yield shared
     finally:
