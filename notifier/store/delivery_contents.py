@@ -23,10 +23,8 @@ _LOCKED = (
     .order_by(Subscriber.id)
     .with_for_update(key_share=True)
 )
-_MISSED = (
-    select(Delivery.subscriber_id)
-    .where(among(Delivery.id, "ids"), Delivery.subscriber_id.is_not(None), ~among(Delivery.subscriber_id, "locked"))
-    .distinct()
+_MISSED = select(Delivery.subscriber_id).where(
+    among(Delivery.id, "ids"), Delivery.subscriber_id.is_not(None), ~among(Delivery.subscriber_id, "locked")
 )
 
 _RELEASED = update(Match).where(among(Match.delivery_id, "ids"), Match.ended_at.is_(None)).values(delivery_id=None)

@@ -38,10 +38,11 @@ from notifier.store.delivery_contents import (
     end_urgent_matches,
     lock_owners,
     lock_readers_of,
+    release,
     unfreeze,
 )
-from notifier.store.freezing import find_taken, freeze, list_carried
-from notifier.store.given import Value, among, as_rows, given, is_sqlite, moment_writer
+from notifier.store.freezing import add_spans, list_carried, take_matches
+from notifier.store.given import Value, among, as_rows, given, is_sqlite, moment_writer, of_given
 from notifier.store.lease_store import LEASE, put_back_stopped, update_ids
 from notifier.store.models import Delivery, PendingRequest, Subscriber, Subscription, Suppression
 from notifier.store.pause_store import PAUSED
@@ -62,6 +63,7 @@ _HELD = (
     select(
         Delivery.id,
         Delivery.kind,
+        Delivery.state,
         Delivery.subscriber_id,
         Delivery.message_id,
         _ADDRESS.label("address_index"),
@@ -74,7 +76,7 @@ _HELD = (
     .outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
     .outerjoin(PendingRequest, PendingRequest.id == Delivery.request_id)
     .where(among(Delivery.id, "ids"), Delivery.lease_token == bindparam("token"))
-    .where(Delivery.state == "leased", Delivery.leased_until > bindparam("now"))
+    .where(Delivery.leased_until > bindparam("now"))
     .order_by(Delivery.id)
     .with_for_update(of=Delivery)
 )
@@ -119,7 +121,7 @@ def enter_data(  # noqa: PLR0913  # the lease, the mails, two clocks, and what i
     reasons = _reasons_to_cancel(rows)
     resting = _resting_until(rows, subscribers, now=now, but=reasons)
     wanted = [mail for mail in held if mail.delivery_id not in reasons and mail.delivery_id not in resting]
-    admitted = _free_ones(session, [mail for mail in wanted if _is_current(mail, subscribers)])
+    admitted = _take_what_is_free(session, [mail for mail in wanted if _is_current(mail, subscribers)], rows)
     changed = {mail.delivery_id for mail in wanted} - {mail.delivery_id for mail in admitted}
     _admit(session, admitted, now=now, until=(real or now) + lease)
     _send_back(session, sorted(changed))
@@ -175,7 +177,8 @@ def _fail(session: Session, row: AnyRow, *, reason: str, now: datetime) -> str:
 def _list_held(session: Session, *, token: str, ids: Sequence[int], now: datetime) -> dict[int, AnyRow]:
     """Those of these Deliveries whose lease holds, locked, with what decides whether they are wanted."""
     rows = session.connection().execute(_HELD, {"ids": ids, "token": token, "now": now})
-    return {row.id: row for row in rows.all()}
+    # Not asked of PostgreSQL, which would look through the index of all that was leased lately.
+    return {row.id: row for row in rows.all() if row.state == "leased"}
 
 
 def _list_leased(session: Session, *, token: str, ids: Sequence[int]) -> dict[int, AnyRow]:
@@ -238,15 +241,19 @@ def _is_current(mail: Composed, subscribers: Mapping[int, AnyRow]) -> bool:
     return reader is not None and reader.revision == mail.revision
 
 
-def _free_ones(session: Session, mails: Sequence[Composed]) -> list[Composed]:
-    """Those of which everything they tell is still to be told, and by nobody else, not even by one of the others."""
+def _take_what_is_free(session: Session, mails: Sequence[Composed], rows: Mapping[int, AnyRow]) -> Sequence[Composed]:
+    """Those of which everything they tell is still to be told, and by nobody else, not even by one of the others.
+
+    They carry it from now on; the others, what they carried before.
+    """
     carried = list_carried(mails)
     first: dict[int, int] = {}
     doubled = {
         delivery_id for delivery_id, match_id in carried if first.setdefault(match_id, delivery_id) != delivery_id
     }
-    taken = find_taken(session, carried) | doubled
-    return [mail for mail in mails if mail.delivery_id not in taken]
+    missing = take_matches(session, [pair for pair in carried if pair[0] not in doubled])
+    release(session, [id_ for id_ in missing if rows[id_].message_id is None])
+    return [mail for mail in mails if mail.delivery_id not in missing | doubled]
 
 
 def _admit(session: Session, mails: Sequence[Composed], *, now: datetime, until: datetime) -> None:
@@ -262,9 +269,9 @@ def _admit(session: Session, mails: Sequence[Composed], *, now: datetime, until:
         }
         for mail in mails
     ]
-    values = {"mail": as_rows(rows), "now": now, "until": until}
+    values = {"mail": as_rows(rows), "now": now, "until": until, "ids": [mail.delivery_id for mail in mails]}
     session.connection().execute(_admitting(on_sqlite=is_sqlite(session)), values)
-    freeze(session, mails)
+    add_spans(session, mails)
 
 
 @cache
@@ -278,7 +285,7 @@ def _admitting(*, on_sqlite: bool) -> Update:
         "in_data_at": bindparam("now"),
         "leased_until": bindparam("until"),
     }
-    return update(Delivery).where(Delivery.id == mail.c.id).values(**begun, **frozen)
+    return update(Delivery).where(*of_given(Delivery.id, mail, on_sqlite=on_sqlite)).values(**begun, **frozen)
 
 
 def _send_back(session: Session, ids: Sequence[int]) -> None:

@@ -21,19 +21,23 @@ def list_carried(mails: Iterable[Composed]) -> list[tuple[int, int]]:
     return [(mail.delivery_id, id_) for mail in mails for id_ in mail.match_ids + mail.collapsed_ids]
 
 
-def find_taken(session: Session, carried: Carried) -> set[int]:
-    """Which of these Deliveries would carry a Match that has ended, or that another one carries."""
+def take_matches(session: Session, carried: Carried) -> set[int]:
+    """Have Deliveries carry their Matches; which of them cannot, as one has ended or another Delivery carries it.
+
+    Those that cannot may be left with some of theirs.
+    """
     if not carried:
         return set()
-    missing = _missing_matches(on_sqlite=is_sqlite(session))
-    return set(session.connection().scalars(missing, {"pair": _pairs(carried)}))
+    on_sqlite, pairs = is_sqlite(session), {"pair": _pairs(carried)}
+    taken = session.connection().execute(_taking_matches(on_sqlite=on_sqlite), pairs)
+    if taken.rowcount == len(carried):
+        return set()
+    return set(session.connection().scalars(_missing_matches(on_sqlite=on_sqlite), pairs))
 
 
-def freeze(session: Session, mails: Sequence[Composed]) -> None:
-    """Write down what each mail tells, so that a second try tells the same."""
+def add_spans(session: Session, mails: Sequence[Composed]) -> None:
+    """Write down how far each mail tells what, so that a second try tells the same."""
     on_sqlite = is_sqlite(session)
-    if carried := list_carried(mails):
-        session.connection().execute(_taking_matches(on_sqlite=on_sqlite), {"pair": _pairs(carried)})
     spans: list[dict[str, Value]] = [
         {"delivery_id": mail.delivery_id, "trial_id": span.trial_id, "from_seq": span.from_seq, "to_seq": span.to_seq}
         for mail in mails
@@ -50,16 +54,16 @@ def _pairs(carried: Carried) -> str:
 @cache
 def _missing_matches(*, on_sqlite: bool) -> Select[Any]:
     pair = given("pair", on_sqlite=on_sqlite, delivery_id=BigInteger(), match_id=BigInteger())
-    is_free = or_(Match.delivery_id.is_(None), Match.delivery_id == pair.c.delivery_id)
-    there = and_(Match.id == pair.c.match_id, Match.ended_at.is_(None), is_free)
+    there = and_(Match.id == pair.c.match_id, Match.ended_at.is_(None), Match.delivery_id == pair.c.delivery_id)
     return select(pair.c.delivery_id).select_from(pair.outerjoin(Match, there)).where(Match.id.is_(None)).distinct()
 
 
 @cache
 def _taking_matches(*, on_sqlite: bool) -> Update:
     pair = given("pair", on_sqlite=on_sqlite, delivery_id=BigInteger(), match_id=BigInteger())
-    free = (Match.id == pair.c.match_id, Match.ended_at.is_(None), Match.delivery_id.is_(None))
-    return update(Match).where(*free).values(delivery_id=pair.c.delivery_id)
+    is_free = or_(Match.delivery_id.is_(None), Match.delivery_id == pair.c.delivery_id)
+    free = and_(Match.id == pair.c.match_id, Match.ended_at.is_(None), is_free)
+    return update(Match).where(free).values(delivery_id=pair.c.delivery_id)
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Dialect,
     FromClause,
     Text,
@@ -72,6 +73,15 @@ def given(name: str, *, on_sqlite: bool, **columns: TypeEngine[Any]) -> FromClau
     rows = func.json_to_recordset(cast(bindparam(name, type_=Text()), JSON()))
     table = rows.table_valued(*(column(one, kind) for one, kind in columns.items()), name=name)
     return table.render_derived(name=name, with_types=True)
+
+
+def of_given(id_column: Any, rows: FromClause, *, on_sqlite: bool) -> tuple[ColumnElement[bool], ...]:
+    """That a row is meant by one of the ``rows`` given, by their ``id``; PostgreSQL wants these as ``ids``, too.
+
+    It takes them for a hundred, whatever they are, and would rather read a table of some thousands from end to end.
+    """
+    same: ColumnElement[bool] = id_column == rows.c.id
+    return (same,) if on_sqlite else (same, among(id_column, "ids"))
 
 
 def as_rows(rows: Iterable[Mapping[str, Value]]) -> str:

@@ -1,7 +1,7 @@
 """Marks what became of mails that went out, and sorts out what workers that died left behind."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -33,11 +33,11 @@ from notifier.store.delivery_contents import (
     release,
     unfreeze,
 )
-from notifier.store.given import Value, among, as_rows, given, is_sqlite, moment_writer
+from notifier.store.given import Value, among, as_rows, given, is_sqlite, moment_writer, of_given
 from notifier.store.lease_store import IS_HELD, return_lost
 from notifier.store.models import Delivery
 from notifier.store.table_base import UtcDateTime
-from notifier.store.told_store import tell
+from notifier.store.told_store import tell, tell_followers
 
 RETRY_OURS = timedelta(seconds=60)
 """How long mails rest that our own fault, or a mail server that is down, kept here."""
@@ -46,9 +46,9 @@ _DIED = Verdict(answer=Answer.AMBIGUOUS, reason="the worker was lost while it wa
 
 
 _ROW = (Delivery.id, Delivery.subscriber_id, Delivery.attempts, Delivery.ambiguous, Delivery.reason)
-_IN_DATA = (
-    select(*_ROW)
-    .where(among(Delivery.id, "ids"), Delivery.state == "in_data", Delivery.lease_token == bindparam("token"))
+_HELD = (
+    select(*_ROW, Delivery.state)
+    .where(among(Delivery.id, "ids"), Delivery.lease_token == bindparam("token"))
     .order_by(Delivery.id)
     .with_for_update()
 )
@@ -107,12 +107,27 @@ def mark(
     if not verdicts:
         return {}
     if readers is None:
-        lock_readers_of(session, mails)
-    rows = session.connection().execute(_IN_DATA, {"ids": list(verdicts), "token": token}).all()
+        readers = lock_readers_of(session, mails)
+    held = session.connection().execute(_HELD, {"ids": list(verdicts), "token": token}).all()
+    # Not asked of PostgreSQL, which would look through the index of all that was leased lately.
+    rows = [row for row in held if row.state == "in_data"]
     accepted = {row.id for row in rows if verdicts[row.id].answer is Answer.ACCEPTED}
     collapsed = [id_ for mail in mails if mail.delivery_id in accepted for id_ in mail.collapsed_ids]
     end_matches(session, collapsed, ended_as="collapsed", now=now)
-    return _write(session, rows, verdicts, now=now)
+    return _write(session, rows, verdicts, now=now, same=_list_same(rows, mails, readers))
+
+
+def _list_same(rows: Sequence[AnyRow], mails: Sequence[Composed], readers: Mapping[int, AnyRow]) -> set[int]:
+    """Of these Deliveries, those at their first try whose readers want what they wanted when it was composed."""
+    revisions = {row.id: readers[row.subscriber_id].revision for row in rows if row.subscriber_id in readers}
+    first = {row.id: row.subscriber_id for row in rows if not row.ambiguous}
+    return {
+        mail.delivery_id
+        for mail in mails
+        if mail.subscriber_id is not None
+        and first.get(mail.delivery_id) == mail.subscriber_id
+        and revisions.get(mail.delivery_id) == mail.revision
+    }
 
 
 def sweep(session: Session, *, now: datetime) -> Counter[str]:
@@ -131,16 +146,23 @@ def sweep(session: Session, *, now: datetime) -> Counter[str]:
 
 
 def _write(
-    session: Session, rows: Sequence[AnyRow], verdicts: Mapping[int, Verdict], *, now: datetime
+    session: Session,
+    rows: Sequence[AnyRow],
+    verdicts: Mapping[int, Verdict],
+    *,
+    now: datetime,
+    same: Collection[int] = (),
 ) -> dict[int, str]:
     if not rows:
         return {}
     plan = _Plan(written=moment_writer(session))
     for row in rows:
         _decide(plan, row, verdicts[row.id], now=now)
-    session.connection().execute(_marking(on_sqlite=is_sqlite(session)), {"mail": as_rows(plan.rows), "now": now})
+    given_rows = {"mail": as_rows(plan.rows), "ids": list(plan.states), "now": now}
+    session.connection().execute(_marking(on_sqlite=is_sqlite(session)), given_rows)
     end_frozen_matches(session, plan.told, ended_as="delivered", now=now)
-    tell(session, plan.told)
+    tell(session, [id_ for id_ in plan.told if id_ in same])
+    tell_followers(session, [id_ for id_ in plan.told if id_ not in same])
     end_frozen_matches(session, plan.dropped + plan.unknown, ended_as="dropped", now=now)
     forget_spans(session, plan.unknown)
     release(session, plan.released)
@@ -156,7 +178,8 @@ def _marking(*, on_sqlite: bool) -> Update:
     new: dict[str, Any] = {name: mail.c[name] for name in (*texts, *numbers)}
     new["not_before"] = func.coalesce(mail.c.not_before, Delivery.not_before)
     new["sent_at"] = case((mail.c.state == "sent", bindparam("now", type_=UtcDateTime())))
-    return update(Delivery).where(Delivery.id == mail.c.id).values(**new, lease_token=None, leased_until=None)
+    meant = of_given(Delivery.id, mail, on_sqlite=on_sqlite)
+    return update(Delivery).where(*meant).values(**new, lease_token=None, leased_until=None)
 
 
 def _decide(plan: _Plan, row: AnyRow, verdict: Verdict, *, now: datetime) -> None:

@@ -49,21 +49,39 @@ def begin_now(session: Session, *, subscriber_id: int, trial_id: int) -> None:
 def tell(session: Session, delivery_ids: Sequence[int]) -> None:
     """Move each reader on to where the spans of these Deliveries end; never back.
 
-    Whoever left meanwhile is not moved, nor who came back since: a new subscription knows nothing of the old one.
+    Only for readers who follow what they followed when these were composed.
     """
     if delivery_ids:
         session.connection().execute(_telling(on_sqlite=is_sqlite(session)), {"ids": delivery_ids})
 
 
+def tell_followers(session: Session, delivery_ids: Sequence[int]) -> None:
+    """The same for readers who may have left meanwhile, who are not moved, and are not if they came back, either.
+
+    A new subscription knows nothing of the old one.
+    """
+    if delivery_ids:
+        session.connection().execute(_telling_followers(on_sqlite=is_sqlite(session)), {"ids": delivery_ids})
+
+
 @cache
 def _telling(*, on_sqlite: bool) -> Any:
-    still_followed = follows(
-        Delivery.subscriber_id, DeliverySpan.trial_id, Subscription.confirmed_at <= Delivery.dated_at
+    return _moving_on(on_sqlite=on_sqlite)
+
+
+@cache
+def _telling_followers(*, on_sqlite: bool) -> Any:
+    return _moving_on(
+        follows(Delivery.subscriber_id, DeliverySpan.trial_id, Subscription.confirmed_at <= Delivery.dated_at),
+        on_sqlite=on_sqlite,
     )
+
+
+def _moving_on(*conditions: ColumnElement[bool], on_sqlite: bool) -> Any:
     spans = (
         select(Delivery.subscriber_id, DeliverySpan.trial_id, func.max(DeliverySpan.to_seq))
         .join(DeliverySpan, DeliverySpan.delivery_id == Delivery.id)
-        .where(among(Delivery.id, "ids"), Delivery.subscriber_id.is_not(None), still_followed)
+        .where(among(DeliverySpan.delivery_id, "ids"), Delivery.subscriber_id.is_not(None), *conditions)
         .group_by(Delivery.subscriber_id, DeliverySpan.trial_id)
     )
     inserted = insert_on(Told, on_sqlite=on_sqlite).from_select(["subscriber_id", "trial_id", "seq"], spans)
