@@ -1,6 +1,6 @@
 """The real ``notifier`` command with a quick schedule, which can be told to kill itself around a commit.
 
-Its arguments are ``[OPTION] COMMAND…``, with one of ``--die WHEN:WHAT``, ``--starve MB``, ``--impatient SECONDS``,
+Its arguments are ``[OPTION] COMMAND…``, with one of ``--die WHEN:WHAT``, ``--starve KB``, ``--impatient SECONDS``,
 ``--clock FILE``, ``--poison KIND``, ``--again`` and ``--usual``. WHEN is ``before`` or ``after``; WHAT is ``ingest``,
 ``match``, ``claim``, ``enter`` or ``mark``: the first commit after which the database would show that.
 """
@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ from notifier.web import surroundings
 
 SECONDS = 1.0
 STARVED_AFTER = 2.0
+PIECES = (1 << 20, 1 << 14, 1 << 10)
+"""In what sizes memory is taken up: what was freed before must not help."""
 STARVED = "no more memory from now on"
 POINTS = {
     "ingest": "SELECT 1 FROM changes WHERE matched_at IS NULL LIMIT 1",
@@ -96,15 +99,21 @@ def again() -> None:
         time.sleep(0.2)
 
 
-def starve(megabytes: int) -> None:
-    """Have each process that sends run out of memory while it does: it may then have so much more and nothing else."""
+def starve(kilobytes: int) -> None:
+    """Have each process that sends run out of memory while it does: all it may have but so much is taken up by then."""
     since: dict[int, threading.Timer] = {}
+    taken: list[bytearray] = []
 
     def limit() -> None:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        most = pages * resource.getpagesize() + megabytes * 1_000_000
-        os.write(1, f"{STARVED}\n".encode())
+        most = pages * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        for size in PIECES:
+            with suppress(MemoryError):
+                while True:
+                    taken.append(bytearray(size))
+        del taken[len(taken) - kilobytes * 1_000 // PIECES[-1] :]
+        os.write(1, f"{STARVED}\n".encode())
 
     def begin(task: Any, **_: object) -> None:
         if task.name == queues.SEND_DELIVERIES and os.getpid() not in since:

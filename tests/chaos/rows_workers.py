@@ -15,7 +15,7 @@ from tests.topologies import wait_until
 
 GONE_WITHIN = 10.0
 """Seconds in which a worker that was asked to stop is gone: what a container gets before it is killed."""
-MEGABYTES = 1
+KILOBYTES = 50
 
 
 def kill_groups(stage: Stage) -> None:
@@ -102,15 +102,17 @@ def run_out_of_memory(stage: Stage) -> None:
     service = stage.service
     stage.ready(stage.pick(2_000, 300))
     service.stop(service.worker)
-    service.start(service.worker, options=("--starve", str(MEGABYTES)))
+    service.start(service.worker, options=("--starve", str(KILOBYTES)))
     log = stage.folder / "worker.log"
     stage.hold(after=20)
+    children = set(service.children(service.worker))
     wait_until(lambda: STARVED in log.read_text(), what="a process that may have no more memory")
     stage.sink.behave(pause={"message": 0.01})
     stage.wait_for_mails(len(stage.crowd.readers), seconds=4 * LEASE_SECONDS)
     came, said = stage.sink.count(), log.read_text().count("MemoryError")
-    stage.say(f"{came} mails with {MEGABYTES} MB, MemoryError {said} times")
-    stage.expect(said > 0, "memory sufficed: nothing was shown")
+    stage.say(f"{came} mails with {KILOBYTES} kB, MemoryError {said} times")
+    # Some cannot even say so before they are gone.
+    stage.expect(said > 0 or children != set(service.children(service.worker)), "memory sufficed: nothing was shown")
     service.kill(service.worker)
     stage.sink.behave()
     service.start(service.worker)
