@@ -78,10 +78,14 @@ def _telling_followers(*, on_sqlite: bool) -> Any:
 
 
 def _moving_on(*conditions: ColumnElement[bool], on_sqlite: bool) -> Any:
+    told = [among(DeliverySpan.delivery_id, "ids"), Delivery.subscriber_id.is_not(None), *conditions]
+    if not on_sqlite:
+        # Said again, or it would read a table of some thousands from end to end.
+        told.append(among(Delivery.id, "ids"))
     spans = (
         select(Delivery.subscriber_id, DeliverySpan.trial_id, func.max(DeliverySpan.to_seq))
         .join(DeliverySpan, DeliverySpan.delivery_id == Delivery.id)
-        .where(among(DeliverySpan.delivery_id, "ids"), Delivery.subscriber_id.is_not(None), *conditions)
+        .where(*told)
         .group_by(Delivery.subscriber_id, DeliverySpan.trial_id)
     )
     inserted = insert_on(Told, on_sqlite=on_sqlite).from_select(["subscriber_id", "trial_id", "seq"], spans)
