@@ -16,9 +16,10 @@ from bench.installations import MONDAY
 from bench.measuring import Spread, spread
 from notifier.domain.digests import Card, Digest
 from notifier.emails import templates
-from notifier.emails.joining import join_digest, shape_digest
+from notifier.emails.joining import join_digest
 from notifier.emails.messages import build_message
 from notifier.emails.sample_mails import many_studies
+from notifier.emails.shaping import shape_digest
 from notifier.emails.templates import QuotedMail, RenderedMail, render_digest
 
 SENDER = "Study updates <updates@updates.example.org>"

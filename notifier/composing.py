@@ -22,8 +22,9 @@ from notifier.domain.reasons import (
 from notifier.domain.schedules import Cadence
 from notifier.domain.tiers import ROOM, Room
 from notifier.domain.wishes import EVERYTHING
-from notifier.emails.joining import Shaped, count_told, join_digest, shape_digest, surely_tells_all
+from notifier.emails.joining import join_digest
 from notifier.emails.links import Links
+from notifier.emails.shaping import Shaped, count_told, shape_digest, surely_tells_all
 from notifier.errors import ConfigurationError, StoreUnavailable, TemplatesMissing
 from notifier.letters import Envelope, Letters, Made, Sender
 from notifier.store import digest_store

@@ -1,7 +1,7 @@
 """A mail made again after a restart is the same mail, whatever was kept from others before."""
 
 from notifier.domain.deliveries import Claimed, Composed
-from notifier.emails import framing, joining
+from notifier.emails import framing, shells, study_parts
 from notifier.rounds import make_composer
 from notifier.store.lease_store import claim
 from tests.studies import make_study
@@ -10,7 +10,14 @@ from tests.world import World
 
 def composed(world: World, claimed: list[Claimed]) -> dict[int, Composed]:
     """These of the claimed mails, made by a composer that has made none before."""
-    for kept in (joining._parts_of, joining._shell, joining._between, framing._opening, framing._closing):
+    for kept in (
+        study_parts.studies_in,
+        study_parts.parts_of,
+        shells.shell_of,
+        shells._between,
+        framing._opening,
+        framing._closing,
+    ):
         kept.cache_clear()
     composer = make_composer(world.installation)
     with world.installation.database.reading() as session:

@@ -1,11 +1,12 @@
 """Chooses what of a digest is told in full, in short or as a link, so that mail programs show all of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from typing import Literal, TypeAlias
 
 Shape: TypeAlias = Literal["card", "row", "link"]
+TIERS: tuple[Shape, ...] = ("card", "row", "link")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,32 +25,30 @@ ROOM = Room()
 
 
 def choose_shapes(
-    ranked: Sequence[int], size_of: Callable[[int, Shape], int], *, taken: int, room: Room
-) -> dict[int, Shape]:
+    ranked: Sequence[int], sizes: Sequence[Mapping[Shape, int]], *, taken: int, room: Room
+) -> list[Shape]:
     """The shape of each study: the first ones as cards, the next as rows, the rest as links.
 
     Args:
-        ranked: the studies, those that matter most first.
-        size_of: how many bytes a study takes in a shape.
+        ranked: where the studies stand, those that matter most first.
+        sizes: how many bytes each study takes in each shape; those of cards and rows are not asked for needlessly.
         taken: how many bytes everything else in the mail takes.
         room: what there is; where not even links fit, all are links.
     """
-    links = {one: size_of(one, "link") for one in ranked}
-    spare = room.mail - taken - sum(links.values())
-    shapes: dict[int, Shape] = {}
-    tiers: list[tuple[Shape, int]] = [("card", room.cards), ("row", room.rows)]
+    spare = room.mail - taken - sum([one["link"] for one in sizes])
+    shapes: list[Shape] = ["link"] * len(sizes)
+    left = iter(ranked)
+    one = next(left, None)
     used = 0
-    for one in ranked:
-        while tiers:
-            shape, most = tiers[0]
-            size = size_of(one, shape)
-            extra = size - links[one]
-            if extra <= spare and (used + size <= most or not used):
-                shapes[one], used, spare = shape, used + size, spare - extra
+    tiers: tuple[tuple[Shape, int], ...] = (("card", room.cards), ("row", room.rows))
+    for shape, most in tiers:
+        while one is not None:
+            size = sizes[one][shape]
+            extra = size - sizes[one]["link"]
+            if extra > spare or (used and used + size > most):
                 break
-            del tiers[0]
-        else:
-            shapes[one] = "link"
+            shapes[one], used, spare = shape, used + size, spare - extra
+            one = next(left, None)
     return shapes
 
 

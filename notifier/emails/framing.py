@@ -13,7 +13,7 @@ from notifier.domain.digests import Digest
 from notifier.emails.columns import underlined
 from notifier.emails.keeping import kept
 from notifier.emails.quoting import Mould, mould, quoted
-from notifier.emails.templates import SEAM, Format, hollow_digest, render_seams, render_subject
+from notifier.emails.templates import SEAM, Format, hollow_digest, render_frame, render_subject
 
 KEPT_OPENINGS = 4_096
 KEPT_CLOSINGS = 2_048
@@ -85,7 +85,7 @@ def _heads(
     """What comes before the sections: encoded, and between that the lines that the subject stands in."""
     hollow = hollow_digest(language)
     told = replace(hollow, changed=int(has_changed), as_of=as_of, site_name=site_name, urgent=urgent)
-    return {form: list(_cut(render_seams(form, told, subject=_SUBJECT).split(SEAM)[0], form)) for form in FORMS}
+    return {form: list(_cut(render_frame(form, told, subject=_SUBJECT).split(SEAM)[0], form)) for form in FORMS}
 
 
 def _cut(head: str, form: Format) -> Iterator[bytes | str]:
@@ -113,6 +113,6 @@ def _closing(shared: tuple[object, ...], preferences: int, unsubscribe: int) -> 
         return None
     moulds: dict[Format, Mould] = {}
     for form in FORMS:
-        _head, *tail = render_seams(form, told).split(SEAM)
+        _head, *tail = render_frame(form, told).split(SEAM)
         moulds[form] = mould("".join(tail), {PREFERENCES: preferences, UNSUBSCRIBE: unsubscribe})
     return Closing(moulds, moulds["html"].size)

@@ -6,7 +6,7 @@ which happens only after the server's 354 for it; before that, nothing has happe
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -63,6 +63,9 @@ class _Step(Enum):
     DATA = "DATA"
 
 
+_ENVELOPE = (_Step.SENDER, _Step.RECIPIENT, _Step.DATA)
+
+
 class _Closing(TalkEnded):
     """The server said 421 before a message."""
 
@@ -101,11 +104,10 @@ class Line:
         """The mails that were begun here and have no answer."""
         return [mail for mail in (self._out, self._ahead) if mail is not None]
 
-    @property
-    def is_stalled(self) -> bool:
-        """Whether a reply has been waited for too long for others to wait, too."""
+    def is_stalled(self, now: float) -> bool:
+        """Whether, by the loop's time, a reply has been waited for too long for others to wait, too."""
         since = self._reader.waiting_since
-        return since is not None and asyncio.get_running_loop().time() - since >= STALL_SECONDS
+        return since is not None and now - since >= STALL_SECONDS
 
     async def is_alive(self) -> bool:
         """Whether the server still answers, and in step; asks only after a rest."""
@@ -128,7 +130,7 @@ class Line:
         If it is cancelled, a mail that may be out has no answer.
         """
         try:
-            self._offer(desk, after=b"")
+            self._offer(desk, after=())
             while self._ahead is not None:
                 await self._send(self._ahead, desk)
         except Exception as error:  # noqa: BLE001 - whatever breaks here, the answers of the others must be kept
@@ -166,7 +168,7 @@ class Line:
     async def _send(self, mail: Composed, desk: Desk) -> None:
         try:
             refusal = await self._hear_envelope(mail)
-            wire = b"" if refusal else on_wire(mail)
+            wire = () if refusal else on_wire(mail)
             if refusal is None and not self.is_open:
                 raise HungUp
             if refusal is None and self._reader.has_more:
@@ -179,7 +181,7 @@ class Line:
         self._ahead = None
         if refusal is not None:
             desk.answer(mail, refusal)
-            self._offer(desk, after=b"")
+            self._offer(desk, after=())
             return
         self._out = mail
         self._offer(desk, after=wire)
@@ -192,16 +194,17 @@ class Line:
         if not self.is_open:
             self._return_ahead(desk)
         elif not self._pipelines:
-            self._offer(desk, after=b"")
+            self._offer(desk, after=())
 
-    def _offer(self, desk: Desk, *, after: bytes) -> None:
+    def _offer(self, desk: Desk, *, after: Sequence[bytes]) -> None:
         """Write a message, if there is one, and behind it in the same write the envelope of the next mail."""
         following = self._take(desk) if self.is_open and (self._pipelines or not after) else None
         if following is not None:
             self._ahead, self._count = following, self._count + 1
         commands = self._commands(following) if following is not None and self._pipelines else ()
         if after or commands:
-            self._reader.write(b"".join((after, *(command for _, command in commands))))
+            # Joined once, as a message is long.
+            self._reader.write(b"".join((*after, *commands)))
 
     def _take(self, desk: Desk) -> Composed | None:
         while (mail := desk.next()) is not None:
@@ -210,20 +213,23 @@ class Line:
             desk.answer(mail, Verdict(answer=Answer.NEVER, reason="the address cannot be written in SMTP"))
         return None
 
-    def _commands(self, mail: Composed) -> Iterable[tuple[_Step, bytes]]:
-        if self._must_reset:
-            yield _Step.RESET, b"RSET\r\n"
-        yield _Step.SENDER, self._sender
-        yield _Step.RECIPIENT, b"RCPT TO:<%b>\r\n" % mail.recipient.encode("ascii")
-        yield _Step.DATA, b"DATA\r\n"
+    @property
+    def _steps(self) -> tuple[_Step, ...]:
+        return (_Step.RESET, *_ENVELOPE) if self._must_reset else _ENVELOPE
+
+    def _commands(self, mail: Composed) -> tuple[bytes, ...]:
+        """One for each of the steps."""
+        envelope = self._sender, b"RCPT TO:<%b>\r\n" % mail.recipient.encode("ascii"), b"DATA\r\n"
+        return (b"RSET\r\n", *envelope) if self._must_reset else envelope
 
     async def _hear_envelope(self, mail: Composed) -> Verdict | None:
         """None if the message may be written now. The first refusal counts; those behind it are its echo."""
         refusal = None
         # Made at once: what must be reset was decided when they were written.
-        for step, command in tuple(self._commands(mail)):
-            if not self._pipelines:
-                self._reader.write(command)
+        steps, commands = self._steps, () if self._pipelines else self._commands(mail)
+        for number, step in enumerate(steps):
+            if commands:
+                self._reader.write(commands[number])
             reply = await self._reader.read(self._timeouts.data if step is _Step.DATA else self._timeouts.command)
             self._must_reset = False
             if not _fits(step, reply):
@@ -295,9 +301,9 @@ def is_writable(address: str) -> bool:
     return _WRITABLE.fullmatch(address) is not None
 
 
-def on_wire(mail: Composed) -> bytes:
-    """A mail's message as it goes over the wire, with its final dot."""
-    return mail.message + b".\r\n" if mail.is_wire_form else dot_stuffed(mail.message)
+def on_wire(mail: Composed) -> Sequence[bytes]:
+    """A mail's message as it goes over the wire, with its final dot; in parts, as it is long and joined later."""
+    return (mail.message, b".\r\n") if mail.is_wire_form else (dot_stuffed(mail.message),)
 
 
 def dot_stuffed(message: bytes) -> bytes:

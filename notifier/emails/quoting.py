@@ -4,11 +4,16 @@ import re
 from binascii import b2a_qp
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 _BREAK = b"=\r\n"
 _LONGEST_LINE = 76
 _LEADING_DOTS = re.compile(rb"^(\.+)([^\r\n]*)", re.MULTILINE)
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
+# What one byte is encoded to, with the break before it if there is one.
+_UNIT = re.compile(rb"(?:=\r\n)*(?:=[0-9A-F]{2}|[^=])")
+
+_Gap = tuple[int, slice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +28,17 @@ class Fragment:
 class Mould:
     """Encoded lines with gaps for texts that differ from mail to mail, but not in length.
 
-    A gap is named by which text fills it, and with what stretch of it; ``size`` is that of the whole once filled, a few
-    bytes less where a gap's text is broken before a dot.
+    Each gap is a ``%b`` in them, and named by which text fills it, and with what stretch of it; ``size`` is that of the
+    whole once filled, a few bytes less where a gap's text is broken before a dot.
     """
 
-    parts: tuple[bytes | tuple[int, slice], ...]
+    lines: bytes
+    gaps: tuple[_Gap, ...]
     size: int
 
     def fill(self, texts: Sequence[bytes]) -> bytes:
         """The lines with these texts in their gaps."""
-        made = b"".join([part if part.__class__ is bytes else texts[part[0]][part[1]] for part in self.parts])  # type: ignore[misc]
+        made = self.lines % tuple([texts[which][stretch] for which, stretch in self.gaps])
         return _without_dots(made) if b"\n." in made or made[:1] == b"." else made
 
 
@@ -83,16 +89,14 @@ def mould(text: str, gaps: Mapping[str, int]) -> Mould:
     """
     signs = re.compile(f"([{''.join(gaps)}])")
     order = {sign: at for at, sign in enumerate(gaps)}
-    parts: list[bytes | tuple[int, slice]] = [b""]
+    parts: list[bytes | _Gap] = []
     for line in _LINE.findall(text):
-        for part in _cut(line, signs, gaps, order) if signs.search(line) else (quoted(line),):
-            last = parts[-1]
-            if isinstance(part, bytes) and isinstance(last, bytes):
-                parts[-1] = last + part
-            else:
-                parts.append(part)
-    size = sum(len(part) if isinstance(part, bytes) else part[1].stop - part[1].start for part in parts)
-    return Mould(tuple(parts), size)
+        parts += _cut(line, signs, gaps, order) if signs.search(line) else (quoted(line),)
+    return Mould(
+        lines=b"".join(part.replace(b"%", b"%%") if isinstance(part, bytes) else b"%b" for part in parts),
+        gaps=tuple(part for part in parts if not isinstance(part, bytes)),
+        size=sum(len(part) if isinstance(part, bytes) else part[1].stop - part[1].start for part in parts),
+    )
 
 
 def _without_dots(encoded: bytes) -> bytes:
@@ -109,31 +113,24 @@ def _with_dots_encoded(found: re.Match[bytes]) -> bytes:
 
 def _cut(
     line: str, signs: re.Pattern[str], gaps: Mapping[str, int], order: Mapping[str, int]
-) -> Iterator[bytes | tuple[int, slice]]:
+) -> Iterator[bytes | _Gap]:
     """One encoded line: what stands between gaps, and by what these are filled."""
-    encoded, at = quoted(signs.sub(lambda found: "x" * gaps[found[0]], line)), 0
+    units = iter(_UNIT.findall(quoted(signs.sub(lambda found: "x" * gaps[found[0]], line))))
     for piece in filter(None, signs.split(line)):
-        end = _end(encoded, at, gaps[piece] if piece in gaps else len(piece.replace("\n", "\r\n").encode()))
-        if piece in gaps:
-            yield from _stretches(encoded[at:end], order[piece])
+        is_gap = piece in gaps
+        encoded = b"".join(islice(units, gaps[piece] if is_gap else len(piece.replace("\n", "\r\n").encode())))
+        if is_gap:
+            yield from _stretches(encoded, order[piece])
         else:
-            yield encoded[at:end]
-        at = end
+            yield encoded
 
 
-def _stretches(gap: bytes, which: int) -> Iterator[bytes | tuple[int, slice]]:
+def _stretches(encoded: bytes, which: int) -> Iterator[bytes | _Gap]:
+    """A gap that is broken where lines are."""
     done = 0
-    for number, run in enumerate(gap.split(_BREAK)):
+    for number, run in enumerate(encoded.split(_BREAK)):
         if number:
             yield _BREAK
         if run:
             yield which, slice(done, done + len(run))
         done += len(run)
-
-
-def _end(encoded: bytes, at: int, number: int) -> int:
-    """Where so many bytes of a text end that begin here in what they are encoded to."""
-    for _ in range(number):
-        at += len(_BREAK) if encoded.startswith(_BREAK, at) else 0
-        at += 3 if encoded.startswith(b"=", at) else 1
-    return at

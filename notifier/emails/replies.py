@@ -35,7 +35,7 @@ LOST = "the connection was lost after the message had gone out"
 
 _MARK = "•••"
 _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]*(?:@|%40|=40)[^\s<>()\[\]\",;]*", re.IGNORECASE)
-_MAY_BE_ADDRESS = re.compile("@|%40|=40")
+_SIGNS_OF_ADDRESSES = ("@", "%40", "=40")
 _SHORTEST_PART = 3
 _ENHANCED = re.compile(r"\s*([245])\.(\d{1,3}\.\d{1,3})(?!\S)")
 _OUR_CODES = frozenset({500, 502, 503, 504, 530, 534, 535, 538, 555})
@@ -101,14 +101,15 @@ def judge_error(error: SMTPException, *, recipient: str = "") -> Verdict:
 def mask_reply(text: str, *, recipient: str = "") -> str:
     """A reply in one line, at most 200 characters, without any address and without either part of the recipient's."""
     # A server may write what is neither UTF-8 nor printable; no database takes every such character.
-    line = " ".join(text.encode("utf-8", "replace").decode().split())
+    line = " ".join((text if text.isascii() else text.encode("utf-8", "replace").decode()).split())
     if not line.isprintable():
         line = "".join(character for character in line if character.isprintable())
-    masked = _ADDRESS.sub(_MARK, line) if _MAY_BE_ADDRESS.search(line) else line
+    masked = _ADDRESS.sub(_MARK, line) if any(sign in line for sign in _SIGNS_OF_ADDRESSES) else line
     local_part, _, domain = recipient.rpartition("@")
     folded = masked.casefold()
     # Looked for first, as a pattern for each recipient is dear and hardly any reply repeats them.
-    parts = {one for one in (*_local_parts(local_part), *_domain_parts(domain)) if one.casefold() in folded}
+    parts = [one for one in _local_parts(local_part) if one.casefold() in folded]
+    parts += [one for one, folded_one in _domain_parts(domain) if folded_one in folded]
     for part in sorted(parts, key=len, reverse=True):
         masked = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", _MARK, masked, flags=re.IGNORECASE)
     return masked[:LONGEST_REPLY]
@@ -116,15 +117,19 @@ def mask_reply(text: str, *, recipient: str = "") -> str:
 
 def _local_parts(local_part: str) -> list[str]:
     """What of it a reply may repeat by itself: it, and without its tag."""
-    return [one for one in (local_part, local_part.partition("+")[0]) if len(one) >= _SHORTEST_PART]
+    untagged, plus, _ = local_part.partition("+")
+    return [one for one in ((local_part, untagged) if plus else (local_part,)) if len(one) >= _SHORTEST_PART]
 
 
 @lru_cache(maxsize=2048)
-def _domain_parts(domain: str) -> frozenset[str]:
-    """What of it a reply may repeat by itself: of mail.example.org also example.org, but never co.uk."""
+def _domain_parts(domain: str) -> list[tuple[str, str]]:
+    """What of it a reply may repeat by itself, as it is and without case: of mail.example.org also example.org.
+
+    Never co.uk.
+    """
     labels = domain.split(".")
     domains = {".".join(labels[at:]) for at in range(len(labels) - 1) if not at or len(labels[at]) > _SHORTEST_PART}
-    return frozenset(domains | {_as_shown(one) for one in domains} - {""})
+    return [(one, one.casefold()) for one in domains | {_as_shown(one) for one in domains} if one]
 
 
 def _as_shown(domain: str) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 LONGEST_LINE = 4096
 """RFC 5321 section 4.5.3.1.5 says 512; some servers write more."""
@@ -12,8 +12,7 @@ MOST_LINES = 128
 _LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A reply: its code, and the text of its lines."""
 
     code: int
@@ -50,6 +49,9 @@ class ReplyReader(asyncio.Protocol):
         self._code = b""
         self._replies: deque[Reply] = deque()
         self._waiter: asyncio.Future[None] | None = None
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        """Rings at the deadline or before, as most replies come long before one is needed."""
         self._end: TalkEnded | None = None
         self.holds_back = False
         """Whether something that was written has not left this machine's buffers."""
@@ -98,13 +100,31 @@ class ReplyReader(asyncio.Protocol):
         if self._end is not None:
             return
         self._waiter = self._loop.create_future()
-        self.waiting_since = self.waiting_since or self._loop.time()
-        timer = self._loop.call_later(seconds, self._wake)
+        now = self._loop.time()
+        self.waiting_since = self.waiting_since or now
+        self._deadline = now + seconds
+        if self._timer is None or self._timer.when() > self._deadline:
+            self._set_timer()
         try:
             await self._waiter
         finally:
-            timer.cancel()
             self._waiter = None
+
+    def _set_timer(self) -> None:
+        self._stop_timer()
+        self._timer = self._loop.call_at(self._deadline, self._look_at_time)
+
+    def _stop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    def _look_at_time(self) -> None:
+        self._timer = None
+        if self._waiter is not None and self._loop.time() < self._deadline:
+            self._set_timer()
+        else:
+            self._wake()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -150,6 +170,7 @@ class ReplyReader(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Called once, at the end."""
         self._end = self._end or HungUp()
+        self._stop_timer()
         self._wake()
 
     def close(self) -> None:

@@ -6,7 +6,8 @@ aiosmtplib connects, secures and logs in; from there on ``pipelining.py`` talks.
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import structlog
 from aiosmtplib import SMTP, SMTPException, SMTPHeloError
@@ -23,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 CONNECT_AGAIN_SECONDS = 5.0
 """Where a connection could not be made while others work, no other is tried for so long."""
+STILL_SECONDS = 2.0
+"""A domain of whose mails none ended for so long holds up others."""
 OUT_OF_STEP = 2
 """So many connections in a row that broke at their first group of commands."""
 IN_STEPS_SECONDS = 600.0
@@ -42,12 +45,15 @@ class Relay:
     def __init__(self, server: MailServer, *, sender: str, connections: int, timeouts: Timeouts) -> None:
         self._server = server
         self._sender = sender
+        self._is_fit = is_writable(sender)
         self._connections = connections
         self._timeouts = timeouts
         self._waiting = Lanes()
         self._orders: dict[int, _Order] = {}
         """By the identity of the mail: two runs may have the same Delivery under way, one of them without its lease."""
         self._busy: Counter[str] = Counter()
+        self._moved_at: dict[str, float] = {}
+        """When a mail ended last, by the loop's time, of the domains that are busy."""
         self._at_work: list[_Worker] = []
         self._resting: list[Line] = []
         self._own_name: str | None = None
@@ -65,7 +71,7 @@ class Relay:
         for mail in mails:
             goes_first = mail.delivery_id in first
             self._orders[id(mail)] = _Order(mail=mail, tray=tray, goes_first=goes_first)
-            if is_writable(self._sender):
+            if self._is_fit:
                 self._waiting.add(mail, first=goes_first)
             else:
                 self._hand_in(mail, _SENDER_UNFIT)
@@ -103,6 +109,7 @@ class Relay:
 
     def answer(self, mail: Composed, verdict: Verdict) -> None:
         """A mail ended; where that is our side's fault, those that wait are not tried."""
+        self._moved_at[domain_of(mail)] = asyncio.get_running_loop().time()
         self._count_off(mail)
         self._hand_in(mail, verdict)
         if verdict.answer is Answer.OURS:
@@ -136,6 +143,7 @@ class Relay:
         self._busy[domain] -= 1
         if not self._busy[domain]:
             del self._busy[domain]
+            self._moved_at.pop(domain, None)
 
     def _hand_in(self, mail: Composed, verdict: Verdict) -> None:
         order = self._orders.pop(id(mail), None)
@@ -159,15 +167,20 @@ class Relay:
                 del self._orders[id(order.mail)]
 
     def _stuck(self) -> Collection[str]:
-        """The domains that hold up as many connections as usually work: they get no more, or others would get none."""
-        stalled, most = (
-            [worker for worker in self._at_work if worker.is_stalled],
-            max(self._for_all, min(2, self._connections)),
-        )
+        """The domains that get no more connections, or others would get none.
+
+        Where as many are held up as usually work, it is each domain that holds up several of them and of whose mails
+        none ended lately, or as many by itself.
+        """
+        now, most = asyncio.get_running_loop().time(), max(self._for_all, min(2, self._connections))
+        if len(self._at_work) < most:
+            return ()
+        stalled = [worker for worker in self._at_work if worker.is_stalled(now)]
         if len(stalled) < most:
             return ()
         domains = Counter(domain for worker in stalled for domain in set(map(domain_of, worker.under_way)))
-        return [domain for domain, count in domains.items() if count >= most]
+        still = {domain for domain in domains if now - self._moved_at.get(domain, 0.0) >= STILL_SECONDS}
+        return [domain for domain, count in domains.items() if count >= (min(2, most) if domain in still else most)]
 
     def _turn_away(self, trouble: Verdict) -> None:
         # The reply was about another mail.
@@ -177,10 +190,12 @@ class Relay:
 
     def _staff(self) -> None:
         """Have as many connections at work as what waits can use."""
+        if not self._waiting:
+            return
         waiting, now = self._waiting.count(but=self._stuck()), asyncio.get_running_loop().time()
         if self._closing or not waiting or (self._at_work and now < self._connect_again_at and not self._resting):
             return
-        moving = [worker for worker in self._at_work if not worker.is_stalled]
+        moving = [worker for worker in self._at_work if not worker.is_stalled(now)]
         for_all = sum(not worker.only_first for worker in moving)
         room = max(0, 2 * self._connections - len(self._at_work))
         # The last room is for what somebody waits for.
@@ -218,8 +233,8 @@ class Relay:
 
     def _cannot_connect(self, error: Exception) -> None:
         """Those that wait are turned away, unless another connection works."""
-        if any(worker.line is not None and not worker.is_stalled for worker in self._at_work):
-            loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        if any(worker.line is not None and not worker.is_stalled(loop.time()) for worker in self._at_work):
             self._connect_again_at = loop.time() + CONNECT_AGAIN_SECONDS
             loop.call_later(CONNECT_AGAIN_SECONDS, self._staff)
             return
@@ -284,8 +299,7 @@ class Relay:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Order:
+class _Order(NamedTuple):
     """A mail that was handed over: where its Verdict goes, and whether somebody waits for it."""
 
     mail: Composed
@@ -305,9 +319,8 @@ class _Worker:
         self.put_back = relay.put_back
         self.broke = relay.broke
 
-    @property
-    def is_stalled(self) -> bool:
-        return self.line is not None and self.line.is_stalled
+    def is_stalled(self, now: float) -> bool:
+        return self.line is not None and self.line.is_stalled(now)
 
     @property
     def under_way(self) -> Sequence[Composed]:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import count, repeat
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -26,7 +25,7 @@ from notifier.domain.digests import (
     Section,
 )
 from notifier.domain.languages import spoken
-from notifier.domain.tiers import ROOM, Room, Shape, choose_shapes
+from notifier.domain.tiers import ROOM, TIERS, Room, Shape, choose_shapes
 from notifier.emails import filters
 from notifier.emails.catalogs import translate_templates
 from notifier.emails.columns import aligned, underlined, wrapped
@@ -158,13 +157,13 @@ def render_digest(digest: Digest, *, room: Room = ROOM) -> RenderedMail:
         TemplatesMissing: the package was installed without its templates.
     """
     language = spoken(digest.language)
-    places = _ranked(digest)
-    sizes = partial(_size_of_one, places, language)
+    places = [place for section in digest.sections for place in _places(section)]
+    sizes = [{shape: _size_of(place, language, shape) for shape in TIERS} for place in places]
     taken = _size_without_studies(digest)
     while True:
-        shapes = choose_shapes(list(places), sizes, taken=taken, room=room)
+        shapes = choose_shapes(_ranked(places), sizes, taken=taken, room=room)
         mail = _render_shapes(digest, shapes)
-        if mail.size <= room.mail or set(shapes.values()) == {"link"}:
+        if mail.size <= room.mail or set(shapes) == {"link"}:
             return mail
         taken += mail.size - room.mail
 
@@ -174,11 +173,18 @@ def render_mail(mail: Mail) -> RenderedMail:
     return render_digest(mail) if isinstance(mail, Digest) else _render(KINDS[type(mail)], mail)
 
 
-def render_seams(form: Format, digest: Digest, *, sections: tuple[ToldSection, ...] = (), subject: str = "") -> str:
-    """One part of a digest with these sections, a `SEAM` where each of them begins and where the rest does."""
+def render_frame(form: Format, digest: Digest, *, subject: str = "") -> str:
+    """One part of a digest without its sections, a `SEAM` where these would stand, and one where its foot begins."""
     template = _environment(form, spoken(digest.language)).get_template(f"digest/body.{form}")
-    text = template.render(_words(digest), subject=subject, sections=sections, seam=SEAM)
+    text = template.render(_words(digest), subject=subject, sections=(), seam=SEAM)
     return filters.tidied(text) if form == "txt" else text
+
+
+def render_section(form: Format, language: str, section: ToldSection) -> str:
+    """One section of a digest as it stands in it, a `SEAM` where it begins and ends and can be taken apart."""
+    template = _environment(form, language).get_template(f"_base/section.{form}")
+    text = template.render(section=section, seam=SEAM)
+    return filters.tidied(f"{text}\n\n{SEAM}") if form == "txt" else f"{text}{SEAM}"
 
 
 def render_study(card: Card, language: str, form: Format, shape: Shape) -> str:
@@ -224,30 +230,28 @@ def _places(section: Section) -> Iterator[_Place]:
     return (_Place(card=card, end_url=end) for card, end in zip(section.cards, ends, strict=False))
 
 
-def _ranked(digest: Digest) -> dict[int, _Place]:
-    """The studies by where they stand in the digest, those that matter most first."""
-    places = dict(enumerate(place for section in digest.sections for place in _places(section)))
-    tones = {tone: rank for rank, tone in enumerate(filters.TONES)}
+def _ranked(places: Sequence[_Place]) -> list[int]:
+    """Where the studies stand in the digest, those that matter most first."""
 
-    def rank(at: int) -> tuple[int, int, int]:
+    def rank(at: int) -> tuple[int, int]:
         card = places[at].card
-        return -card.weight, tones[filters.known_tone(card.tone)], at
+        return -card.weight, filters.TONES.index(filters.known_tone(card.tone))
 
-    return {at: places[at] for at in sorted(places, key=rank)}
+    return sorted(range(len(places)), key=rank)
 
 
-def _render_shapes(digest: Digest, shapes: Mapping[int, Shape]) -> RenderedMail:
+def _render_shapes(digest: Digest, shapes: Sequence[Shape]) -> RenderedMail:
     sections: dict[Format, tuple[ToldSection, ...]] = {
         form: _sections(digest, shapes, form) for form in ("txt", "html")
     }
     return _render("digest", digest, text_sections=sections["txt"], html_sections=sections["html"])
 
 
-def _sections(digest: Digest, shapes: Mapping[int, Shape], form: Format) -> tuple[ToldSection, ...]:
+def _sections(digest: Digest, shapes: Sequence[Shape], form: Format) -> tuple[ToldSection, ...]:
     language, numbers = spoken(digest.language), count()
     found = []
     for section in digest.sections:
-        told: dict[Shape, list[ToldStudy]] = {"card": [], "row": [], "link": []}
+        told: dict[Shape, list[ToldStudy]] = {shape: [] for shape in TIERS}
         for place, at in zip(_places(section), numbers):  # noqa: B905 - numbers go on in the next section
             shared = _fragment(place.card, language, form, shapes[at])
             told[shapes[at]].append(ToldStudy(fragment=shared, number=place.card.nct_id, end_url=place.end_url))
@@ -270,10 +274,6 @@ def _with_studies(section: Section, told: Mapping[Shape, Sequence[ToldStudy]]) -
 def _fragment(card: Card, language: str, form: Format, shape: Shape) -> Fragment:
     text = render_study(card, language, form, shape)
     return fragment(Markup(text) if form == "html" else text)  # noqa: S704 - rendered with autoescape
-
-
-def _size_of_one(places: Mapping[int, _Place], language: str, at: int, shape: Shape) -> int:
-    return _size_of(places[at], language, shape)
 
 
 def _size_of(place: _Place, language: str, shape: Shape) -> int:
@@ -313,7 +313,7 @@ def _kept_frame_size(digest: Digest) -> int:
 
 def _shell_size(section: Section, language: str) -> int:
     """What a section takes beside its studies, with the lines that lead to rows and links where it has several."""
-    shapes: tuple[Shape, ...] = ("link",) if len(section.cards) == 1 else ("card", "row", "link")
+    shapes: tuple[Shape, ...] = ("link",) if len(section.cards) == 1 else TIERS
     return _kept_shell_size(section.heading, section.reason, len(section.end_url or ""), language, shapes)
 
 
@@ -328,7 +328,7 @@ def _kept_shell_size(heading: str, reason: str, url_length: int, language: str, 
 def _hollow_section(numbers: Mapping[Shape, int], url_length: int) -> ToldSection:
     """A section with so many studies in each shape, of which nothing is told."""
     told = ToldStudy(fragment=_NO_FRAGMENT, number="NCT00000000", end_url="x" * url_length or None)
-    studies: dict[Shape, list[ToldStudy]] = {shape: [told] * numbers.get(shape, 0) for shape in ("card", "row", "link")}
+    studies: dict[Shape, list[ToldStudy]] = {shape: [told] * numbers.get(shape, 0) for shape in TIERS}
     return _with_studies(Section(heading="", reason="", end_url=None, cards=()), studies)
 
 

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from notifier.domain.digests import Digest, Section
 from notifier.domain.tiers import ROOM, Room
-from notifier.emails import framing, joining
-from notifier.emails.joining import count_told, join_digest, shape_digest, surely_tells_all
+from notifier.emails import framing, shells, study_parts
+from notifier.emails.joining import join_digest
 from notifier.emails.quoting import mould, quoted
 from notifier.emails.sample_mails import SAMPLES, many_studies
+from notifier.emails.shaping import count_told, shape_digest, surely_tells_all
 from notifier.emails.templates import QuotedMail, render_digest
 
 BASE = "https://updates.example.org"
@@ -158,4 +159,6 @@ def test_the_next_reader_of_a_study_costs_no_rendering() -> None:
 
 
 def rendered_so_far() -> list[int]:
-    return [one.cache_info().misses for one in (joining._parts_of, joining._shell, framing._opening, framing._closing)]
+    return [
+        one.cache_info().misses for one in (study_parts.parts_of, shells.shell_of, framing._opening, framing._closing)
+    ]

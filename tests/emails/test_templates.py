@@ -10,6 +10,7 @@ from bs4 import BeautifulSoup
 from jinja2 import UndefinedError
 
 from notifier.domain.digests import Digest, Fact, Mail, Piece
+from notifier.domain.tiers import Shape
 from notifier.emails import filters, templates
 from notifier.emails.quoting import quoted
 from notifier.emails.sample_cards import STOPPED
@@ -274,8 +275,8 @@ def test_what_was_encoded_once_gives_the_same_bytes(sample: Mail) -> None:
 @each_digest
 def test_a_fragment_stands_in_a_mail_as_whole_lines(digest: Digest) -> None:
     mail = render_digest(digest)
-    shapes = dict.fromkeys(templates._ranked(digest), "card")
-    full = templates._render_shapes(digest, shapes)  # type: ignore[arg-type]
+    shapes: list[Shape] = ["card" for section in digest.sections for _ in section.cards]
+    full = templates._render_shapes(digest, shapes)
 
     for form, text in (("html", full.html), ("txt", full.text)):
         sections = templates._sections(digest, shapes, form)  # type: ignore[arg-type]
@@ -286,14 +287,14 @@ def test_a_fragment_stands_in_a_mail_as_whole_lines(digest: Digest) -> None:
 @pytest.mark.parametrize("name", ["studies followed", "sixty followed", "sixty studies", "several", "in German"])
 def test_the_size_of_a_digest_is_the_sum_of_its_parts(name: str) -> None:
     digest = DIGESTS[name]
-    places = templates._ranked(digest)
+    places = [place for section in digest.sections for place in templates._places(section)]
     frame = templates._frame_size(digest) + sum(
         templates._kept_shell_size(one.heading, one.reason, len(one.end_url or ""), digest.language, ("card",))
         for one in digest.sections
     )
-    studies = sum(templates._size_of(place, digest.language, "card") for place in places.values())
+    studies = sum(templates._size_of(place, digest.language, "card") for place in places)
 
-    assert templates._render_shapes(digest, dict.fromkeys(places, "card")).size == frame + studies
+    assert templates._render_shapes(digest, ["card"] * len(places)).size == frame + studies
 
 
 def test_studies_followed_one_by_one_share_a_section_and_each_can_be_ended() -> None:
