@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email import message_from_bytes
+from pathlib import Path
+from smtplib import SMTP
+from threading import Thread
 
 import pytest
 
@@ -10,7 +13,7 @@ from tests.chaos.__main__ import ROWS, as_table
 from tests.chaos.counting import Figures, count_up
 from tests.chaos.crowd import Crowd
 from tests.chaos.rows import Row, go_through
-from tests.chaos.sinking import Taken
+from tests.chaos.sinking import Taken, mail_sink
 from tests.chaos.stage import Grounds, grounds, may_mount
 from tests.world import World
 
@@ -42,6 +45,7 @@ IN_WHOLE = (
     "password refused",
 )
 """One of each kind, in the whole run."""
+MESSAGE = "Subject: news\r\nMessage-ID: <one@example.org>\r\n\r\nHello\r\n"
 
 
 @pytest.fixture
@@ -96,6 +100,24 @@ def test_the_same_news_under_another_name_are_unflagged(told: tuple[World, Crowd
 
 def test_more_copies_than_could_be_under_way_are_too_many(told: tuple[World, Crowd, list[Taken]]) -> None:
     assert not count(told, [*told[2], told[2][0]], kills=0).is_good
+
+
+def test_a_mail_server_that_holds_takes_no_more_until_told(tmp_path: Path) -> None:
+    with mail_sink(tmp_path / "sink") as sink:
+        sink.hold_after(1)
+        post_to(sink.port)
+        held = Thread(target=post_to, args=(sink.port,))
+        held.start()
+        held.join(0.3)
+        assert (held.is_alive(), sink.count("taken")) == (True, 1)
+        sink.behave()
+        held.join()
+        assert sink.count("taken") == 2
+
+
+def post_to(port: int) -> None:
+    with SMTP("127.0.0.1", port, timeout=30) as server:
+        server.sendmail("us@example.org", ["ada@example.org"], MESSAGE)
 
 
 @pytest.fixture(scope="module")
