@@ -1,5 +1,6 @@
 """Starts real PostgreSQL and Redis servers on a free local port, as root too, and stops them."""
 
+import fcntl
 import os
 import pwd
 import random
@@ -12,9 +13,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
+from typing import IO
 
 START_SECONDS = 30
 PORTS = range(10_240, 32_768)
@@ -26,8 +29,11 @@ class ServerMissing(Exception):
 
 
 def free_port() -> int:
-    """Give a TCP port on 127.0.0.1 that nobody listened on a moment ago; never one twice, until all were given."""
-    return next(port for port in _ports if _is_free(port))
+    """Give a TCP port on 127.0.0.1 that nobody listens on; until this process ends nobody else's tests get it.
+
+    Whoever is killed and started again on the same port must find it free.
+    """
+    return next(port for port in _ports if _is_ours(port) and _is_free(port))
 
 
 def _ports_from_anywhere() -> Iterator[int]:
@@ -38,6 +44,20 @@ def _ports_from_anywhere() -> Iterator[int]:
 
 
 _ports = _ports_from_anywhere()
+
+
+def _is_ours(port: int) -> bool:
+    """Whether no other process has this byte of a file locked; the lock goes when this process does."""
+    try:
+        fcntl.lockf(_given(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    return True
+
+
+@cache
+def _given() -> IO[bytes]:
+    return (Path(tempfile.gettempdir()) / f"notifier-test-ports-{os.getuid()}").open("ab")
 
 
 def _is_free(port: int) -> bool:
