@@ -76,8 +76,7 @@ class Run:
             window.advance(window.take(), ())
         # What was abandoned, but had ended.
         window.advance(window.take(), ())
-        # Nobody will hear of these; the sweep counts them.
-        window.in_flight.clear()
+        window.let_go()
 
     def _step(self) -> bool:
         """Mark, admit, refill, wait; whether there is more to do."""
@@ -101,7 +100,9 @@ class Run:
         return True
 
     def _choose(self, ended: Verdicts) -> list[Composed]:
-        return self.stock.choose(self.elsewhere() + self.window.busy(but=ended), moves=self.window.moves)
+        busy = self.window.busy(but=ended)
+        busy.update(self.elsewhere())
+        return self.stock.choose(busy, moves=self.window.moves)
 
     def _advance(self, verdicts: Verdicts, chosen: Sequence[Composed]) -> None:
         admitted = self.window.advance(verdicts, chosen)

@@ -9,7 +9,7 @@ from datetime import timedelta
 import structlog
 
 from notifier.domain.deliveries import CannotCompose, Claimed, Composed, Composing, NotBefore, NothingToSay, NotYet
-from notifier.domain.lanes import Lanes
+from notifier.domain.lanes import Lanes, Shares
 from notifier.domain.poison import compose_each
 from notifier.sending_lease import Lease
 from notifier.sending_terms import Terms
@@ -45,11 +45,15 @@ class Stock:
         return len(self._ready)
 
     def choose(self, busy: Counter[str], *, moves: Callable[[str], bool]) -> list[Composed]:
-        """What goes next: those somebody waits for, then the others, one domain no more than half of the places."""
-        limits = self.terms.limits
-        group, places = limits.group, limits.group - busy.total()
-        chosen = self._ready.take(busy, places=places, kept=limits.kept, cap=max(1, group // 2), moves=moves)
-        self._is_blocked = bool(self._ready) and not chosen and places > limits.kept
+        """What goes next: those somebody waits for, then the others.
+
+        One domain gets no more than half of the places, those whose mails do not end a quarter, and one each.
+        """
+        group, kept = self.terms.limits.group, self.terms.limits.kept
+        places = group - busy.total()
+        shares = Shares(busy, cap=max(1, group // 2), shared=group // 4, moves=moves)
+        chosen = self._ready.take(shares, places=places, kept=kept)
+        self._is_blocked = bool(self._ready) and not chosen and places > kept
         return chosen
 
     def pick_first(self, mails: Sequence[Composed]) -> set[int]:

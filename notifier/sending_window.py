@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -24,8 +24,12 @@ log = structlog.get_logger(__name__)
 
 MARK_AFTER_SECONDS = 0.05
 """A verdict waits no longer than this to be marked together with others."""
+PAUSE_SECONDS = 0.02
+"""Where none came for so long, those to come are not waited for: what is left may hang."""
 MOVING_SECONDS = 2.0
-"""A domain whose mails do not end for so long gets no more than its share of the window."""
+"""A domain of whose mails none ended for so long shares a part of the window with others like it."""
+MOST_DOMAINS = 4096
+"""So many are remembered before those are forgotten of whose mails none ended lately."""
 NOT_SENT = Verdict(answer=Answer.OURS, reason="the database was away before it could go out")
 
 
@@ -37,11 +41,15 @@ class Window:
     postman: Postman
     in_flight: dict[int, Composed] = field(default_factory=dict)
     _tray: Tray = field(default_factory=Tray)
+    _busy: Counter[str] = field(default_factory=Counter)
     _moved_at: dict[str, float] = field(default_factory=dict)
+    """When a mail ended last, of the domains of which one ended lately."""
 
-    def busy(self, *, but: Container[int] = ()) -> Counter[str]:
+    def busy(self, *, but: Iterable[int] = ()) -> Counter[str]:
         """How many mails are in flight to each domain; may be asked from another thread."""
-        return Counter(domain_of(mail) for id_, mail in list(self.in_flight.items()) if id_ not in but)
+        busy = self._busy.copy()
+        busy.subtract(domain_of(self.in_flight[id_]) for id_ in but)
+        return busy
 
     def moves(self, domain: str) -> bool:
         """Whether a mail to a domain ended lately."""
@@ -52,9 +60,9 @@ class Window:
         return self._tray.take()
 
     def wait(self) -> None:
-        """Until half of the window is free or something has waited long enough."""
-        wanted = max(1, len(self.in_flight) - self.terms.limits.group // 2)
-        self._tray.wait(wanted, seconds=MARK_AFTER_SECONDS)
+        """Until most of the window is free, so that many are marked at once, or something has waited long enough."""
+        wanted = max(1, len(self.in_flight) - self.terms.limits.group // 8)
+        self._tray.wait(wanted, seconds=MARK_AFTER_SECONDS, pause=PAUSE_SECONDS)
 
     def advance(self, verdicts: Verdicts, going: Sequence[Composed]) -> list[Composed]:
         """Mark what ended and admit what goes next, in one transaction; what may be sent now.
@@ -78,15 +86,20 @@ class Window:
             raise
         self.terms.counts.update(states.values())
         self.terms.counts["cancelled"] += len(admission.cancelled)
-        for id_, state in states.items():
-            self._report(id_, state, verdicts[id_])
+        self._report(states, verdicts)
         self._forget(ended)
         return [mail for mail in going if mail.delivery_id in admission.admitted]
 
     def send(self, mails: Sequence[Composed], *, first: set[int]) -> None:
         """Hand over what was admitted, some of it ``first``."""
         self.in_flight |= {mail.delivery_id: mail for mail in mails}
+        self._busy.update(map(domain_of, mails))
         self.postman.send(mails, self._tray, first=first)
+
+    def let_go(self) -> None:
+        """Nobody will hear of what is in flight; the sweep counts it."""
+        self.in_flight.clear()
+        self._busy.clear()
 
     def abandon(self) -> None:
         """Hang up on what is under way; only what may be out gets no answer then."""
@@ -106,9 +119,15 @@ class Window:
             self._forget(ended)
 
     def _forget(self, ended: Sequence[Composed]) -> None:
+        now = time.monotonic()
+        if len(self._moved_at) > MOST_DOMAINS:
+            self._moved_at = {domain: at for domain, at in self._moved_at.items() if now - at < MOVING_SECONDS}
         for mail in ended:
             del self.in_flight[mail.delivery_id]
-            self._moved_at[domain_of(mail)] = time.monotonic()
+            self._moved_at[domain_of(mail)] = now
+        # One step, as another thread may ask.
+        left = self._busy - Counter(map(domain_of, ended))
+        self._busy = left
 
     def _write(
         self, ended: Sequence[Composed], verdicts: Verdicts, going: Sequence[Composed], *, again: bool
@@ -137,9 +156,14 @@ class Window:
         put_off_each(session, token=self.terms.token, rests=held)
         return [mail for mail in going if mail.delivery_id not in held]
 
-    def _report(self, delivery_id: int, state: str, verdict: Verdict) -> None:
-        if state == "sent":
-            log.info("delivery.sent", delivery=delivery_id)
-            return
-        self.terms.counts["ambiguous"] += verdict.answer is Answer.AMBIGUOUS
-        log.warning("delivery.not_sent", state=state, delivery=delivery_id, reason=verdict.reason, reply=verdict.reply)
+    def _report(self, states: Mapping[int, str], verdicts: Verdicts) -> None:
+        """One line for all that was sent together, and one for each mail that was not."""
+        sent = [id_ for id_, state in states.items() if state == "sent"]
+        if sent:
+            log.info("delivery.sent", deliveries=sent)
+        for id_ in states.keys() - set(sent):
+            verdict = verdicts[id_]
+            self.terms.counts["ambiguous"] += verdict.answer is Answer.AMBIGUOUS
+            log.warning(
+                "delivery.not_sent", state=states[id_], delivery=id_, reason=verdict.reason, reply=verdict.reply
+            )

@@ -3,6 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 from notifier.domain.deliveries import Composed
 
@@ -21,6 +22,9 @@ class Lanes:
 
     def __len__(self) -> int:
         return len(self.first) + sum(map(len, self.rest.values()))
+
+    def __bool__(self) -> bool:
+        return bool(self.first or self.rest)
 
     def add(self, mail: Composed, *, first: bool) -> None:
         """Behind the others of its lane."""
@@ -44,27 +48,19 @@ class Lanes:
             or self.next_of(domain for domain in self.rest if domain not in but)
         )
 
-    def take(
-        self, busy: Counter[str], *, places: int, kept: int, cap: int, moves: Callable[[str], bool]
-    ) -> list[Composed]:
-        """Fill places, the last ``kept`` ones only with what somebody waits for.
-
-        A domain gets more than ``cap`` only where nothing else waits, and its mails end: it ``moves``.
-        """
-        busy, taken = busy.copy(), list[Composed]()
-        while len(taken) < places and (
-            mail := self._next(busy, last=places - len(taken) <= kept, cap=cap, moves=moves)
-        ):
-            busy[domain_of(mail)] += 1
+    def take(self, shares: "Shares", *, places: int, kept: int) -> list[Composed]:
+        """Fill places, the last ``kept`` ones only with what somebody waits for, the others by their ``shares``."""
+        taken = list[Composed]()
+        while len(taken) < places and (mail := self._next(shares, last=places - len(taken) <= kept)):
+            shares.count(domain_of(mail))
             taken.append(mail)
         return taken
 
-    def _next(self, busy: Counter[str], *, last: bool, cap: int, moves: Callable[[str], bool]) -> Composed | None:
+    def _next(self, shares: "Shares", *, last: bool) -> Composed | None:
         mail = self.next_first()
         if mail is not None or last:
             return mail
-        spread = self.next_of(domain for domain in self.rest if busy[domain] < cap)
-        return spread or self.next_of(domain for domain in self.rest if not busy[domain] or moves(domain))
+        return self.next_of(filter(shares.may, self.rest)) or self.next_of(filter(shares.moves, self.rest))
 
     def next_first(self) -> Composed | None:
         """The next one that somebody waits for."""
@@ -93,3 +89,28 @@ class Lanes:
         if not mails:
             del self.rest[domain]
         return mail
+
+
+class Shares:
+    """How many of the places each domain gets, by what is ``busy`` already, and whether its mails end: it ``moves``.
+
+    One that moves gets up to ``cap`` while others wait, and more where nothing else does. One that did not show it gets
+    one place; those it gets beyond that, all such domains ``share``. So a few that take their time leave room.
+    """
+
+    def __init__(self, busy: Counter[str], *, cap: int, shared: int, moves: Callable[[str], bool]) -> None:
+        self._busy = busy.copy()
+        self._cap = cap
+        self.moves = cache(moves)
+        self._left = shared - sum(count - 1 for domain, count in busy.items() if count > 1 and not self.moves(domain))
+
+    def count(self, domain: str) -> None:
+        """A domain got a place."""
+        self._busy[domain] += 1
+        if self._busy[domain] > 1 and not self.moves(domain):
+            self._left -= 1
+
+    def may(self, domain: str) -> bool:
+        """Whether a domain gets a place while others wait."""
+        held = self._busy[domain]
+        return not held or (held < self._cap and (self._left > 0 or self.moves(domain)))

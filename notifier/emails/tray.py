@@ -1,6 +1,7 @@
 """Where the event loop lays down what became of mails, and the thread that handed them over takes it up."""
 
 import threading
+import time
 from collections import deque
 
 from notifier.domain.deliveries import Verdict, Verdicts
@@ -25,12 +26,14 @@ class Tray:
         for delivery_id, verdict in verdicts.items():
             self.put(delivery_id, verdict)
 
-    def wait(self, wanted: int, *, seconds: float) -> None:
-        """Until there are so many, but no longer than that."""
+    def wait(self, wanted: int, *, seconds: float, pause: float) -> None:
+        """Until there are so many, or there are some and none came for a ``pause``, but no longer than that."""
+        until = time.monotonic() + seconds
         self._wanted = wanted
         self._enough.clear()
-        if len(self._verdicts) < wanted:
-            self._enough.wait(seconds)
+        while (before := len(self._verdicts)) < wanted and (left := until - time.monotonic()) > 0:
+            if self._enough.wait(min(pause, left)) or 0 < before == len(self._verdicts):
+                return
 
     def take(self) -> dict[int, Verdict]:
         """All that there are."""
