@@ -1,0 +1,84 @@
+"""Several domains that take their time at once, which together must leave places and connections to the others."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy.orm import Session
+
+from notifier.delivering import Deliverer, Limits
+from notifier.domain.deliveries import Claimed, Composed, Composing
+from notifier.domain.lanes import Lanes, Shares
+from notifier.emails import pipelining
+from notifier.emails.pipelining import Timeouts
+from notifier.store.database import Database
+from tests.delivery_rows import compose_simply, expect_digests
+from tests.scripted_smtp import HANG, Script, scripted
+
+pytestmark = pytest.mark.rules
+LONG = Timeouts(connect=2, command=60, data=60, message=60)
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def _by_first_letter(session: Session, claimed: Sequence[Claimed], now: datetime) -> Sequence[Composing]:
+    """Who has the same first letter has the same mail domain."""
+    return [
+        replace(one, recipient=f"{name}@{name[0]}.example.org")
+        if isinstance(one, Composed) and (name := one.recipient.partition("@")[0])
+        else one
+        for one in compose_simply(session, claimed, now)
+    ]
+
+
+@pytest.mark.slow
+def test_three_domains_that_hang_leave_room_for_a_fourth(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipelining, "STALL_SECONDS", 0.1)
+    slow = [f"{domain}{number}" for domain in "xyz" for number in range(20)]
+    expect_digests(database, *slow, *(f"a{number}" for number in range(40)))
+    with scripted(Script({f"RCPT:{name}": HANG for name in slow})) as script:
+        deliverer = Deliverer(
+            database=database,
+            mail_server=script.server,
+            sender="updates@example.org",
+            composer=_by_first_letter,
+            limits=Limits(timeouts=LONG),
+        )
+        run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": lambda: datetime.now(UTC)})
+        run.start()
+        end = time.monotonic() + 10
+        while len(script.accepted) < 40 and time.monotonic() < end:
+            time.sleep(0.02)
+        deliverer.close()
+        run.join(10)
+
+    assert sorted(script.recipients) == sorted(f"a{number}" for number in range(40))
+
+
+def _fill(lanes: Lanes, *, moves: str, busy: Counter[str], **domains: int) -> Counter[str]:
+    """How many places each domain gets, of 28, four more being kept for letters; those in ``moves`` do."""
+    for domain, count in domains.items():
+        for number in range(count):
+            mail = Composed(
+                delivery_id=number, recipient=f"r@{domain}", message=b"", message_id="", dated_at=NOW, language="en"
+            )
+            lanes.add(mail, first=False)
+    shares = Shares(busy, cap=16, shared=8, moves=moves.__contains__)
+    taken = lanes.take(shares, places=32 - busy.total(), kept=4)
+    return Counter(mail.recipient.partition("@")[2] for mail in taken)
+
+
+def test_domains_that_do_not_move_get_a_place_each_and_share_a_quarter() -> None:
+    assert _fill(Lanes(), moves="c", busy=Counter(), a=20, b=20, c=10) == Counter(a=9, b=1, c=10)
+
+
+def test_what_such_domains_hold_already_counts() -> None:
+    assert _fill(Lanes(), moves="c", busy=Counter(a=6, b=4), a=20, b=20, c=40) == Counter(c=18)
+
+
+def test_a_domain_that_moves_gets_half_while_others_wait_and_all_where_none_does() -> None:
+    assert _fill(Lanes(), moves="bc", busy=Counter(), b=40, c=4) == Counter(b=24, c=4)
+    assert _fill(Lanes(), moves="bc", busy=Counter(), b=40, c=40) == Counter(b=16, c=12)
