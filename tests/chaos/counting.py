@@ -49,6 +49,16 @@ def count_unfinished(session: Session) -> int:
     return sum(session.scalar(one) or 0 for one in (changes, matches, mails))
 
 
+def has_work(session: Session, *, most_doubt: int) -> bool:
+    """Whether there is news on its way to somebody whose mail was not in doubt more often than that."""
+    mails = select(Delivery.subscriber_id).where(_UNFINISHED)
+    open_ones = select(Match.id).where(Match.ended_at.is_(None))
+    unplanned = open_ones.where(Match.subscriber_id.not_in(mails.where(Delivery.subscriber_id.is_not(None))))
+    due = mails.where(Delivery.ambiguous <= most_doubt)
+    unmatched = select(Change.id).where(Change.matched_at.is_(None))
+    return any(session.execute(one.limit(1)).first() is not None for one in (unmatched, unplanned, due))
+
+
 def count_up(session: Session, crowd: Crowd, seen: Sequence[Taken], *, kills: int, losses: int = 0) -> Figures:
     """Compare what was promised with what the mail server wrote down and with what the database says."""
     accepted = [one for one in seen if one.what == "taken"]

@@ -9,7 +9,7 @@ from functools import partial
 from tests.chaos.rows import BOTH, EMBEDDED, SERVERS, Row
 from tests.chaos.rows_refusing import expect_no_copies, list_states
 from tests.chaos.sink import NOTHING, OFFERS
-from tests.chaos.stage import Stage
+from tests.chaos.stage import ONCE_IN_DOUBT, Stage
 from tests.chaos.wire import Manner, Pieces, Wire, wire_to
 
 PATIENCE = 3.0
@@ -38,7 +38,7 @@ def hang(stage: Stage, phase: str) -> None:
         if time.monotonic() - since > stage.bound(OTHERS_WITHIN):
             stage.expect(False, f"others did not go on: {stage.sink.count()} of {len(wanted)} came")
             break
-        stage.hasten()
+        stage.hasten(most_doubt=ONCE_IN_DOUBT)
         time.sleep(0.1)
     seconds = time.monotonic() - since
     stage.expect(stage.sink.count_heard(phase, NOTHING) > 0, "nothing hung")
@@ -105,7 +105,7 @@ def drop_at_random(stage: Stage) -> None:
         until = time.monotonic() + stage.pick(30, 10)
         # The third time it would be left at that: nobody may get four copies.
         while time.monotonic() < until and stage.unfinished() and _most_doubt(stage) < MOST_DOUBT:
-            stage.hasten()
+            stage.hasten(most_doubt=ONCE_IN_DOUBT)
             time.sleep(0.25)
         wire.manner = Manner()
         stage.drain()
@@ -217,7 +217,7 @@ def _pass_time(stage: Stage, wire: Wire, *, connections: int) -> None:
     """Until so many connections more were tried, and had their time."""
     wanted, until = wire.connections + connections, time.monotonic() + 20
     while wire.connections < wanted and time.monotonic() < until:
-        stage.hasten()
+        stage.hasten(most_doubt=ONCE_IN_DOUBT)
         time.sleep(0.1)
     time.sleep(PATIENCE + 0.5)
 

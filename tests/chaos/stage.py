@@ -22,7 +22,7 @@ from notifier.store.database import open_database
 from notifier.store.models import Delivery
 from notifier.store.sending_tables import Destination
 from tests.chaos.broker import Broker
-from tests.chaos.counting import Figures, count_unfinished, count_up, explain_missed
+from tests.chaos.counting import Figures, count_unfinished, count_up, explain_missed, has_work
 from tests.chaos.crowd import Crowd
 from tests.chaos.service import Service
 from tests.chaos.sinking import Sink, mail_sink
@@ -33,6 +33,9 @@ from tests.world import copy_database
 LEASE_SECONDS = 3.0
 STANDS_STILL = 120.0
 """Seconds without any progress after which nobody waits any longer: how busy the machine is does not matter."""
+MOST_TRIES_IN_DOUBT = 3
+ONCE_IN_DOUBT = 1
+"""As often as a mail may have been in doubt for another doubt to leave it one more try."""
 LENIENCE = 3.0
 """How much longer than on a machine with nothing else to do something may take in the short version."""
 TEMPLATE = "template_of_rows"
@@ -175,6 +178,11 @@ class Stage:
         except StoreUnavailable:
             return 1
 
+    def has_work(self) -> bool:
+        """Whether anything waits that a fault may befall once more."""
+        with self.installation.database.reading() as session:
+            return has_work(session, most_doubt=ONCE_IN_DOUBT)
+
     def drain(self, *, seconds: float = STANDS_STILL) -> float:
         """Wait until nothing waits any more, or nothing has moved for so long; after how many seconds."""
         since = moved = time.monotonic()
@@ -187,10 +195,14 @@ class Stage:
             time.sleep(0.25)
         return time.monotonic() - since
 
-    def hasten(self) -> None:
-        """Have what rests for minutes or hours be due now: time, scaled down."""
+    def hasten(self, *, most_doubt: int = MOST_TRIES_IN_DOUBT) -> None:
+        """Have what rests for minutes or hours be due now: time, scaled down.
+
+        While a fault lasts that leaves doubt, ``most_doubt`` spares those that would be given up after one more.
+        """
         now = datetime.now(UTC)
         resting = update(Delivery).where(Delivery.state == "deferred", Delivery.not_before > now)
+        resting = resting.where(Delivery.ambiguous <= most_doubt)
         places = update(Destination).where(Destination.rests_until > now)
         try:
             with self.installation.database.writing() as session:
