@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
+from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import CannotCompose, Claimed, Composed, Composing, NotBefore, NothingToSay, NotYet
 from notifier.domain.lanes import Lanes, Shares
 from notifier.domain.poison import compose_each
+from notifier.domain.traffic import HeldBack
 from notifier.sending_lease import Lease
 from notifier.sending_terms import Terms
 from notifier.store.delivery_store import cancel_silent, fail_uncomposed
@@ -116,24 +118,35 @@ class Stock:
         now = time.monotonic()
         self._counted, self._look_at = self.terms.counts.total(), now + LOOK_SECONDS
         size = self.terms.limits.chunk if self.left is None else min(self.left, self.terms.limits.chunk)
-        claimed, ready = self._claim(size, lane), self._ready.ids()
+        (claimed, wanted), ready = self._claim(size, lane), self._ready.ids()
         if any(one.id in under_way or one.id in ready for one in claimed):
             # They were ours already: between, the lease ran out, and this token bears it a second time.
             raise ClaimedTwice
         self.left = None if self.left is None else self.left - len(claimed)
         if not claimed and lane is None:
             self._bring_at = now + LOOK_SECONDS
-        if claimed:
-            self._make_ready(claimed)
+        if wanted:
+            self._make_ready(wanted)
         return bool(claimed)
 
-    def _claim(self, size: int, lane: int | None) -> list[Claimed]:
+    def _claim(self, size: int, lane: int | None) -> tuple[list[Claimed], list[Claimed]]:
+        """What was claimed, and what of it is to be made."""
         terms, since = self.terms, self.terms.real()
         with terms.database.writing() as session:
             until = since + terms.limits.lease
             claimed = claim(session, now=terms.clock(), limit=size, token=terms.token, until=until, lane=lane)
+            held = self._rest_unmade(session, claimed)
         self.lease.begin(since)
-        return claimed
+        terms.counts["held"] += len(held.rests)
+        terms.counts.update(held.states.values())
+        return claimed, [one for one in claimed if one.id not in held]
+
+    def _rest_unmade(self, session: Session, claimed: Sequence[Claimed]) -> HeldBack:
+        """To make mails whose destination rests would cost as much as to send them, each time they are due."""
+        traffic, now = self.terms.traffic, self.terms.clock()
+        held = traffic.rest_unmade(session, claimed, now=now) if traffic is not None and claimed else HeldBack()
+        put_off_each(session, token=self.terms.token, rests=held.rests)
+        return held
 
     def _make_ready(self, claimed: Sequence[Claimed]) -> None:
         outcomes = compose_each(self._compose, claimed)

@@ -1,7 +1,7 @@
 """The words of sending: how much at once, what a run did, and who makes mails and knows what destinations can take."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -9,7 +9,8 @@ from uuid import uuid4
 
 from sqlalchemy.orm import Session
 
-from notifier.domain.deliveries import Claimed, Composed, Composing, NotBefore, Verdicts
+from notifier.domain.deliveries import Claimed, Composed, Composing, Verdicts
+from notifier.domain.traffic import HeldBack
 from notifier.emails.pipelining import Timeouts
 from notifier.store.database import Database
 from notifier.store.lease_store import LEASE
@@ -22,8 +23,12 @@ Composer = Callable[[Session, Sequence[Claimed], datetime], Sequence[Composing]]
 class Traffic(Protocol):
     """What destinations can take: decides which mails rest for now, and learns from how the others fared."""
 
-    def hold_back(self, session: Session, mails: Sequence[Composed], *, now: datetime) -> Mapping[int, NotBefore]:
-        """By Delivery id, which of these may not go out yet; called in the transaction that admits the others."""
+    def rest_unmade(self, session: Session, claimed: Sequence[Claimed], *, now: datetime) -> HeldBack:
+        """Which need not even be made, as their destination rests; called in the transaction that claims them."""
+        ...
+
+    def hold_back(self, session: Session, mails: Sequence[Composed], *, now: datetime) -> HeldBack:
+        """Which of these may not go out yet; called in the transaction that admits the others."""
         ...
 
     def note(self, session: Session, mails: Sequence[Composed], verdicts: Verdicts, *, now: datetime) -> None:

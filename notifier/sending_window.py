@@ -4,12 +4,15 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import Answer, Composed, Verdict, Verdicts
 from notifier.domain.lanes import domain_of
+from notifier.domain.traffic import HeldBack
 from notifier.emails.postman import Postman
 from notifier.emails.tray import Tray
 from notifier.errors import StoreUnavailable
@@ -31,6 +34,14 @@ MOVING_SECONDS = 2.0
 MOST_DOMAINS = 4096
 """So many are remembered before those are forgotten of whose mails none ended lately."""
 NOT_SENT = Verdict(answer=Answer.OURS, reason="the database was away before it could go out")
+
+
+class _Done(NamedTuple):
+    """What a transaction did: the new states of what ended, and what became of what was to go."""
+
+    states: Mapping[int, str]
+    held: HeldBack
+    admission: Admission
 
 
 @dataclass(slots=True)
@@ -74,7 +85,7 @@ class Window:
             return []
         ended = [self.in_flight[id_] for id_ in verdicts]
         try:
-            states, admission = insist(
+            done = insist(
                 lambda again: self._write(ended, verdicts, going, again=again), seconds=self.terms.limits.patience
             )
         except StoreUnavailable:
@@ -84,11 +95,13 @@ class Window:
         except Exception:
             self._mark_barely(ended, verdicts)
             raise
-        self.terms.counts.update(states.values())
-        self.terms.counts["cancelled"] += len(admission.cancelled)
-        self._report(states, verdicts)
+        counts = self.terms.counts
+        counts.update([*done.states.values(), *done.held.states.values()])
+        counts["cancelled"] += len(done.admission.cancelled)
+        counts["held"] += len(done.held.rests)
+        self._report(done.states, verdicts)
         self._forget(ended)
-        return [mail for mail in going if mail.delivery_id in admission.admitted]
+        return [mail for mail in going if mail.delivery_id in done.admission.admitted]
 
     def send(self, mails: Sequence[Composed], *, first: set[int]) -> None:
         """Hand over what was admitted, some of it ``first``."""
@@ -131,7 +144,7 @@ class Window:
 
     def _write(
         self, ended: Sequence[Composed], verdicts: Verdicts, going: Sequence[Composed], *, again: bool
-    ) -> tuple[dict[int, str], Admission]:
+    ) -> "_Done":
         terms, token, now = self.terms, self.terms.token, self.terms.clock()
         with terms.database.writing() as session:
             readers = lock_readers_of(session, (*ended, *going))
@@ -142,19 +155,19 @@ class Window:
                 mark(session, token=token, mails=going, verdicts=unsent, now=now, readers=readers)
             if terms.traffic is not None and verdicts:
                 terms.traffic.note(session, ended, verdicts, now=now)
-            going = self._hold_back(session, going)
+            held = self._hold_back(session, going, now=now)
+            going = [mail for mail in going if mail.delivery_id not in held]
             admission = enter_data(
                 session, token=token, mails=going, now=now, real=terms.real(), lease=terms.limits.lease, readers=readers
             )
-        return states, admission
+        return _Done(states, held, admission)
 
-    def _hold_back(self, session: Session, going: Sequence[Composed]) -> Sequence[Composed]:
-        """What may go now; the rest is put off to the time it is given, which counts as no try."""
-        traffic, now = self.terms.traffic, self.terms.clock()
-        held = traffic.hold_back(session, going, now=now) if traffic is not None and going else {}
-        self.terms.counts["held"] += len(held)
-        put_off_each(session, token=self.terms.token, rests=held)
-        return [mail for mail in going if mail.delivery_id not in held]
+    def _hold_back(self, session: Session, going: Sequence[Composed], *, now: datetime) -> HeldBack:
+        """What may not go now is put off to the time it is given, which counts as no try."""
+        traffic = self.terms.traffic
+        held = traffic.hold_back(session, going, now=now) if traffic is not None and going else HeldBack()
+        put_off_each(session, token=self.terms.token, rests=held.rests)
+        return held
 
     def _report(self, states: Mapping[int, str], verdicts: Verdicts) -> None:
         """One line for all that was sent together, and one for each mail that was not."""

@@ -7,7 +7,16 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.orm import Session
 
-from notifier.domain.deliveries import GIVEN_UP_AFTER, Answer, CannotCompose, Composed, NotBefore, Verdict, Verdicts
+from notifier.domain.deliveries import (
+    GIVEN_UP_AFTER,
+    Answer,
+    CannotCompose,
+    Claimed,
+    Composed,
+    NotBefore,
+    Verdict,
+    Verdicts,
+)
 from notifier.domain.sending_rates import (
     LATE,
     TURN_AT_DESTINATION,
@@ -20,6 +29,7 @@ from notifier.domain.sending_rates import (
 from notifier.domain.traffic import (
     GIVEN_UP,
     PROBES,
+    HeldBack,
     Standing,
     after_acceptance,
     after_refusal,
@@ -29,6 +39,7 @@ from notifier.domain.traffic import (
     rests_of,
     while_probed,
 )
+from notifier.errors import ConfigurationError
 from notifier.store import destination_store
 from notifier.store.addresses import AddressKeys
 from notifier.store.database import Database
@@ -72,8 +83,24 @@ class TrafficRules:
         self._probes: dict[bytes, frozenset[int]] = {}
         self._queues: dict[Line, datetime] = {}
 
-    def hold_back(self, session: Session, mails: Sequence[Composed], *, now: datetime) -> Mapping[int, NotBefore]:
-        """By Delivery id, which of these mails may not go out yet, until when and why.
+    def rest_unmade(self, session: Session, claimed: Sequence[Claimed], *, now: datetime) -> HeldBack:
+        """Which of these need not be made, as their destination rests by what was read of it lately.
+
+        Those whose destination took nothing for four days, and which are that old themselves, are given up.
+        """
+        self._look(session, now=now)
+        resting = {key: standing for key, standing in list(self._doubtful.items()) if standing.rests(now)}
+        if not resting:
+            return HeldBack()
+        rows = destination_store.list_unmade(session, [one.id for one in claimed])
+        held = _Held(now=now, standings=resting, rows=rows)
+        for id_, row in rows.items():
+            if (key := self._key_of(row.sealed)) is not None:
+                self._rests(id_, key, held)
+        return HeldBack(rests=held.back, states=self._give_up(session, held))
+
+    def hold_back(self, session: Session, mails: Sequence[Composed], *, now: datetime) -> HeldBack:
+        """Which of these mails may not go out yet, until when and why.
 
         Those whose destination took nothing for four days, and which are that old themselves, are given up.
         """
@@ -81,11 +108,11 @@ class TrafficRules:
         # Copied at once, as threads that mark late mails learn at the same time.
         in_doubt = {key for key, standing in list(self._doubtful.items()) if standing.is_in_doubt}
         if not (self._rates.any or in_doubt):
-            return {}
+            return HeldBack()
         keys = {mail.delivery_id: self._key(mail) for mail in mails}
         concerned = mails if self._rates.any else [mail for mail in mails if keys[mail.delivery_id] in in_doubt]
         if not concerned:
-            return {}
+            return HeldBack()
         rows = destination_store.list_mails(session, [mail.delivery_id for mail in concerned])
         with destination_store.counting(self._database, session) as shared:
             standings = destination_store.lock(shared, self._shared_keys(concerned, keys, in_doubt), now=now)
@@ -94,8 +121,7 @@ class TrafficRules:
             destination_store.write(shared, {key: one for key, one in standings.items() if one is not before[key]})
         self._remember(standings)
         self._probes.update({key: frozenset(ids) for key, ids in held.probes.items()})
-        self._give_up(session, held)
-        return held.back
+        return HeldBack(rests=held.back, states=self._give_up(session, held))
 
     def note(self, session: Session, mails: Sequence[Composed], verdicts: Verdicts, *, now: datetime) -> None:
         """Learn from the answers: what a destination refused whatever the mailbox, and that one takes mails again."""
@@ -139,6 +165,15 @@ class TrafficRules:
     def _key(self, mail: Composed) -> bytes:
         return self._keys.destination(_domain(mail))
 
+    def _key_of(self, sealed: bytes | None) -> bytes | None:
+        """The destination of an address as it is kept; None where it cannot be opened, which composing tells."""
+        if sealed is None:
+            return None
+        try:
+            return self._keys.destination(self._keys.unseal(sealed).rpartition("@")[2])
+        except ConfigurationError:
+            return None
+
     def _shared_keys(self, mails: Sequence[Composed], keys: Mapping[int, bytes], in_doubt: set[bytes]) -> set[bytes]:
         """What is to be locked: the destinations with a rate or in doubt, and the mail server if it has a rate."""
         needed = {keys[mail.delivery_id] for mail in mails if self._rates.of(_domain(mail))}
@@ -159,23 +194,23 @@ class TrafficRules:
         turns = Turns(standings, now=now)
         for mail in sorted(mails, key=lambda mail: rows[mail.delivery_id].lane):
             key = keys[mail.delivery_id]
-            if not self._rests(mail, key, held):
+            if not self._rests(mail.delivery_id, key, held):
                 self._take_turn(mail, key, held, turns)
         for key in held.probes:
             standings[key] = while_probed(standings[key], now=now)
         return held
 
-    def _rests(self, mail: Composed, key: bytes, held: _Held) -> bool:
+    def _rests(self, delivery_id: int, key: bytes, held: _Held) -> bool:
         standing = held.standings.get(key)
         if standing is None or not standing.is_in_doubt:
             return False
-        if is_given_up(standing, key=key) and held.rows[mail.delivery_id].created_at < held.now - GIVEN_UP_AFTER:
-            held.given_up.setdefault(key, []).append(mail.delivery_id)
+        if is_given_up(standing, key=key) and held.rows[delivery_id].created_at < held.now - GIVEN_UP_AFTER:
+            held.given_up.setdefault(key, []).append(delivery_id)
         elif standing.rests(held.now):
-            held.back[mail.delivery_id] = after_rest(standing, delivery_id=mail.delivery_id)
+            held.back[delivery_id] = after_rest(standing, delivery_id=delivery_id)
         elif len(held.probes.get(key, ())) >= PROBES:
             probed = while_probed(standing, now=held.now)
-            held.back[mail.delivery_id] = after_rest(probed, delivery_id=mail.delivery_id)
+            held.back[delivery_id] = after_rest(probed, delivery_id=delivery_id)
         else:
             return False
         return True
@@ -220,13 +255,16 @@ class TrafficRules:
         self._probes.pop(key, None)
         return after_refusal(standing, key=key, reason=verdict.reply, now=now)
 
-    def _give_up(self, session: Session, held: _Held) -> None:
-        """End what waited for four days; all of it is under the lease of the run that asks."""
+    def _give_up(self, session: Session, held: _Held) -> dict[int, str]:
+        """End what waited for four days, all of it under the lease of the run that asks; the new states."""
+        states: dict[int, str] = {}
         for key, ids in held.given_up.items():
             ending = [CannotCompose(delivery_id=id_, reason=GIVEN_UP) for id_ in ids]
             token, waits = held.rows[ids[0]].lease_token, rests_of(held.standings[key])
-            for id_ in destination_store.give_up(session, token=token, ending=ending, waits=waits, now=held.now):
-                log.warning("delivery.given_up", delivery=id_, reason=GIVEN_UP)
+            states |= destination_store.give_up(session, token=token, ending=ending, waits=waits, now=held.now)
+        for id_ in states:
+            log.warning("delivery.given_up", delivery=id_, reason=GIVEN_UP)
+        return states
 
 
 def _domain(mail: Composed) -> str:

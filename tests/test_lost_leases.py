@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from notifier import sending_window
 from notifier.delivering import TIME_IS_UP, Deliverer, Limits, Traffic
-from notifier.domain.deliveries import Claimed, Composed, Composing, NotBefore, Verdicts
+from notifier.domain.deliveries import Claimed, Composed, Composing, Verdicts
+from notifier.domain.traffic import HeldBack
 from notifier.emails import pipelining
 from notifier.emails.pipelining import Timeouts
 from notifier.errors import StoreUnavailable
@@ -118,8 +119,11 @@ def test_a_run_that_lost_its_lease_hangs_up_on_no_mail_of_another(database: Data
 class _Broken:
     """Traffic that lets everything go, and breaks when it is to learn."""
 
-    def hold_back(self, _session: Session, mails: Sequence[Composed], *, now: datetime) -> Mapping[int, NotBefore]:
-        return {}
+    def rest_unmade(self, _session: Session, claimed: Sequence[Claimed], *, now: datetime) -> HeldBack:
+        return HeldBack()
+
+    def hold_back(self, _session: Session, mails: Sequence[Composed], *, now: datetime) -> HeldBack:
+        return HeldBack()
 
     def note(self, _session: Session, mails: Sequence[Composed], verdicts: Verdicts, *, now: datetime) -> None:
         raise ZeroDivisionError

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from notifier.delivering import TIME_IS_UP, Deliverer, Limits, Traffic
-from notifier.domain.deliveries import OUR_SIDE, Answer, Composed, NotBefore, Verdicts
+from notifier.domain.deliveries import OUR_SIDE, Answer, Claimed, Composed, NotBefore, Verdicts
 from notifier.domain.lanes import Lanes
+from notifier.domain.traffic import HeldBack
 from notifier.emails.pipelining import Timeouts
 from notifier.store.database import Database
 from tests.delivery_rows import (
@@ -115,12 +116,12 @@ class _Resting:
         self.until = until
         self.noted: list[Answer] = []
 
-    def hold_back(self, _session: Session, mails: Sequence[Composed], *, now: datetime) -> Mapping[int, NotBefore]:
-        return {
-            mail.delivery_id: NotBefore(until=self.until, reason="it rests")
-            for mail in mails
-            if mail.recipient.startswith("ada")
-        }
+    def rest_unmade(self, _session: Session, _claimed: Sequence[Claimed], *, now: datetime) -> HeldBack:
+        return HeldBack()
+
+    def hold_back(self, _session: Session, mails: Sequence[Composed], *, now: datetime) -> HeldBack:
+        rest = NotBefore(until=self.until, reason="it rests")
+        return HeldBack(rests={mail.delivery_id: rest for mail in mails if mail.recipient.startswith("ada")})
 
     def note(self, _session: Session, mails: Sequence[Composed], verdicts: Verdicts, *, now: datetime) -> None:
         self.noted += [verdicts[mail.delivery_id].answer for mail in mails]

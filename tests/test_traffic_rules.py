@@ -1,6 +1,6 @@
 """Destinations that take nothing rest, workers keep rates together, and no other destination waits for that."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, select
+from sqlalchemy.orm import Session
 
 from notifier.delivering import Deliverer, Limits
-from notifier.domain.deliveries import GIVEN_UP_AFTER
+from notifier.domain.deliveries import GIVEN_UP_AFTER, Claimed, Composing
 from notifier.domain.sending_rates import Rate, Rates
 from notifier.domain.traffic import GIVEN_UP, PROBES, REFUSALS, RESTING
-from notifier.store.addresses import AddressKeys
+from notifier.sending_terms import Composer
+from notifier.store.addresses import AddressKeys, read_address
 from notifier.store.database import Database
 from notifier.store.models import Delivery, Destination, Match, Subscriber
 from notifier.traffic_rules import TrafficRules
@@ -54,12 +56,14 @@ class Post:
             addresses = [sealed.decode() for sealed in session.scalars(select(Subscriber.address_sealed))]
         self.box.on_rcpt = {address: reply for address in addresses if address.endswith(f"@{domain}")}
 
-    def worker(self, *, rates: Rates | None = None, group: int = 4, chunk: int = 256) -> Deliverer:
+    def worker(
+        self, *, rates: Rates | None = None, group: int = 4, chunk: int = 256, composer: Composer = compose_simply
+    ) -> Deliverer:
         deliverer = Deliverer(
             database=self.database,
             mail_server=self.box.server,
             sender="updates@example.org",
-            composer=compose_simply,
+            composer=composer,
             limits=Limits(connections=2, group=group, chunk=chunk),
             traffic=TrafficRules(database=self.database, keys=KEYS, rates=rates),
         )
@@ -82,6 +86,18 @@ class Post:
     def destination(self, domain: str) -> Destination | None:
         with self.database.reading() as session:
             return session.get(Destination, KEYS.destination(domain))
+
+    def rest(self, domain: str, *, tries: int = REFUSALS) -> None:
+        with self.database.writing() as session:
+            rest = {"tries": tries, "rests_until": self.now + timedelta(minutes=30), "seen_at": self.now}
+            session.add(Destination(key=KEYS.destination(domain), **rest))
+
+    def seal_all(self, domain: str) -> None:
+        """Keep these addresses as they are kept in earnest, which mails of these tests cannot be made from."""
+        with self.database.writing() as session:
+            for reader in session.scalars(select(Subscriber)):
+                if reader.address_sealed and reader.address_sealed.endswith(f"@{domain}".encode()):
+                    reader.address_sealed = KEYS.seal(read_address(reader.address_sealed.decode()))
 
     def until_rest_ends(self, domain: str) -> None:
         found = self.destination(domain)
@@ -138,6 +154,26 @@ def test_few_go_first_after_a_rest_and_then_all(post: Post) -> None:
     assert found.tries == 0
 
 
+def test_what_goes_to_a_destination_that_rests_is_not_even_made(post: Post) -> None:
+    resting, others = post.expect("busy.example", 20), post.expect("example.net", 3)
+    old = post.expect("busy.example", 2, since=GIVEN_UP_AFTER + timedelta(hours=1))
+    post.rest("busy.example", tries=REFUSALS + 120)
+    post.seal_all("busy.example")
+    made: list[int] = []
+
+    def compose(session: Session, claimed: Sequence[Claimed], now: datetime) -> Sequence[Composing]:
+        made.extend(one.id for one in claimed)
+        return compose_simply(session, claimed, now)
+
+    done = post.worker(composer=compose).deliver_due(now=lambda: post.now)
+
+    assert (made, done.sent, done.held, done.failed) == (others, 3, 20, 2)
+    rows = post.deliveries(resting)
+    assert {(row.state, row.reason, row.attempts) for row in rows} == {("deferred", RESTING, 0)}
+    assert len({row.not_before for row in rows}) > 5
+    assert {row.state for row in post.deliveries(old)} == {"failed"}
+
+
 def test_what_one_worker_learns_another_heeds(post: Post) -> None:
     waiting = post.expect("busy.example", 4)
     post.refuse("busy.example")
@@ -171,8 +207,9 @@ def test_after_four_days_of_refusals_the_mails_end(post: Post) -> None:
         rests = {"tries": REFUSALS + 120, "rests_until": post.now + timedelta(minutes=30)}
         session.add(Destination(key=KEYS.destination("gone.example"), seen_at=post.now, **rests))
 
-    post.send(post.worker())
+    done = post.worker().deliver_due(now=lambda: post.now)
 
+    assert (done.failed, done.held) == (3, 2)
     assert {(row.state, row.reason) for row in post.deliveries(old)} == {("failed", GIVEN_UP)}
     assert {(row.state, row.attempts) for row in post.deliveries(young)} == {("deferred", 0)}
     with post.database.reading() as session:

@@ -4,7 +4,8 @@ A destination is a mail domain. Enhanced codes: RFC 3463 section 3.
 """
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zlib import crc32
 
@@ -54,6 +55,17 @@ class Standing:
     def rests(self, now: datetime) -> bool:
         """Whether nothing may go there now; a rest longer than there are means that a clock was set back."""
         return self.is_in_doubt and self.rests_until is not None and now < self.rests_until <= now + LONGEST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBack:
+    """Mails that may not go out, by Delivery id: until when some rest and why, the new states of others that ended."""
+
+    rests: Mapping[int, NotBefore] = field(default_factory=dict)
+    states: Mapping[int, str] = field(default_factory=dict)
+
+    def __contains__(self, delivery_id: int) -> bool:
+        return delivery_id in self.rests or delivery_id in self.states
 
 
 def is_about_host(verdict: Verdict) -> bool:

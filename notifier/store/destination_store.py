@@ -6,7 +6,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import CannotCompose
@@ -15,7 +15,7 @@ from notifier.store.database import Database
 from notifier.store.delivery_contents import AnyRow
 from notifier.store.delivery_store import fail_uncomposed
 from notifier.store.inserting import insert_once
-from notifier.store.models import Delivery, Destination
+from notifier.store.models import Delivery, Destination, PendingRequest, Subscriber
 
 _COLUMNS = tuple(getattr(Destination, field.name) for field in fields(Standing))
 
@@ -65,6 +65,18 @@ def list_mails(session: Session, ids: Collection[int]) -> dict[int, AnyRow]:
     """Of some Deliveries: lane, reason, until when they waited, since when there are, and whose lease holds them."""
     columns = (Delivery.id, Delivery.lane, Delivery.reason, Delivery.not_before, Delivery.created_at)
     rows = session.execute(select(*columns, Delivery.lease_token).where(Delivery.id.in_(ids)))
+    return {row.id: row for row in rows}
+
+
+def list_unmade(session: Session, ids: Collection[int]) -> dict[int, AnyRow]:
+    """Of some Deliveries: the sealed address, since when there are, and whose lease holds them."""
+    sealed = func.coalesce(Subscriber.address_sealed, PendingRequest.address_sealed).label("sealed")
+    rows = session.execute(
+        select(Delivery.id, Delivery.created_at, Delivery.lease_token, sealed)
+        .outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
+        .outerjoin(PendingRequest, PendingRequest.id == Delivery.request_id)
+        .where(Delivery.id.in_(ids))
+    )
     return {row.id: row for row in rows}
 
 
