@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from notifier.store.table_base import NEVER_AGAIN, Base, Id, only
+from notifier.store.table_base import BY_KEY_ALONE, NEVER_AGAIN, Base, Id, only
 
 
 class Match(Base):
@@ -53,12 +53,17 @@ class Match(Base):
 
 
 class Told(Base):
-    """How far a subscriber has been told about a trial; moves when a Delivery is sent, or for a silent load."""
+    """How far a subscriber has been told about a trial; moves when a Delivery is sent, or for a silent load.
+
+    Every mail writes a row for each of its studies, so there is one index, and no foreign key: it is written under a
+    lock on the subscriber, and no trial is ever deleted.
+    """
 
     __tablename__ = "told"
+    __table_args__ = BY_KEY_ALONE
 
-    subscriber_id: Mapped[int] = mapped_column(Id, ForeignKey("subscribers.id"), primary_key=True)
-    trial_id: Mapped[int] = mapped_column(Id, ForeignKey("trials.id"), primary_key=True, index=True)
+    subscriber_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    trial_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
     seq: Mapped[int]
 
 
@@ -109,12 +114,16 @@ class Delivery(Base):
 
 
 class DeliverySpan(Base):
-    """What a frozen Delivery tells of one trial: the net change from one seq to another."""
+    """What a frozen Delivery tells of one trial: the net change from one seq to another.
+
+    As with `Told`, without foreign keys: it is written with its Delivery, and deleted before it.
+    """
 
     __tablename__ = "delivery_spans"
+    __table_args__ = BY_KEY_ALONE
 
-    delivery_id: Mapped[int] = mapped_column(Id, ForeignKey("deliveries.id"), primary_key=True)
-    trial_id: Mapped[int] = mapped_column(Id, ForeignKey("trials.id"), primary_key=True)
+    delivery_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
+    trial_id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=False)
     from_seq: Mapped[int]
     to_seq: Mapped[int]
 

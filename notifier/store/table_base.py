@@ -12,6 +12,9 @@ Id = BigInteger().with_variant(Integer(), "sqlite")
 NEVER_AGAIN: dict[str, Any] = {"sqlite_autoincrement": True}
 """Rows that links in mails lead to: without it SQLite would give the id of a deleted row to the next one."""
 
+BY_KEY_ALONE: dict[str, Any] = {"sqlite_with_rowid": False}
+"""Rows kept in the order of their primary key: SQLite writes one page for neighbours where there would be two each."""
+
 
 def only(condition: str) -> dict[str, Any]:
     """The rows a partial index covers, said the same to both engines."""

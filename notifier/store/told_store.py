@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, delete, exists, func, or_, select, union
 from sqlalchemy.orm import Session
 
 from notifier.store.given import among, is_sqlite
@@ -31,6 +31,14 @@ def follows(subscriber_id: Any, trial_id: Any, *conditions: ColumnElement[bool])
         TrialCondition.trial_id == trial_id,
     )
     return or_(to_trial, to_condition)
+
+
+def followers_of(trial_id: int) -> CompoundSelect[Any]:
+    """Who `follows` a trial, by id."""
+    is_open = Subscription.ended_at.is_(None)
+    of_trial = select(Subscription.subscriber_id).where(is_open, Subscription.trial_id == trial_id)
+    ties = select(TrialCondition.condition_id).where(TrialCondition.trial_id == trial_id)
+    return union(of_trial, select(Subscription.subscriber_id).where(is_open, Subscription.condition_id.in_(ties)))
 
 
 def begin_now(session: Session, *, subscriber_id: int, trial_id: int) -> None:

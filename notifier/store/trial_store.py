@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import BindParameter, Row, Select, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import BindParameter, Row, Select, and_, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,7 @@ from notifier.domain.traits import Traits
 from notifier.store.inserting import insert_for, insert_once, offered
 from notifier.store.models import Change, Match, StatePlace, StateTraits, Told, Trial, TrialAlias, TrialState
 from notifier.store.portions import portions
+from notifier.store.told_store import followers_of
 from notifier.store.traits_store import write_traits
 
 MERGED = "merged"
@@ -224,7 +225,9 @@ def tell_silently(session: Session, *, trial_id: int, seq: int) -> None:
     waiting = exists().where(
         Match.subscriber_id == Told.subscriber_id, Match.trial_id == trial_id, Match.ended_at.is_(None)
     )
-    known = select(Told.subscriber_id).where(Told.trial_id == trial_id, Told.seq == seq - 1, ~waiting)
+    # By who follows it, as no index leads from a trial to who was told of it.
+    told_so_far = and_(Told.trial_id == trial_id, Told.seq == seq - 1)
+    known = select(Told.subscriber_id).where(Told.subscriber_id.in_(followers_of(trial_id)), told_so_far, ~waiting)
     readers = session.scalars(known.with_for_update(skip_locked=True)).all()
     for some in portions(readers):
         told = update(Told).where(Told.trial_id == trial_id, Told.subscriber_id.in_(some))
