@@ -20,6 +20,7 @@ SAVE_ONE = "7@example.org"
 LATE_SECONDS = 70.0
 OTHERS_WITHIN = 60.0
 LONGEST_STOP = 10.0
+TRIED_WITHIN = 20.0
 MOST_DOUBT = 2
 LARGEST = 1_000_000
 """A connection is cut after so many bytes at most."""
@@ -145,8 +146,7 @@ def offer_and_fail(stage: Stage) -> None:
         taken: list[int] = []
         for manner in (Manner(commands=_hang_up), Manner(commands=_lose_the_rest), Manner(replies=_out_of_step)):
             wire.manner = manner
-            if not taken:
-                stage.crowd.insist(stage.service.url)
+            stage.crowd.insist(stage.service.url)
             _pass_time(stage, wire, connections=2 * stage.pick(4, 1))
             taken.append(stage.sink.count())
         # What was said in place of the reply to a message leaves doubt, on each connection once.
@@ -215,8 +215,8 @@ def _most_doubt(stage: Stage) -> int:
 
 def _pass_time(stage: Stage, wire: Wire, *, connections: int) -> None:
     """Until so many connections more were tried, and had their time."""
-    wanted, until = wire.connections + connections, time.monotonic() + 20
-    while wire.connections < wanted and time.monotonic() < until:
+    wanted, until = wire.connections + connections, time.monotonic() + stage.bound(TRIED_WITHIN)
+    while wire.connections < wanted and time.monotonic() < until and stage.has_work():
         stage.hasten(most_doubt=ONCE_IN_DOUBT)
         time.sleep(0.1)
     time.sleep(PATIENCE + 0.5)
