@@ -1,6 +1,5 @@
 """Renders what a mailbox reads: subject, plain text and HTML of a digest, a confirmation, a link to the preferences."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, repeat
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from jinja2.ext import Extension
 from markupsafe import Markup
 
 from notifier.domain.digests import (
@@ -29,6 +27,7 @@ from notifier.domain.tiers import ROOM, TIERS, Room, Shape, choose_shapes
 from notifier.emails import filters
 from notifier.emails.catalogs import translate_templates
 from notifier.emails.columns import aligned, underlined, wrapped
+from notifier.emails.compiling import WithoutIndentation, compiled_for
 from notifier.emails.keeping import kept
 from notifier.emails.quoting import Fragment, fragment, quoted, quoted_around
 from notifier.emails.scripts import foreign, isolated
@@ -125,13 +124,6 @@ class ToldSection:
 
 
 _NO_FRAGMENT = Fragment("", b"")
-
-
-class _WithoutIndentation(Extension):
-    """Drops the indentation of HTML templates, which is for people who edit them."""
-
-    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
-        return re.sub(r"^[ \t]+", "", source, flags=re.MULTILINE)
 
 
 def template_root() -> Path:
@@ -347,6 +339,7 @@ def _size_with(section: ToldSection, language: str) -> int:
 @kept(None)
 def _environment(form: Format, language: str) -> Environment:
     root = template_root() / "emails"
+    leftward = filters.locale_of(language).text_direction == "rtl"
     environment = Environment(
         loader=FileSystemLoader(root),
         autoescape=select_autoescape(enabled_extensions=("html",), default=False),
@@ -354,7 +347,8 @@ def _environment(form: Format, language: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
-        extensions=[_WithoutIndentation] if form == "html" else [],
+        bytecode_cache=compiled_for(leftward=leftward),
+        extensions=[WithoutIndentation] if form == "html" else [],
     )
     translate_templates(environment, language, form=Markup if form == "html" else str)
     own = (
@@ -372,6 +366,5 @@ def _environment(form: Format, language: str) -> Environment:
     environment.tests["shortened"] = filters.shortened
     environment.globals["seam"] = ""
     css, *screens = ((root / "_base" / f"{name}.css").read_text("utf-8") for name in ("mail", "screen", "dark", "word"))
-    leftward = filters.locale_of(language).text_direction == "rtl"
     environment.filters["styled"] = filters.styled(filters.mirrored(css) if leftward else css, "\n".join(screens))
     return environment
