@@ -179,5 +179,7 @@ def _shapes_of(html: str) -> dict[str, tuple[int, int]]:
 
 
 def _with_classes(environment: Environment) -> Environment:
+    # What ours are compiled to has the styles written out.
+    environment.bytecode_cache = None
     environment.filters["styled"] = lambda names: Markup(f'class="{names}"')
     return environment
