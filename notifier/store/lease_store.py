@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import Integer, Update, bindparam, select, text, update
+from sqlalchemy import BigInteger, Integer, Text, Update, bindparam, select, text, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from notifier.domain.deliveries import Claimed, NotBefore
-from notifier.store.given import among
+from notifier.store.given import Value, among, as_rows, given, is_sqlite, moment_writer, of_given
 from notifier.store.models import Delivery
 from notifier.store.stop_store import STOPPED, is_stopped
+from notifier.store.table_base import UtcDateTime
 
 LEASE = timedelta(seconds=90)
 
@@ -109,12 +112,24 @@ def put_off(session: Session, *, token: str, until: datetime, reason: str, ids: 
 
 def put_off_each(session: Session, *, token: str, rests: Mapping[int, NotBefore]) -> int:
     """As `put_off`, each of these to its own time and for its own reason; how many."""
-    alike: dict[NotBefore, list[int]] = {}
-    for id_, rest in rests.items():
-        alike.setdefault(rest, []).append(id_)
-    return sum(
-        put_off(session, token=token, until=rest.until, reason=rest.reason, ids=ids) for rest, ids in alike.items()
-    )
+    if not rests:
+        return 0
+    written, on_sqlite = moment_writer(session), is_sqlite(session)
+    rows: list[dict[str, Value]] = [
+        {"id": id_, "not_before": written(rest.until), "reason": rest.reason[:200]}
+        for id_, rest in sorted(rests.items())
+    ]
+    mine = {"rest": as_rows(rows), "ids": list(rests), "token": token}
+    return len(session.connection().execute(_resting(on_sqlite=on_sqlite), mine).all())
+
+
+@cache
+def _resting(*, on_sqlite: bool) -> ReturningUpdate[tuple[int]]:
+    rest = given("rest", on_sqlite=on_sqlite, id=BigInteger(), not_before=UtcDateTime(), reason=Text())
+    mine = update(Delivery).where(*of_given(Delivery.id, rest, on_sqlite=on_sqlite))
+    held = mine.where(Delivery.state == "leased", Delivery.lease_token == bindparam("token"))
+    new = {"state": "deferred", "not_before": rest.c.not_before, "reason": rest.c.reason}
+    return held.values(**new, lease_token=None, leased_until=None).returning(Delivery.id)
 
 
 def return_lost(session: Session, *, now: datetime) -> int:
