@@ -13,6 +13,7 @@ from notifier.store.lock_order import hold
 from notifier.store.match_store import Batch, Portion
 
 CHANGES = 100
+"""How many Changes are looked at together."""
 MATCHES = 5_000
 """How many Matches one transaction writes at most, so that it stays well under 200 ms."""
 
@@ -33,12 +34,12 @@ def match_changes(*, database: Database, now: datetime) -> int:
     broken: set[int] = set()
     while True:
         with database.reading() as session:
-            batch = match_store.list_unmatched(session, limit=CHANGES, matches=MATCHES, but=broken)
-        done = _match_or_leave(batch, broken, database=database, now=now)
-        if done is None:
+            batches = match_store.list_unmatched(session, limit=CHANGES, matches=MATCHES, but=broken)
+        done = [_match_or_leave(batch, broken, database=database, now=now) for batch in batches]
+        if all(one is None for one in done):
             # Nothing is left, or somebody else has it: what they leave behind, the sweep finds.
             return made
-        made += done
+        made += sum(one or 0 for one in done)
 
 
 def _match_or_leave(batch: Batch, broken: set[int], *, database: Database, now: datetime) -> int | None:
@@ -66,16 +67,16 @@ def settle_changes(*, database: Database, now: datetime) -> int:
         newest = match_store.newest_change(session)
     while True:
         with database.reading() as session:
-            batch = match_store.list_unmatched(session, limit=CHANGES, matches=MATCHES, newest=newest)
-        if not batch.change_ids:
+            batches = match_store.list_unmatched(session, limit=CHANGES, matches=MATCHES, newest=newest)
+        if not batches:
             return made
-        made += _match_batch(batch, database=database, now=now, wait=True) or 0
+        made += sum(_match_batch(batch, database=database, now=now, wait=True) or 0 for batch in batches)
 
 
 def _match_batch(batch: Batch, *, database: Database, now: datetime, wait: bool = False) -> int | None:
     """Match a batch, each portion in a transaction of its own; how many Matches that made, None if nothing was left."""
     made = None
-    for upto in (*batch.bounds, None) if batch.change_ids else ():
+    for upto in (*batch.bounds, None):
         with database.writing() as session:
             portion = match_store.claim_portion(session, batch.change_ids, upto=upto, wait=wait)
             if portion is None:

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Row, and_, func, select, union_all
+from sqlalchemy import ColumnElement, Row, and_, bindparam, func, select, union_all
 from sqlalchemy.orm import Session
 
 from notifier.domain import wishes
 from notifier.domain.changes import IMPORTANT, Weight
+from notifier.store.given import among
 from notifier.store.models import Subscription, TrialCondition
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
@@ -47,15 +48,8 @@ def list_bounds(session: Session, change: AnyRow, *, size: int, after: int) -> S
 
 def _following(session: Session, changes: Sequence[AnyRow]) -> dict[int, set[_Following]]:
     """By id of a Change, the conditions it concerns, and whom of those who follow them."""
-    columns = (
-        TrialCondition.trial_id,
-        TrialCondition.condition_id,
-        TrialCondition.since_seq,
-        TrialCondition.until_seq,
-    )
-    ties = select(*columns).where(TrialCondition.trial_id.in_({one.trial_id for one in changes}))
     by_trial: dict[int, list[AnyRow]] = defaultdict(list)
-    for tie in session.execute(ties):
+    for tie in session.connection().execute(_TIES, {"trials": list({one.trial_id for one in changes})}):
         by_trial[tie.trial_id].append(tie)
     return {change.id: set(_concerned(change, by_trial[change.trial_id])) for change in changes}
 
@@ -80,21 +74,34 @@ def _may_want(change: AnyRow, wants: str) -> bool:
     return bool(change.weight >= (IMPORTANT if wants == wishes.IMPORTANT else Weight.CONTACTS))
 
 
-def _count_of_trials(session: Session, trial_ids: set[int]) -> Mapping[int, int]:
-    counted = select(Subscription.trial_id, func.count().label("number"))
-    open_ones = counted.where(Subscription.ended_at.is_(None), Subscription.trial_id.in_(trial_ids))
-    return {row.trial_id: row.number for row in session.execute(open_ones.group_by(Subscription.trial_id))}
+def _count_of_trials(session: Session, trial_ids: set[int]) -> Mapping[int | None, int]:
+    return dict(session.connection().execute(_OF_TRIALS, {"trials": list(trial_ids)}).all())
 
 
 def _count_of_conditions(session: Session, following: set[_Following]) -> Mapping[_Following, int]:
     found: dict[_Following, int] = {}
     for wants, is_filtered in product(wishes.CHOICES, (False, True)):
         conditions = [one for one, wanted, filtered in following if (wanted, filtered) == (wants, is_filtered)]
-        counted = select(Subscription.condition_id, func.count().label("number"))
-        open_ones = counted.where(
-            Subscription.ended_at.is_(None), Subscription.condition_id.in_(conditions), Subscription.wants == wants
-        )
-        some = open_ones.where(Subscription.filter_id.is_not(None)) if is_filtered else open_ones
-        rows = session.execute(some.group_by(Subscription.condition_id)) if conditions else ()
+        asked = {"conditions": conditions, "wants": wants}
+        rows = session.connection().execute(_OF_CONDITIONS[is_filtered], asked) if conditions else ()
         found |= {(row.condition_id, wants, is_filtered): row.number for row in rows}
     return found
+
+
+# Written once: building them anew for each batch would take as long as to match it.
+_TIES = select(
+    TrialCondition.trial_id, TrialCondition.condition_id, TrialCondition.since_seq, TrialCondition.until_seq
+).where(among(TrialCondition.trial_id, "trials"))
+_OF_TRIALS = (
+    select(Subscription.trial_id, func.count())
+    .where(Subscription.ended_at.is_(None), among(Subscription.trial_id, "trials"))
+    .group_by(Subscription.trial_id)
+)
+_OF_ALL = (
+    select(Subscription.condition_id, func.count().label("number"))
+    .where(Subscription.ended_at.is_(None), among(Subscription.condition_id, "conditions"))
+    .where(Subscription.wants == bindparam("wants"))
+    .group_by(Subscription.condition_id)
+)
+_OF_CONDITIONS = {False: _OF_ALL, True: _OF_ALL.where(Subscription.filter_id.is_not(None))}
+"""By whether only those with a filter count."""

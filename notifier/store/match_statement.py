@@ -11,6 +11,7 @@ from notifier.domain import wishes
 from notifier.domain.changes import IMPORTANT, Weight
 from notifier.store.condition_ties import concerns_at_change, is_meant
 from notifier.store.filter_judging import judged_filters
+from notifier.store.given import among
 from notifier.store.models import Change, Match, Subscription, Told, TrialCondition
 
 _COLUMNS = ("change_id", "subscription_id", "subscriber_id", "trial_id", "seq", "urgent", "created_at")
@@ -39,7 +40,7 @@ def _between() -> ColumnElement[bool]:
 
 
 def _is_given() -> ColumnElement[bool]:
-    return Change.id.in_(bindparam("changes", expanding=True))
+    return among(Change.id, "changes")
 
 
 def _by_trial(covered: ColumnElement[bool]) -> Any:

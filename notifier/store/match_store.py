@@ -1,13 +1,14 @@
 """Matches: which Change concerns which Subscription, found by one statement per batch of Changes."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, true, update
+from sqlalchemy import and_, bindparam, exists, func, select, update
 from sqlalchemy.orm import Session
 
+from notifier.store.given import among
 from notifier.store.interest_store import AnyRow, count_interested, list_bounds
 from notifier.store.match_statement import insert_statement
 from notifier.store.models import Change, Match, Subscription
@@ -47,42 +48,48 @@ class Portion:
         """Whether it is about some subscriptions only."""
         return self.after > 0 or self.upto is not None
 
-    def covers(self, subscription_id: Any) -> ColumnElement[bool]:
-        """That a subscription is one of those it is about."""
-        first = subscription_id > self.after if self.after else true()
-        return and_(first, subscription_id <= self.upto) if self.upto is not None else first
-
 
 def list_unmatched(
     session: Session, *, limit: int, matches: int, newest: int | None = None, but: Collection[int] = ()
-) -> Batch:
-    """The oldest Changes not matched yet, as many as may make about so many Matches, and at least one.
+) -> Sequence[Batch]:
+    """The oldest Changes not matched yet; in each batch as many as may make about so many Matches, and at least one.
 
     One that may make more, or that is matched in part, is alone, with the bounds of the portions that are left.
 
     Args:
         session: a reading transaction.
-        limit: how many Changes at most.
+        limit: how many Changes at most in all.
         matches: how many Matches one transaction may write.
         newest: leave out Changes after this one.
         but: leave out these.
     """
-    columns = (Change.id, Change.trial_id, Change.seq, Change.weight, Change.opens, Change.closes, Change.matched_upto)
-    waiting = select(*columns).where(Change.matched_at.is_(None)).order_by(Change.id).limit(limit)
-    waiting = waiting.where(Change.id.not_in(but)) if but else waiting
-    changes = session.execute(waiting.where(Change.id <= newest) if newest is not None else waiting).all()
-    expected = count_interested(session, changes)
-    chosen: list[AnyRow] = []
-    left = matches
+    waiting = _WAITING.where(Change.id.not_in(but)) if but else _WAITING
+    given = {"limit": limit, "newest": LAST if newest is None else newest}
+    changes = session.connection().execute(waiting, given).all()
+    expected = count_interested(session, changes) if changes else {}
+    return [_batch(session, some, expected, matches=matches) for some in _parted(changes, expected, matches=matches)]
+
+
+def _parted(changes: Iterable[AnyRow], expected: Mapping[int, int], *, matches: int) -> list[list[AnyRow]]:
+    """Changes that are matched together, in their order."""
+    parts: list[list[AnyRow]] = []
+    left = 0
     for change in changes:
         left -= expected.get(change.id, 0)
-        if chosen and (left < 0 or change.matched_upto is not None or chosen[0].matched_upto is not None):
-            break
-        chosen.append(change)
-    if len(chosen) != 1 or expected.get(chosen[0].id, 0) <= matches:
-        return Batch(change_ids=[one.id for one in chosen])
-    done = chosen[0].matched_upto or 0
-    return Batch(change_ids=[chosen[0].id], bounds=list_bounds(session, chosen[0], size=matches, after=done))
+        is_alone = change.matched_upto is not None or (parts and parts[-1][0].matched_upto is not None)
+        if not parts or left < 0 or is_alone:
+            parts.append([])
+            left = matches - expected.get(change.id, 0)
+        parts[-1].append(change)
+    return parts
+
+
+def _batch(session: Session, changes: Sequence[AnyRow], expected: Mapping[int, int], *, matches: int) -> Batch:
+    first = changes[0]
+    if len(changes) > 1 or expected.get(first.id, 0) <= matches:
+        return Batch(change_ids=[one.id for one in changes])
+    done = first.matched_upto or 0
+    return Batch(change_ids=[first.id], bounds=list_bounds(session, first, size=matches, after=done))
 
 
 def claim_portion(
@@ -96,8 +103,8 @@ def claim_portion(
         upto: one of its bounds, or None for all that is left.
         wait: for whoever is matching them, instead of passing those over.
     """
-    waiting = select(Change.id, Change.matched_upto).where(Change.id.in_(change_ids), Change.matched_at.is_(None))
-    found = session.execute(waiting.order_by(Change.id).with_for_update(skip_locked=not wait)).all()
+    claim = _CLAIM.with_for_update(skip_locked=not wait)
+    found = session.connection().execute(claim, {"changes": list(change_ids)}).all()
     if len(change_ids) == 1:
         return Portion(change_ids=[found[0].id], after=found[0].matched_upto or 0, upto=upto) if found else None
     # What somebody began to match in portions meanwhile is matched alone.
@@ -113,10 +120,9 @@ def newest_change(session: Session) -> int:
 def insert_matches(session: Session, portion: Portion, *, now: datetime) -> int:
     """Write every Match of a portion in one INSERT … SELECT; how many were new."""
     plan_only(session)
-    values = {"changes": list(portion.change_ids), "now": now, "year": now.year}
-    bounds = {"after": portion.after, "upto": LAST if portion.upto is None else portion.upto}
     statement = insert_statement(is_on_sqlite=is_sqlite(session), is_parted=portion.is_part)
-    given = values | bounds if portion.is_part else values
+    which = _given(portion) if portion.is_part else {"changes": list(portion.change_ids)}
+    given = which | {"now": now, "year": now.year}
     written = session.connection().execute(statement, given, execution_options={"preserve_rowcount": True})
     # The driver of SQLite counts nothing where a statement begins with WITH.
     return written.rowcount if written.rowcount >= 0 else session.scalar(select(func.changes())) or 0
@@ -130,9 +136,7 @@ def end_orphans(session: Session, portion: Portion, *, now: datetime) -> None:
     """
     if is_sqlite(session):
         return
-    left = select(Subscription.id).where(Subscription.id == Match.subscription_id, Subscription.ended_at.is_not(None))
-    orphans = update(Match).where(_is_of(portion), Match.ended_at.is_(None), left.exists())
-    session.execute(orphans.values(ended_at=now, ended_as="ended").execution_options(synchronize_session=False))
+    session.connection().execute(_END_ORPHANS, _given(portion) | {"now": now})
 
 
 def has_strays(session: Session, portion: Portion) -> bool:
@@ -142,16 +146,50 @@ def has_strays(session: Session, portion: Portion) -> bool:
     """
     if is_sqlite(session):
         return False
-    strays = select(Match.id).join(Subscription, Subscription.id == Match.subscription_id)
-    strays = strays.where(_is_of(portion), Match.subscriber_id != Subscription.subscriber_id)
-    return session.scalar(strays.limit(1)) is not None
+    return session.connection().scalar(_STRAYS, _given(portion)) is not None
 
 
 def mark_matched(session: Session, portion: Portion, *, now: datetime) -> None:
     """Say how far these Changes are matched, in the transaction that wrote their Matches."""
-    how_far = {"matched_at": now} if portion.upto is None else {"matched_upto": portion.upto}
-    session.execute(update(Change).where(Change.id.in_(portion.change_ids)).values(**how_far))
+    how_far, statement = (now, _MATCHED) if portion.upto is None else (portion.upto, _MATCHED_UPTO)
+    session.connection().execute(statement, {"changes": list(portion.change_ids), "how_far": how_far})
 
 
-def _is_of(portion: Portion) -> ColumnElement[bool]:
-    return and_(Match.change_id.in_(portion.change_ids), portion.covers(Match.subscription_id))
+def _given(portion: Portion) -> dict[str, Any]:
+    """A portion as the statements below take it."""
+    upto = LAST if portion.upto is None else portion.upto
+    return {"changes": list(portion.change_ids), "after": portion.after, "upto": upto}
+
+
+# Written once: building them anew for each batch would take as long as to match it.
+_WAITING = (
+    select(Change.id, Change.trial_id, Change.seq, Change.weight, Change.opens, Change.closes, Change.matched_upto)
+    .where(Change.matched_at.is_(None), Change.id <= bindparam("newest", type_=Change.id.type))
+    .order_by(Change.id)
+    .limit(bindparam("limit"))
+)
+_CLAIM = (
+    select(Change.id, Change.matched_upto)
+    .where(among(Change.id, "changes"), Change.matched_at.is_(None))
+    .order_by(Change.id)
+)
+_IS_OF = and_(
+    among(Match.change_id, "changes"),
+    Match.subscription_id > bindparam("after", type_=Match.subscription_id.type),
+    Match.subscription_id <= bindparam("upto", type_=Match.subscription_id.type),
+)
+_HAS_LEFT = exists().where(Subscription.id == Match.subscription_id, Subscription.ended_at.is_not(None))
+_END_ORPHANS = (
+    update(Match)
+    .where(_IS_OF, Match.ended_at.is_(None), _HAS_LEFT)
+    .values(ended_at=bindparam("now", type_=Match.ended_at.type), ended_as="ended")
+)
+_STRAYS = (
+    select(Match.id)
+    .join(Subscription, Subscription.id == Match.subscription_id)
+    .where(_IS_OF, Match.subscriber_id != Subscription.subscriber_id)
+    .limit(1)
+)
+_THESE = update(Change).where(among(Change.id, "changes"))
+_MATCHED = _THESE.values(matched_at=bindparam("how_far", type_=Change.matched_at.type))
+_MATCHED_UPTO = _THESE.values(matched_upto=bindparam("how_far", type_=Change.matched_upto.type))
