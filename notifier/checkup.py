@@ -5,13 +5,15 @@ from datetime import datetime, timedelta
 
 from notifier import queues
 from notifier.config import Settings
+from notifier.domain.blame import what_to_check
 from notifier.domain.breaking import HELD
 from notifier.domain.retention import DEPARTED
 from notifier.errors import NotifierError, StoreUnavailable
 from notifier.holding import list_held
 from notifier.installation import Installation, open_installation
 from notifier.stopping import list_stops, said
-from notifier.store import audit_store
+from notifier.store import audit_store, status_store
+from notifier.store.database import Database
 from notifier.store.departure_log import NOT_LOGGED
 from notifier.web.limiting import is_counting_together
 from notifier.web.probes import OK, look
@@ -46,6 +48,7 @@ def check_up(settings: Settings, *, now: datetime) -> list[Finding]:
     try:
         found = look(installation)
         waiting = [*_limits(installation.settings), *_held(installation, now=now), *_stops(installation)]
+        waiting += _faults(installation)
         waiting += _departures(installation, now=now)
     finally:
         installation.close()
@@ -87,6 +90,28 @@ def _stops(installation: Installation) -> list[Finding]:
     """That no mail goes out, which nobody should forget."""
     try:
         return [Finding("sending", False, said(one)) for one in list_stops(installation.database)]
+    except StoreUnavailable:
+        return []
+
+
+def list_faults(database: Database) -> list[str]:
+    """Why mails wait that nothing but our own side keeps here, and what to check, most mails first.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached.
+    """
+    with database.reading() as session:
+        reasons = status_store.list_reasons(session)
+    return [
+        f"Mails kept here: {mails:,}, as {reason}. {f'It said: {reply}. ' if reply else ''}{what}"
+        for reason, mails, reply in reasons
+        if (what := what_to_check(reason, mails=mails))
+    ]
+
+
+def _faults(installation: Installation) -> list[Finding]:
+    try:
+        return [Finding("mails", False, fault) for fault in list_faults(installation.database)]
     except StoreUnavailable:
         return []
 

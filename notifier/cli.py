@@ -15,7 +15,7 @@ from celery.bin.celery import celery as celery_program
 from rich.console import Console
 
 from notifier import __version__, embedded, queues, why_command, worker
-from notifier.checkup import check_up
+from notifier.checkup import check_up, list_faults
 from notifier.conditions_command import conditions
 from notifier.config import Settings, check_shared, load_settings
 from notifier.errors import ConfigurationError, NotifierError, UnknownCondition, UnknownTown
@@ -177,13 +177,13 @@ def status(as_json: AsJson = False) -> None:
     with embedded.opened(now=_now()) as installation:
         with installation.database.reading() as session:
             counts = status_store.count_all(session, now=_now())
-        stops = list_stops(installation.database)
+        stops, faults = list_stops(installation.database), list_faults(installation.database)
     if as_json:
-        typer.echo(json.dumps({**counts, "stops": [as_dict(one) for one in stops]}))
+        typer.echo(json.dumps({**counts, "stops": [as_dict(one) for one in stops], "faults": faults}))
         return
     _answer(counts, as_json=False)
-    for one in stops:
-        err.print(said(one), markup=False)
+    for line in (*map(said, stops), *faults):
+        err.print(line, markup=False)
 
 
 @app.command()

@@ -1,8 +1,10 @@
-"""What `notifier doctor` says of how floods are kept out."""
+"""What `notifier doctor` says of how floods are kept out, and of mails that our own fault keeps here."""
 
 import pytest
 
 from notifier.checkup import Finding, check_up
+from tests.smtp_servers import Mailbox
+from tests.studies import make_study
 from tests.world import World
 
 
@@ -36,3 +38,31 @@ def test_believing_everybody_is_wrong(world: World) -> None:
 
     assert visitors is not None
     assert not visitors.ok
+
+
+def test_mails_that_our_own_fault_keeps_here_are_told_with_what_to_check(world: World, mailbox: Mailbox) -> None:
+    world.ingest(make_study(1))
+    world.subscribe("ada@example.org", trial="NCT90000001")
+    world.ingest(make_study(1, enrollment=120))
+    assert found(world, "mails") is None
+    mailbox.on_mail = "550 5.1.8 who are you"
+    world.tick()
+
+    fault = found(world, "mails")
+
+    assert fault is not None
+    assert not fault.ok
+    assert fault.message == (
+        "Mails kept here: 1, as the mail server does not accept our sender address: check NOTIFIER_MAIL_FROM. "
+        "It said: 550 5.1.8 who are you. May this account send as NOTIFIER_MAIL_FROM?"
+    )
+
+
+def test_a_mailbox_that_refuses_is_no_fault_of_ours(world: World, mailbox: Mailbox) -> None:
+    world.ingest(make_study(1))
+    world.subscribe("ada@example.org", trial="NCT90000001")
+    world.ingest(make_study(1, enrollment=120))
+    mailbox.on_rcpt = {"ada@example.org": "452 4.2.2 mailbox full"}
+    world.tick()
+
+    assert found(world, "mails") is None

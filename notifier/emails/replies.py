@@ -25,12 +25,12 @@ from aiosmtplib import (
     SMTPTimeoutError,
 )
 
+from notifier.domain.blame import LOGIN_REFUSED, SENDER_REFUSED, TAKES_NONE, UNREACHABLE
 from notifier.domain.deliveries import OUR_SIDE, Answer, Verdict
 
 LONGEST_REPLY = 200
 CLOSING = 421
 """The server is about to hang up, whatever it was asked (RFC 5321 section 3.8)."""
-UNREACHABLE = "the mail server cannot be reached"
 LOST = "the connection was lost after the message had gone out"
 
 _MARK = "•••"
@@ -80,9 +80,8 @@ def judge_sender(code: int, text: str) -> Verdict:
     """What a refusal of our sender address means: never a mailbox's fault."""
     reply = mask_reply(f"{code} {text}")
     if code < 500:
-        return Verdict(answer=Answer.OURS, reason="the mail server takes no mail now", reply=reply)
-    reason = "the mail server does not accept our sender address: check NOTIFIER_MAIL_FROM"
-    return Verdict(answer=Answer.OURS, reason=reason, reply=reply)
+        return Verdict(answer=Answer.OURS, reason=TAKES_NONE, reply=reply)
+    return Verdict(answer=Answer.OURS, reason=SENDER_REFUSED, reply=reply)
 
 
 def judge_ended(*, understood: bool) -> Verdict:
@@ -183,7 +182,7 @@ def _unreachable(error: SMTPException, recipient: str) -> Verdict:
 def _our_setup(error: SMTPException, recipient: str) -> Verdict:
     return Verdict(
         answer=Answer.OURS,
-        reason="the mail server does not accept us: check NOTIFIER_SMTP_URL",
+        reason=LOGIN_REFUSED,
         reply=_said(error, recipient),
     )
 

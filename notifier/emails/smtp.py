@@ -13,10 +13,11 @@ import structlog
 from aiosmtplib import SMTP, SMTPException, SMTPHeloError
 
 from notifier.config import MailServer
+from notifier.domain.blame import BROKE, SENDER_UNFIT, UNREACHABLE, UNSAFE
 from notifier.domain.deliveries import Answer, Composed, Verdict
 from notifier.domain.lanes import Lanes, domain_of
 from notifier.emails.pipelining import STALL_SECONDS, Line, Timeouts, is_writable
-from notifier.emails.replies import UNREACHABLE, judge_error
+from notifier.emails.replies import judge_error
 from notifier.emails.reply_reader import ReplyReader
 from notifier.emails.tray import Tray
 
@@ -31,7 +32,7 @@ OUT_OF_STEP = 2
 IN_STEPS_SECONDS = 600.0
 """How long a server that could not take the PIPELINING it offers is not asked to."""
 STOPPED = Verdict(answer=Answer.OURS, reason="asked to stop")
-_SENDER_UNFIT = Verdict(answer=Answer.OURS, reason="our sender address cannot be written: check NOTIFIER_MAIL_FROM")
+_SENDER_UNFIT = Verdict(answer=Answer.OURS, reason=SENDER_UNFIT)
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -124,7 +125,7 @@ class Relay:
     def broke(self, mail: Composed, error: Exception, *, may_be_out: bool) -> None:
         """An error of ours; known by its kind alone, for its words may repeat an address."""
         log.error("smtp.broke", error=type(error).__name__)
-        reason = f"an error of ours while sending: {type(error).__name__}"
+        reason = f"{BROKE}: {type(error).__name__}"
         answer = Answer.AMBIGUOUS if may_be_out else Answer.LATER
         self.answer(mail, Verdict(answer=answer, reason=reason))
         self._turn_away(Verdict(answer=Answer.OURS, reason=reason))
@@ -343,4 +344,4 @@ def _judge_connecting(error: Exception) -> Verdict:
         verdict = judge_error(error)
         reason = verdict.reason if verdict.answer is Answer.OURS else UNREACHABLE
         return replace(verdict, answer=Answer.OURS, reason=reason)
-    return Verdict(answer=Answer.OURS, reason=f"no safe connection to the mail server: {type(error).__name__}")
+    return Verdict(answer=Answer.OURS, reason=f"{UNSAFE}: {type(error).__name__}")

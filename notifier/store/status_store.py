@@ -38,6 +38,14 @@ def count_all(session: Session, *, now: datetime) -> dict[str, int]:
     }
 
 
+def list_reasons(session: Session) -> list[tuple[str, int, str | None]]:
+    """Why mails wait for another time, those with most mails first: how many, and what a server said of one of them."""
+    number = func.count().label("number")
+    waiting = select(Delivery.reason, number, func.max(Delivery.reply)).where(Delivery.state == "deferred")
+    rows = session.execute(waiting.group_by(Delivery.reason).order_by(number.desc(), Delivery.reason))
+    return [(reason, mails, reply) for reason, mails, reply in rows if reason]
+
+
 def _count(session: Session, model: type[Base], *where: Any) -> int:
     return session.scalar(select(func.count()).select_from(model).where(*where)) or 0
 
