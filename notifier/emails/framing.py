@@ -18,9 +18,10 @@ from notifier.emails.templates import SEAM, Format, hollow_digest, render_frame,
 KEPT_OPENINGS = 4_096
 KEPT_CLOSINGS = 2_048
 KEPT_HEADS = 256
+KEPT_TAILS = 512
 
 PREFERENCES, UNSUBSCRIBE, _SUBJECT = "\ue005", "\ue006", "\ue007"
-_SIGNS = re.compile(f"[{SEAM}-{_SUBJECT}]")
+_SIGNS = re.compile(f"[{SEAM}-\ue00f]")
 _SIGN_LINE = re.compile(rf"^.*{_SUBJECT}.*\n", re.MULTILINE)
 _UNDERLINED = underlined(_SUBJECT, "=")
 
@@ -106,13 +107,19 @@ def _with_subject(head: list[bytes | str], subject: str, form: Format) -> Iterat
 
 @kept(KEPT_CLOSINGS)
 def _closing(shared: tuple[object, ...], preferences: int, unsubscribe: int) -> Closing | None:
+    tails = _tails(shared)
+    if tails is None:
+        return None
+    moulds = {form: mould(tails[form], {PREFERENCES: preferences, UNSUBSCRIBE: unsubscribe}) for form in FORMS}
+    return Closing(moulds, moulds["html"].size)
+
+
+@kept(KEPT_TAILS)
+def _tails(shared: tuple[object, ...]) -> dict[Format, str] | None:
+    """What comes after the sections, with signs for the reader's links; None where these would not be the only ones."""
     given: dict[str, Any] = dict(zip(CLOSING, shared, strict=True))
     given |= {"preferences_url": PREFERENCES, "unsubscribe_url": UNSUBSCRIBE}
     told = replace(hollow_digest(given["language"]), **given)
     if has_signs(told.cadence, told.postal_address, told.site_name):
         return None
-    moulds: dict[Format, Mould] = {}
-    for form in FORMS:
-        _head, *tail = render_frame(form, told).split(SEAM)
-        moulds[form] = mould("".join(tail), {PREFERENCES: preferences, UNSUBSCRIBE: unsubscribe})
-    return Closing(moulds, moulds["html"].size)
+    return {form: "".join(render_frame(form, told).split(SEAM)[1:]) for form in FORMS}

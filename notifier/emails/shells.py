@@ -8,15 +8,18 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from notifier.domain.tiers import TIERS, Shape
+from notifier.emails.columns import wrapped
 from notifier.emails.framing import FORMS, has_signs
 from notifier.emails.keeping import kept
 from notifier.emails.quoting import Fragment, Mould, mould, quoted
+from notifier.emails.scripts import foreign
 from notifier.emails.templates import SEAM, Format, ToldSection, ToldStudy, render_section
 
 KEPT_SHELLS = 8_192
+KEPT_HEADINGS = 4_096
 KEPT_BETWEEN = 4_096
 
-_STUDY, _NUMBER, _OWN_END, _END = "\ue001\n", "\ue002", "\ue003", "\ue004"
+_STUDY, _NUMBER, _OWN_END, _END, _REASON = "\ue001\n", "\ue002", "\ue003", "\ue004", "\ue008"
 
 Own = tuple[int, int] | None
 """How long the number of a study and the reader's own link that ends it are, where there is one."""
@@ -89,16 +92,23 @@ class Shell:
     around: Around
 
 
+class _Words(NamedTuple):
+    """What stands before and after the studies of a section."""
+
+    head: str
+    end: str
+
+
 @kept(KEPT_SHELLS)
 def shell_of(language: str, heading: str, reason: str, end_length: int) -> Shell | None:
     """What stands around any studies under these words; None where they cannot be joined."""
-    if has_signs(heading, reason):
+    if has_signs(heading, reason) or not reason.strip():
         return None
-    (text_head, text_end), (html_head, html_end) = (
-        _head_and_end(form, language, heading, reason, end_length) for form in FORMS
-    )
-    size = len(html_head) + html_end.size
-    return Shell(text_head, html_head, text_end, html_end, size, around_of(language, end_length > 0))
+    words, ends = _words(language, heading, end_length > 0), _ends(language, heading, end_length)
+    text_head = quoted(words["txt"].head.replace(_REASON, wrapped(reason)))
+    html_head = quoted(words["html"].head.replace(_REASON, foreign(reason)))
+    size = len(html_head) + ends["html"].size
+    return Shell(text_head, html_head, ends["txt"], ends["html"], size, around_of(language, end_length > 0))
 
 
 @kept(None)
@@ -113,9 +123,20 @@ def size_around(language: str, shape: Shape, own: Own) -> int:
     return around_of(language, False).between("html", (shape,), own).after[shape, shape].size
 
 
-def _head_and_end(form: Format, language: str, heading: str, reason: str, end_length: int) -> tuple[bytes, Mould]:
-    head, _studies, end = _taken_apart(form, language, _section(heading, reason, ("card",), None, end_length > 0))
-    return quoted(head), mould(end, {_END: end_length})
+@kept(KEPT_HEADINGS)
+def _words(language: str, heading: str, has_end: bool) -> dict[Format, _Words]:
+    """What stands under a heading; for the reason, which many readers have each in their own way, stands a sign."""
+    section = _section(heading, _REASON, ("card",), None, has_end)
+    return {
+        form: _Words(head, end) for form in FORMS for head, _studies, end in [_taken_apart(form, language, section)]
+    }
+
+
+@kept(KEPT_HEADINGS)
+def _ends(language: str, heading: str, end_length: int) -> dict[Format, Mould]:
+    """What ends a section, with a gap for a link of this length."""
+    words = _words(language, heading, end_length > 0)
+    return {form: mould(words[form].end, {_END: end_length}) for form in FORMS}
 
 
 def _runs(around: Between, shapes: tuple[Shape, ...]) -> list[tuple[bytes, bytes]]:
