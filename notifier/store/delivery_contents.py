@@ -27,12 +27,15 @@ _MISSED = select(Delivery.subscriber_id).where(
     among(Delivery.id, "ids"), Delivery.subscriber_id.is_not(None), ~among(Delivery.subscriber_id, "locked")
 )
 
-_RELEASED = update(Match).where(among(Match.delivery_id, "ids"), Match.ended_at.is_(None)).values(delivery_id=None)
+# By their readers, whose they are together, as no index leads from a Delivery to its Matches.
+_READERS = select(Delivery.subscriber_id).where(among(Delivery.id, "ids"))
+_CARRIED = and_(among(Match.delivery_id, "ids"), Match.ended_at.is_(None), Match.subscriber_id.in_(_READERS))
+_RELEASED = update(Match).where(_CARRIED).values(delivery_id=None)
 _FORGOTTEN = delete(DeliverySpan).where(among(DeliverySpan.delivery_id, "ids"))
 _RENEWED = update(Delivery).where(among(Delivery.id, "ids")).values(message_id=None, dated_at=None, language=None)
-_ENDING = update(Match).where(Match.ended_at.is_(None)).values(ended_at=bindparam("at"), ended_as=bindparam("as_what"))
-_ENDED = _ENDING.where(among(Match.id, "ids"))
-_ENDED_CARRIED = _ENDING.where(among(Match.delivery_id, "ids"))
+_ENDING = update(Match).values(ended_at=bindparam("at"), ended_as=bindparam("as_what"))
+_ENDED = _ENDING.where(among(Match.id, "ids"), Match.ended_at.is_(None))
+_ENDED_CARRIED = _ENDING.where(_CARRIED)
 
 
 def lock_subscribers(session: Session, ids: Iterable[int | None]) -> dict[int, AnyRow]:

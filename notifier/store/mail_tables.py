@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from notifier.store.table_base import BY_KEY_ALONE, NEVER_AGAIN, Base, Id, only
+from notifier.store.table_base import BY_KEY_ALONE, NEVER_AGAIN, ROOM_FOR_UPDATES, Base, Id, only
 
 
 class Match(Base):
@@ -18,23 +18,20 @@ class Match(Base):
             "ix_matches_waiting", "subscriber_id",
             **only("ended_at IS NULL"),
         ),
-        Index(
-            "ix_matches_delivery_id", "delivery_id",
-            **only("delivery_id IS NOT NULL"),
-        ),
         Index("ix_matches_subscription_id_trial_id", "subscription_id", "trial_id"),
         Index(
             "ix_matches_waiting_of_trial", "trial_id",
             **only("ended_at IS NULL"),
         ),
         Index(
-            "ix_matches_urgent", "delivery_id", "subscriber_id",
+            "ix_matches_urgent", "subscriber_id",
             **only("urgent AND ended_at IS NULL"),
         ),
         Index(
             "ix_matches_lost", "subscriber_id",
-            **only("ended_as = 'dropped' AND delivery_id IS NOT NULL"),
+            **only("ended_as = 'dropped'"),
         ),
+        ROOM_FOR_UPDATES,
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
@@ -46,8 +43,12 @@ class Match(Base):
     urgent: Mapped[bool] = mapped_column(Boolean, server_default=false())
     """Not to wait for the reader's schedule."""
     created_at: Mapped[datetime]
-    delivery_id: Mapped[int | None] = mapped_column(Id, ForeignKey("deliveries.id"))
-    """The Delivery that carries it, from the moment its content is frozen."""
+    delivery_id: Mapped[int | None] = mapped_column(Id)
+    """The Delivery that carries it, from the moment its content is frozen.
+
+    In no index, and no foreign key: so PostgreSQL writes none of the others anew when a mail goes out. What a Delivery
+    carries is found by its reader, who is the same.
+    """
     ended_at: Mapped[datetime | None]
     ended_as: Mapped[str | None] = mapped_column(String(12))
 

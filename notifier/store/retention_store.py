@@ -185,7 +185,9 @@ def _is_mail_needless(before: datetime) -> ColumnElement[bool]:
 
 
 def _carries_nothing() -> ColumnElement[bool]:
-    return ~exists().where(Match.delivery_id == Delivery.id)
+    """By the subscriptions of its reader, as no index leads from a Delivery to its Matches."""
+    mine = and_(Subscription.subscriber_id == Delivery.subscriber_id, Match.subscription_id == Subscription.id)
+    return ~exists().where(mine, Match.delivery_id == Delivery.id)
 
 
 def _last_moment(row: Any) -> datetime:

@@ -15,6 +15,9 @@ NEVER_AGAIN: dict[str, Any] = {"sqlite_autoincrement": True}
 BY_KEY_ALONE: dict[str, Any] = {"sqlite_with_rowid": False}
 """Rows kept in the order of their primary key: SQLite writes one page for neighbours where there would be two each."""
 
+ROOM_FOR_UPDATES: dict[str, Any] = {"postgresql_with": {"fillfactor": 85}}
+"""So that PostgreSQL finds room beside a row for what it becomes, and leaves its indexes as they are."""
+
 
 def only(condition: str) -> dict[str, Any]:
     """The rows a partial index covers, said the same to both engines."""
