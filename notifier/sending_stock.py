@@ -1,7 +1,7 @@
 """What a run has claimed and composed and not begun: filled up before its window runs dry, given back at the end."""
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,6 +23,10 @@ log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 0.5
 """How often a run looks for mails somebody waits for, and, where nothing was due, for any."""
+FIRST_PORTION = 8
+"""So many mails are composed at first; then as many as take the time there is."""
+PORTION_SECONDS = 1.0
+"""How long composing may keep a run from marking, and from renewing its lease; less where leases are short."""
 ASIDE = timedelta(seconds=2)
 """How long what is ready for such domains is given back, where others are due."""
 SLOW = "its destination takes no more just now"
@@ -30,11 +34,13 @@ SLOW = "its destination takes no more just now"
 
 @dataclass(slots=True, kw_only=True)
 class Stock:
-    """Mails that are ready to go; ``left`` is how many may still be claimed, None for all."""
+    """Mails that are claimed, or ready to go; ``left`` is how many may still be claimed, None for all."""
 
     terms: Terms
     lease: Lease
     left: int | None
+    _unmade: deque[Claimed] = field(default_factory=deque)
+    _portion: int = FIRST_PORTION
     _ready: Lanes = field(default_factory=Lanes)
     _first: set[int] = field(default_factory=set)
     _is_blocked: bool = False
@@ -44,7 +50,7 @@ class Stock:
     _bring_at: float = 0.0
 
     def __len__(self) -> int:
-        return len(self._ready)
+        return len(self._ready) + len(self._unmade)
 
     def choose(self, busy: Counter[str], *, moves: Callable[[str], bool]) -> list[Composed]:
         """What goes next: those somebody waits for, then the others.
@@ -65,24 +71,19 @@ class Stock:
         return first
 
     def refill(self, *, under_way: Container[int]) -> bool:
-        """Claim and compose more if little is left; whether anything came of it.
+        """Compose more, and claim more if nothing is left to compose; whether anything came of it.
 
         Raises:
             ClaimedTwice: something came that is in the stock, or ``under_way``.
         """
-        now = time.monotonic()
-        if self.left == 0:
-            return False
-        if len(self._ready) < self.terms.limits.group and self._may_bring(now):
+        now, is_low = time.monotonic(), len(self._ready) < self.terms.limits.group
+        if is_low and not self._unmade and self.left != 0 and self._may_bring(now):
             return self._bring(None, under_way)
-        if now < self._look_at:
-            return False
-        self._look_at = now + LOOK_SECONDS
-        if not self._is_due(LANES if self._is_blocked else (0,)):
-            return False
-        if self._is_blocked:
-            self._lay_aside()
-        return self._bring(None if self._is_blocked else 0, under_way)
+        if now >= self._look_at and self.left != 0:
+            self._look_at = now + LOOK_SECONDS
+            if self._look_around(under_way):
+                return True
+        return is_low and self._make_portion()
 
     def look_now(self) -> None:
         """Look for more at the next refill, as time has passed."""
@@ -98,6 +99,15 @@ class Stock:
         until = self.terms.clock() + RETRY_OURS
         with self.terms.database.writing() as session:
             self.terms.counts["deferred"] += put_off(session, token=self.terms.token, until=until, reason=reason)
+
+    def _look_around(self, under_way: Container[int]) -> bool:
+        """Fetch what somebody waits for; and others, where what is ready goes to domains that take no more just now."""
+        if self._is_due((0,)):
+            return self._bring(0, under_way)
+        if not self._is_blocked or not (self._unmade or self._is_due(LANES)):
+            return False
+        self._lay_aside()
+        return self._make_portion() or self._bring(None, under_way)
 
     def _is_due(self, lanes: Sequence[int]) -> bool:
         with self.terms.database.reading() as session:
@@ -118,15 +128,16 @@ class Stock:
         now = time.monotonic()
         self._counted, self._look_at = self.terms.counts.total(), now + LOOK_SECONDS
         size = self.terms.limits.chunk if self.left is None else min(self.left, self.terms.limits.chunk)
-        (claimed, wanted), ready = self._claim(size, lane), self._ready.ids()
-        if any(one.id in under_way or one.id in ready for one in claimed):
+        (claimed, wanted), held = self._claim(size, lane), self._ready.ids() | {one.id for one in self._unmade}
+        if any(one.id in under_way or one.id in held for one in claimed):
             # They were ours already: between, the lease ran out, and this token bears it a second time.
             raise ClaimedTwice
         self.left = None if self.left is None else self.left - len(claimed)
         if not claimed and lane is None:
             self._bring_at = now + LOOK_SECONDS
-        if wanted:
-            self._make_ready(wanted)
+        # What somebody waits for comes alone, and is made first.
+        self._unmade.extendleft(reversed(wanted))
+        self._make_portion()
         return bool(claimed)
 
     def _claim(self, size: int, lane: int | None) -> tuple[list[Claimed], list[Claimed]]:
@@ -147,6 +158,17 @@ class Stock:
         held = traffic.rest_unmade(session, claimed, now=now) if traffic is not None and claimed else HeldBack()
         put_off_each(session, token=self.terms.token, rests=held.rests)
         return held
+
+    def _make_portion(self) -> bool:
+        """Compose as many as there is time for, so that a run can renew its lease between; whether there were any."""
+        portion = [self._unmade.popleft() for _ in range(min(self._portion, len(self._unmade)))]
+        if portion:
+            began = time.monotonic()
+            self._make_ready(portion)
+            spent = max(time.monotonic() - began, 0.0001)
+            allowed = min(PORTION_SECONDS, self.terms.limits.renew_seconds / 4)
+            self._portion = max(1, min(self.terms.limits.chunk, int(len(portion) * allowed / spent)))
+        return bool(portion)
 
     def _make_ready(self, claimed: Sequence[Claimed]) -> None:
         outcomes = compose_each(self._compose, claimed)

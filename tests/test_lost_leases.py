@@ -85,6 +85,23 @@ def _wait_until(true: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def _slowly(session: Session, claimed: Sequence[Claimed], now: datetime) -> Sequence[Composing]:
+    time.sleep(0.03 * len(claimed))
+    return compose_simply(session, claimed, now)
+
+
+@pytest.mark.slow
+def test_composing_that_takes_longer_than_a_lease_loses_none(database: Database) -> None:
+    expect_digests(database, *(f"r{number}" for number in range(100)))
+    with (
+        scripted(Script()) as script,
+        _deliverer(database, script, composer=_slowly, limits=_leased(2)) as deliverer,
+    ):
+        done = deliverer.deliver_due(now=_now)
+
+    assert (done.sent, done.stopped, len(script.recipients)) == (100, None, 100)
+
+
 def test_a_run_that_lost_its_lease_ends_though_a_mail_hangs(database: Database) -> None:
     expect_digests(database, "ada")
     with (
