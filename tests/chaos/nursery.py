@@ -53,11 +53,21 @@ class Started:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process is there and no zombie."""
+    """Whether a process is there and no zombie.
+
+    One that was killed has its ports and files as long as any of its threads is there, when its first one is a zombie.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        return any(not _is_zombie(thread) for thread in Path(f"/proc/{pid}/task").iterdir())
     except OSError:
         return False
+
+
+def _is_zombie(thread: Path) -> bool:
+    try:
+        return (thread / "stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
+    except OSError:
+        return True
 
 
 def start(arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: Path) -> Started:
