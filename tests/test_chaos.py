@@ -43,6 +43,7 @@ IN_WHOLE = (
     "dropped at random bytes",
     "STARTTLS stripped",
     "password refused",
+    "hang at AUTH",
 )
 """One of each kind, in the whole run."""
 MESSAGE = "Subject: news\r\nMessage-ID: <one@example.org>\r\n\r\nHello\r\n"
@@ -158,3 +159,7 @@ def test_the_table_has_a_line_for_each_row(shared: Grounds) -> None:
 
 def test_the_rows_chosen_for_tests_are_there() -> None:
     assert {row.name for row in ROWS} >= {*IN_PLAIN, *IN_WHOLE}
+
+
+def test_each_row_has_a_name_of_its_own() -> None:
+    assert len({row.name for row in ROWS}) == len(ROWS)
