@@ -114,9 +114,9 @@ def test_composing_that_takes_longer_than_a_lease_loses_none(database: Database)
     with (
         scripted(Script()) as script,
         _deliverer(database, script, composer=_slowly, limits=_leased(2)) as deliverer,
+        _swept(deliverer),
     ):
-        with _swept(deliverer):
-            done = deliverer.deliver_due(now=_now)
+        done = deliverer.deliver_due(now=_now)
 
     assert (done.sent, done.stopped, len(script.recipients)) == (100, None, 100)
 
