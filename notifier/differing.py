@@ -1,7 +1,7 @@
 """What became of a study between two of its Changes, read by today's rules: what its card tells."""
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from sqlalchemy.orm import Session
 
@@ -23,8 +23,7 @@ KEPT_DIFFERENCES = 512
 Missed: TypeAlias = tuple[tuple[int, frozenset[Rename]], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Stretch:
+class Stretch(NamedTuple):
     """What one mail tells of a trial: the span, without these renames, and those that earlier mails left out.
 
     ``missed`` names them by the Change they came with.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import structlog
 from sqlalchemy.orm import Session
@@ -53,18 +53,55 @@ class Entry(NamedTuple):
     asked_by: Asking
 
 
+class _Look(NamedTuple):
+    """What makes the card of one stretch another card: ``home`` only where it matters to it."""
+
+    language: str
+    closing: str | None
+    home: str | None
+    reading: Reading | None
+
+
+_StoryKey: TypeAlias = tuple[int, int, int, frozenset[Rename], Missed]
+"""A trial, from which of its Changes to which, what is left out, and what earlier mails left out."""
+
+
+class _Circumstances(NamedTuple):
+    """All of a reader that decides whether a story is told to them, whatever their language.
+
+    ``year`` is the one in which it was matched, ``frozen`` whether it was told before.
+    """
+
+    asked: tuple[Facet, ...]
+    was_told: bool
+    year: int
+    frozen: bool
+
+
+_ToldTo: TypeAlias = tuple[str, str | None, Reading | None, _Circumstances]
+"""A reader's language, their country where it matters, the plain reading of a new study, and what decides the rest."""
+
+
+class _Outcome(NamedTuple):
+    """Which of what a reader asked for brings a trial into a mail, and its card; None where nothing does."""
+
+    first: int
+    telling: Telling | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Story:
     """What became of a trial in a stretch, None where a reader would see no difference, and what readers are told.
 
-    ``homes`` are the countries whose readers see other places. ``told`` is kept by all that decides what one is told:
-    the card and which of what they asked for brought it, None where it is nothing they asked to hear.
+    ``homes`` are the countries whose readers see other places. ``wanted`` and ``told`` are kept by what decides them:
+    for which of what somebody asked for it is news, see `_wanted`, and what they are told.
     """
 
     stretch: Stretch
     net: Net | None
     homes: frozenset[str]
-    told: dict[tuple[object, ...], tuple[int, Telling] | None] = field(default_factory=dict)
+    wanted: dict[_Circumstances, list[tuple[int, Asked]]] = field(default_factory=dict)
+    told: dict[_ToldTo, _Outcome] = field(default_factory=dict)
 
 
 class _Whom(NamedTuple):
@@ -79,22 +116,12 @@ class _Whom(NamedTuple):
     left_out: frozenset[Rename]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Look:
-    """What makes the card of one stretch another card: ``home`` only where it matters to it."""
-
-    language: str
-    closing: str | None
-    home: str | None
-    reading: Reading | None
-
-
 class Teller:
     """Works out what a digest tells; keeps the cards it made, because readers last told at the same point share one."""
 
     def __init__(self, *, links: Links) -> None:
         self._links = links
-        self._stories: dict[tuple[object, ...], _Story] = {}
+        self._stories: dict[_StoryKey, _Story] = {}
         self._outcomes = 0
         self._kept: dict[tuple[Stretch, _Look], Telling] = {}
         self._differences = Differences()
@@ -147,9 +174,9 @@ class Teller:
 
         For previews.
         """
-        story = self._story(session, trial.id, trial.seq - 1, trial.seq)
+        story = self._new_story(session, (trial.id, trial.seq - 1, trial.seq, frozenset(), ()))
         if story.net is None:
-            story = self._story(session, trial.id, 0, trial.seq)
+            story = self._new_story(session, (trial.id, 0, trial.seq, frozenset(), ()))
         is_new = story.net is not None and story.net.is_new
         reading = reading_in(reading_store.list_readings(session, trial.id), language) if is_new else None
         look = _Look(language=language, closing=None, home=None, reading=reading)
@@ -165,65 +192,56 @@ class Teller:
             return None
         trial_id = items[0].trial_id
         missed = missed_by(ends[0], items, inputs) if inputs.missed else ()
-        story = self._story(session, trial_id, *ends, left_out=whom.left_out, missed=missed)
-        found = self._outcome(session, whom, items, inputs, story)
-        if found is None:
+        key = (trial_id, *ends, whom.left_out, missed)
+        story = self._stories.get(key) or self._new_story(session, key)
+        if story.net is None:
             return None
-        first, telling = found
+        first, telling = self._outcome(session, whom, items, inputs, story)
+        if telling is None:
+            return None
         return Entry(story.stretch.span, inputs.trials[trial_id].number, telling, tuple(items), items[first].asked)
 
-    def _outcome(
-        self, session: Session, whom: _Whom, items: Sequence[News], inputs: Inputs, story: _Story
-    ) -> tuple[int, Telling] | None:
+    def _outcome(self, session: Session, whom: _Whom, items: Sequence[News], inputs: Inputs, story: _Story) -> _Outcome:
         """Which of these brings a trial into the mail, and its card."""
-        net, first = story.net, items[0]
-        if net is None:
-            return None
-        language = whom.language
-        home = whom.home if whom.home in story.homes else None
+        first, span = items[0], story.stretch.span
         reading = None
-        if net.is_new and inputs.readings:
-            reading = reading_in(inputs.readings.get(first.trial_id, {}), language)
-        was_told = first.told is not None
+        if inputs.readings and story.net is not None and story.net.is_new:
+            reading = reading_in(inputs.readings.get(first.trial_id, {}), whom.language)
+        home = whom.home if whom.home in story.homes else None
         # As of when it was matched: what a frozen mail told does not depend on the day.
         latest = first.waiting_since if len(items) == 1 else max([item.waiting_since for item in items])
-        year, span = latest.year, story.stretch.span
-        asked = [inputs.facet(item.asked.wish, span) for item in items]
-        key = (language, home, reading, was_told, whom.frozen, year, *asked)
-        if key in story.told:
-            return story.told[key]
-        self._make_room()
-        wanted = _wanted(asked, net, was_told=was_told, year=year, frozen=whom.frozen)
-        found = None
-        if wanted:
-            closing = closing_words(net, [entry for _at, entry in wanted], language=language)
-            look = _Look(language=language, closing=closing, home=home, reading=reading)
-            found = (wanted[0][0], self._tell(session, story.stretch, inputs.trials[first.trial_id], look))
-        story.told[key] = found
+        asked = tuple([inputs.facet(item.asked.wish, span) for item in items])
+        by = _Circumstances(asked, first.told is not None, latest.year, whom.frozen)
+        key = (whom.language, home, reading, by)
+        found = story.told.get(key)
+        if found is None:
+            self._make_room()
+            found = story.told[key] = self._decide(session, story, inputs.trials[first.trial_id], key)
         return found
+
+    def _decide(self, session: Session, story: _Story, trial: TrialNow, key: _ToldTo) -> _Outcome:
+        """The same, decided for the first time."""
+        language, home, reading, by = key
+        assert story.net is not None
+        wanted = story.wanted.get(by)
+        if wanted is None:
+            wanted = story.wanted[by] = _wanted(story.net, by)
+        if not wanted:
+            return _Outcome(0, None)
+        closing = closing_words(story.net, [one for _at, one in wanted], language=language)
+        look = _Look(language=language, closing=closing, home=home, reading=reading)
+        return _Outcome(wanted[0][0], self._tell(session, story.stretch, trial, look))
 
     def _make_room(self) -> None:
         self._outcomes += 1
         if self._outcomes > KEPT_OUTCOMES:
             self._stories, self._outcomes = {}, 1
 
-    def _story(
-        self,
-        session: Session,
-        trial_id: int,
-        from_seq: int,
-        to_seq: int,
-        *,
-        left_out: frozenset[Rename] = frozenset(),
-        missed: Missed = (),
-    ) -> _Story:
+    def _new_story(self, session: Session, key: _StoryKey) -> _Story:
         """What became of a trial in a stretch."""
-        key = (trial_id, from_seq, to_seq, left_out, missed)
-        found = self._stories.get(key)
-        if found is not None:
-            return found
         if len(self._stories) >= KEPT_CARDS:
             self._stories, self._outcomes = {}, 0
+        trial_id, from_seq, to_seq, left_out, missed = key
         stretch = Stretch(Span(trial_id=trial_id, from_seq=from_seq, to_seq=to_seq), left_out, missed)
         difference = self._differences.find(session, stretch)
         net = difference.net if difference else None
@@ -283,7 +301,7 @@ def _whom(one: Claimed, inputs: Inputs) -> _Whom:
     )
 
 
-def _wanted(asked: Sequence[Facet], net: Net, *, was_told: bool, year: int, frozen: bool) -> list[tuple[int, Asked]]:
+def _wanted(net: Net, by: _Circumstances) -> list[tuple[int, Asked]]:
     """Those of these subscriptions for which a net change is news, by their place, what brings it first."""
     tied = [
         Asked(
@@ -291,13 +309,13 @@ def _wanted(asked: Sequence[Facet], net: Net, *, was_told: bool, year: int, froz
             condition=wish.condition,
             concerned_before=before,
             concerned_after=after,
-            was_told=was_told,
+            was_told=by.was_told,
         )
-        for wish, before, after in asked
+        for wish, before, after in by.asked
     ]
-    seen = [fitted(one, facet[0].filter, net, year=year) for one, facet in zip(tied, asked, strict=True)]
+    seen = [fitted(one, facet[0].filter, net, year=by.year) for one, facet in zip(tied, by.asked, strict=True)]
     wanted = [(at, one) for at, one in enumerate(seen) if passes(net, one)]
-    if frozen and not wanted:
+    if by.frozen and not wanted:
         # What it told once, it tells again, whatever they chose meanwhile.
         wanted = list(enumerate(tied))
     # The study itself before a condition it belongs to, and that before one it left.
