@@ -23,6 +23,7 @@ from notifier.gone_command import gone
 from notifier.held_commands import held
 from notifier.ingesting import ingest_records
 from notifier.installation import Installation, open_installation
+from notifier.interrupting import finishing
 from notifier.keys_command import keys
 from notifier.loading import records_of, show_progress
 from notifier.logs import mask_uncaught, set_up_logs
@@ -156,19 +157,22 @@ def tick(
     send: Annotated[bool, typer.Option("--deliver/--no-deliver", help="Send what is due, or only plan it.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Do all work that is due, here and now, and print what was done."""
+    """Do all work that is due, here and now, and print what was done; told to end, finish the mails in hand."""
     clock = _clock(now)
     with embedded.opened(now=_now()) as installation:
         matched, planned = make_news(installation, now=clock())
         done = {"matched": matched, "planned": planned, "sent": 0, "deferred": 0, "failed": 0}
-        if send:
-            service = open_service(installation)
+        if not send:
+            _answer(done, as_json=as_json)
+            return
+        service = open_service(installation)
+        with finishing(service.deliverer.close):
             delivered = deliver(service, now=clock, real=_now)
             service.deliverer.close()
             done |= {"sent": delivered.sent, "deferred": delivered.deferred, "failed": delivered.failed}
             if delivered.stopped:
                 err.print(f"Stopped early: {delivered.stopped}", markup=False)
-    _answer(done, as_json=as_json)
+            _answer(done, as_json=as_json)
 
 
 @app.command()
