@@ -126,7 +126,7 @@ def _rows(news: Subquery, columns: Iterable[ColumnElement[Any]], names: dict[int
     return joined.where(
         Subscriber.schedule_id.in_(list(names)),
         ~is_on_its_way(news.c.subscriber_id, kind=DIGEST, states=UNSENT),
-        ~exists().where(Delivery.dedupe_key == key),
+        ~is_made(news.c.subscriber_id, key),
     )
 
 
@@ -164,6 +164,11 @@ def moment_key(reader: ColumnElement[int], newest: ColumnElement[int]) -> Column
     newest_mail = select(func.coalesce(func.max(earlier.id), 0)).where(earlier.subscriber_id == reader)
     last = newest_mail.correlate_except(earlier).scalar_subquery()
     return literal("now:").concat(sql_cast(newest, String)).concat("/").concat(sql_cast(last, String))
+
+
+def is_made(reader: ColumnElement[int], key: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a reader has had a mail of this name; asked of their own only, as keys of all are many."""
+    return exists().where(Delivery.subscriber_id == reader, Delivery.dedupe_key == key)
 
 
 def is_on_its_way(reader: ColumnElement[int], *, kind: str, states: Sequence[str]) -> ColumnElement[bool]:

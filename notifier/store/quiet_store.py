@@ -13,7 +13,7 @@ from notifier.domain.deliveries import QUIET, UNASKED, UNRESOLVED
 from notifier.domain.trials import day_of
 from notifier.store.models import Delivery, Match, Subscriber, Subscription, Trial, TrialCondition
 from notifier.store.pause_store import is_awake
-from notifier.store.plan_store import ReaderRange, insert_new, new_delivery, ranges_of
+from notifier.store.plan_store import ReaderRange, insert_new, is_made, new_delivery, ranges_of
 from notifier.store.statement_plans import look_up_only
 
 SILENCE = timedelta(days=30)
@@ -99,7 +99,7 @@ def _rows(
         ~exists().where(Match.subscriber_id == Subscriber.id, Match.ended_at.is_(None)),
         ~wrote,
         ~writes,
-        ~exists().where(Delivery.dedupe_key == _key(months)),
+        ~is_made(_READER, _key(months)),
     )
 
 

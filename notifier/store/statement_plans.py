@@ -4,7 +4,10 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 _PLAN_ONLY = text("SELECT set_config('jit', 'off', true), set_config('enable_material', 'off', true)")
-_LOOK_UP_ONLY = text("SELECT set_config('enable_seqscan', 'off', true)")
+_LOOK_UP_ONLY = text(
+    "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),"
+    " set_config('enable_mergejoin', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true)"
+)
 
 
 def is_sqlite(session: Session) -> bool:
@@ -25,10 +28,10 @@ def plan_only(session: Session) -> None:
 
 
 def look_up_only(session: Session) -> None:
-    """Have PostgreSQL find by indexes what the statements of this transaction ask for, besides `plan_only`.
+    """Have PostgreSQL find by indexes what the statements of this transaction ask for, row by row, besides `plan_only`.
 
     What it counted of a table may be from when that was empty: it then thinks nothing of reading all of it again for
-    each reader, while these portions fill it.
+    each portion of readers, or even each reader, while these portions fill it.
     """
     plan_only(session)
     if not is_sqlite(session):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, Subquery, and_, exists, func, literal, select, text
+from sqlalchemy import ColumnElement, Select, String, Subquery, and_, func, literal, select, text
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session, aliased
 
@@ -14,6 +14,7 @@ from notifier.store.plan_store import (
     DIGEST,
     ReaderRange,
     insert_new,
+    is_made,
     is_on_its_way,
     moment_key,
     new_delivery,
@@ -71,7 +72,7 @@ def _rows(news: Subquery, columns: Iterable[ColumnElement[Any]], *, zone: str, s
         ~is_on_its_way(reader, kind=URGENT, states=("waiting", "leased", "deferred")),
         ~is_on_its_way(reader, kind=DIGEST, states=("waiting", "leased")),
         _sent_since(reader, since) < A_DAY,
-        ~exists().where(Delivery.dedupe_key == _key(news)),
+        ~is_made(reader, _key(news)),
     )
 
 
