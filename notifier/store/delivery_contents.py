@@ -113,8 +113,10 @@ def end_frozen_matches(session: Session, delivery_ids: Sequence[int], *, ended_a
 def _update_of(
     session: Session, ids: Sequence[int], statement: Update | Delete, values: Mapping[str, Any] | None = None
 ) -> None:
+    if ids:
+        session.flush()
     for some in portions(ids):
-        session.execute(statement, {"ids": some, **(values or {})}, execution_options={"synchronize_session": False})
+        session.connection().execute(statement, {"ids": some, **(values or {})})
 
 
 def end_free_matches(session: Session, subscriber_ids: Sequence[int], *, ended_as: str, now: datetime) -> None:

@@ -41,7 +41,7 @@ from notifier.store.delivery_contents import (
     release,
     unfreeze,
 )
-from notifier.store.freezing import add_spans, list_carried, take_matches
+from notifier.store.freezing import add_spans, take_matches
 from notifier.store.given import Value, among, as_rows, given, is_sqlite, moment_writer, of_given
 from notifier.store.lease_store import LEASE, put_back_stopped, update_ids
 from notifier.store.models import Delivery, PendingRequest, Subscriber, Subscription, Suppression
@@ -246,12 +246,14 @@ def _take_what_is_free(session: Session, mails: Sequence[Composed], rows: Mappin
 
     They carry it from now on; the others, what they carried before.
     """
-    carried = list_carried(mails)
     first: dict[int, int] = {}
     doubled = {
-        delivery_id for delivery_id, match_id in carried if first.setdefault(match_id, delivery_id) != delivery_id
+        mail.delivery_id
+        for mail in mails
+        for match_id in mail.match_ids + mail.collapsed_ids
+        if first.setdefault(match_id, mail.delivery_id) != mail.delivery_id
     }
-    missing = take_matches(session, [pair for pair in carried if pair[0] not in doubled])
+    missing = take_matches(session, {match_id: id_ for match_id, id_ in first.items() if id_ not in doubled})
     release(session, [id_ for id_ in missing if rows[id_].message_id is None])
     return [mail for mail in mails if mail.delivery_id not in missing | doubled]
 

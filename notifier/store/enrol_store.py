@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import and_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from notifier.store.inserting import insert_for, insert_once, offered
@@ -79,8 +79,9 @@ def _begin_told(session: Session, pairs: Sequence[tuple[int, int]]) -> None:
         return
     seqs = select(Trial.id, Trial.seq).where(Trial.id.in_({trial_id for _, trial_id in pairs}))
     told = {row.id: row.seq for row in session.execute(seqs)}
+    theirs = and_(Match.subscriber_id.in_({reader for reader, _ in pairs}), Match.ended_at.is_(None))
     waits = tuple_(Match.subscriber_id, Match.trial_id).in_(pairs)
-    waiting = select(Match.subscriber_id, Match.trial_id).where(waits, Match.ended_at.is_(None))
+    waiting = select(Match.subscriber_id, Match.trial_id).where(theirs, waits)
     kept = {(row.subscriber_id, row.trial_id) for row in session.execute(waiting)}
     fresh = [
         {"subscriber_id": reader, "trial_id": trial_id, "seq": told[trial_id]}

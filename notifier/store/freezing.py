@@ -1,6 +1,6 @@
 """Freezes what mails tell before they go out: their Matches and spans, so that a second try tells the same."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -8,29 +8,25 @@ from sqlalchemy import BigInteger, Integer, Select, Update, and_, or_, select, t
 from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import Composed
-from notifier.store.given import Value, as_rows, given, is_sqlite
+from notifier.store.given import Value, as_pairs, as_rows, given, given_pairs, is_sqlite
 from notifier.store.inserting import insert_on
 from notifier.store.models import DeliverySpan, Match
 
-Carried = Sequence[tuple[int, int]]
-"""Pairs of a mail's Delivery and a Match that it tells or collapses."""
 
-
-def list_carried(mails: Iterable[Composed]) -> list[tuple[int, int]]:
-    """What each mail carries."""
-    return [(mail.delivery_id, id_) for mail in mails for id_ in mail.match_ids + mail.collapsed_ids]
-
-
-def take_matches(session: Session, carried: Carried) -> set[int]:
-    """Have Deliveries carry their Matches; which of them cannot, as one has ended or another Delivery carries it.
+def take_matches(session: Session, carriers: Mapping[int, int]) -> set[int]:
+    """Have Deliveries carry Matches; which of them cannot, as one has ended or another Delivery carries it.
 
     Those that cannot may be left with some of theirs.
+
+    Args:
+        session: whose readers are locked.
+        carriers: the Delivery of each Match.
     """
-    if not carried:
+    if not carriers:
         return set()
-    on_sqlite, pairs = is_sqlite(session), {"pair": _pairs(carried)}
+    on_sqlite, pairs = is_sqlite(session), {"pair": as_pairs(carriers)}
     taken = session.connection().execute(_taking_matches(on_sqlite=on_sqlite), pairs)
-    if taken.rowcount == len(carried):
+    if taken.rowcount == len(carriers):
         return set()
     return set(session.connection().scalars(_missing_matches(on_sqlite=on_sqlite), pairs))
 
@@ -47,23 +43,19 @@ def add_spans(session: Session, mails: Sequence[Composed]) -> None:
         session.connection().execute(_adding_spans(on_sqlite=on_sqlite), {"span": as_rows(spans)})
 
 
-def _pairs(carried: Carried) -> str:
-    return as_rows({"delivery_id": delivery_id, "match_id": match_id} for delivery_id, match_id in carried)
-
-
 @cache
 def _missing_matches(*, on_sqlite: bool) -> Select[Any]:
-    pair = given("pair", on_sqlite=on_sqlite, delivery_id=BigInteger(), match_id=BigInteger())
-    there = and_(Match.id == pair.c.match_id, Match.ended_at.is_(None), Match.delivery_id == pair.c.delivery_id)
-    return select(pair.c.delivery_id).select_from(pair.outerjoin(Match, there)).where(Match.id.is_(None)).distinct()
+    pair = given_pairs("pair", on_sqlite=on_sqlite)
+    there = and_(Match.id == pair.c.key, Match.ended_at.is_(None), Match.delivery_id == pair.c.value)
+    return select(pair.c.value).select_from(pair.outerjoin(Match, there)).where(Match.id.is_(None)).distinct()
 
 
 @cache
 def _taking_matches(*, on_sqlite: bool) -> Update:
-    pair = given("pair", on_sqlite=on_sqlite, delivery_id=BigInteger(), match_id=BigInteger())
-    is_free = or_(Match.delivery_id.is_(None), Match.delivery_id == pair.c.delivery_id)
-    free = and_(Match.id == pair.c.match_id, Match.ended_at.is_(None), is_free)
-    return update(Match).where(free).values(delivery_id=pair.c.delivery_id)
+    pair = given_pairs("pair", on_sqlite=on_sqlite)
+    is_free = or_(Match.delivery_id.is_(None), Match.delivery_id == pair.c.value)
+    free = and_(Match.id == pair.c.key, Match.ended_at.is_(None), is_free)
+    return update(Match).where(free).values(delivery_id=pair.c.value)
 
 
 @cache

@@ -84,6 +84,22 @@ def of_given(id_column: Any, rows: FromClause, *, on_sqlite: bool) -> tuple[Colu
     return (same,) if on_sqlite else (same, among(id_column, "ids"))
 
 
+def given_pairs(name: str, *, on_sqlite: bool) -> FromClause:
+    """A table of numbers, ``key`` and ``value``, as `as_pairs` writes them; SQLite reads it much faster than rows."""
+    if on_sqlite:
+        each = func.json_each(bindparam(name, type_=Text())).table_valued("key", "value", name=f"each_{name}")
+    else:
+        pairs = func.json_each_text(cast(bindparam(name, type_=Text()), JSON()))
+        each = pairs.table_valued("key", "value", name=f"each_{name}")
+    numbers = (cast(column, BigInteger()).label(name) for name, column in each.c.items())
+    return select(*numbers).subquery(name)
+
+
+def as_pairs(pairs: Mapping[int, int]) -> str:
+    """Pairs of numbers as `given_pairs` reads them."""
+    return msgspec.json.encode(pairs).decode()
+
+
 def as_rows(rows: Iterable[Mapping[str, Value]]) -> str:
     """Rows as `given` reads them; moments as `moment_writer` writes them."""
     return msgspec.json.encode(list(rows)).decode()

@@ -9,7 +9,12 @@ from notifier.store.table_base import BY_KEY_ALONE, NEVER_AGAIN, ROOM_FOR_UPDATE
 
 
 class Match(Base):
-    """This Change concerns this Subscription; ends as delivered, collapsed, dropped or ended."""
+    """This Change concerns this Subscription; ends as delivered, collapsed, dropped or ended.
+
+    Its Change and its trial have no foreign key: one statement writes their ids, reading them from Changes that it
+    holds, and neither is ever deleted. Readers and their subscriptions are, so these have one, which also keeps whoever
+    leaves waiting until what is just being written for them is there to be ended.
+    """
 
     __tablename__ = "matches"
     __table_args__ = (
@@ -19,10 +24,6 @@ class Match(Base):
             **only("ended_at IS NULL"),
         ),
         Index("ix_matches_subscription_id_trial_id", "subscription_id", "trial_id"),
-        Index(
-            "ix_matches_waiting_of_trial", "trial_id",
-            **only("ended_at IS NULL"),
-        ),
         Index(
             "ix_matches_urgent", "subscriber_id",
             **only("urgent AND ended_at IS NULL"),
@@ -35,10 +36,10 @@ class Match(Base):
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
-    change_id: Mapped[int] = mapped_column(Id, ForeignKey("changes.id"))
+    change_id: Mapped[int] = mapped_column(Id)
     subscription_id: Mapped[int] = mapped_column(Id, ForeignKey("subscriptions.id"))
     subscriber_id: Mapped[int] = mapped_column(Id, ForeignKey("subscribers.id"))
-    trial_id: Mapped[int] = mapped_column(Id, ForeignKey("trials.id"))
+    trial_id: Mapped[int] = mapped_column(Id)
     seq: Mapped[int]
     urgent: Mapped[bool] = mapped_column(Boolean, server_default=false())
     """Not to wait for the reader's schedule."""

@@ -35,7 +35,6 @@ def test_rows_that_links_lead_to_are_numbered_on_and_on(world: World, model: typ
 @pytest.mark.parametrize(
     ("statement", "index"),
     [
-        ("SELECT id FROM matches WHERE trial_id = 1 AND ended_at IS NULL", "ix_matches_waiting_of_trial"),
         ("SELECT id FROM deliveries WHERE request_id = 1", "ix_deliveries_request_id"),
     ],
 )
