@@ -35,7 +35,6 @@ LOST = "the connection was lost after the message had gone out"
 
 _MARK = "•••"
 _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]*(?:@|%40|=40)[^\s<>()\[\]\",;]*", re.IGNORECASE)
-_SIGNS_OF_ADDRESSES = ("@", "%40", "=40")
 _SHORTEST_PART = 3
 _ENHANCED = re.compile(r"\s*([245])\.(\d{1,3}\.\d{1,3})(?!\S)")
 _OUR_CODES = frozenset({500, 502, 503, 504, 530, 534, 535, 538, 555})
@@ -103,7 +102,7 @@ def mask_reply(text: str, *, recipient: str = "") -> str:
     line = " ".join((text if text.isascii() else text.encode("utf-8", "replace").decode()).split())
     if not line.isprintable():
         line = "".join(character for character in line if character.isprintable())
-    masked = _ADDRESS.sub(_MARK, line) if any(sign in line for sign in _SIGNS_OF_ADDRESSES) else line
+    masked = _ADDRESS.sub(_MARK, line) if "@" in line or "%40" in line or "=40" in line else line
     local_part, _, domain = recipient.rpartition("@")
     folded = masked.casefold()
     # Looked for first, as a pattern for each recipient is dear and hardly any reply repeats them.

@@ -145,13 +145,12 @@ class ReplyReader(asyncio.Protocol):
         if found is None or (self._lines and found[1] != self._code) or len(self._lines) >= MOST_LINES:
             self._give_up()
             return
-        self._code = found[1]
-        self._lines.append(found[3] or b"")
-        if found[2] != b"-":
-            text = b"\n".join(self._lines).decode("utf-8", "replace")
-            self._lines = []
+        self._code, mark, words = found.groups(b"")
+        self._lines.append(words)
+        if mark != b"-":
+            said, self._lines = b"\n".join(self._lines), []
             if self._end is None:
-                self._replies.append(Reply(int(found[1]), text))
+                self._replies.append(Reply(int(self._code), said.decode("utf-8", "replace")))
 
     def _give_up(self) -> None:
         """Replies can no longer be told apart: none of those to come may count for anything."""

@@ -60,6 +60,8 @@ class Relay:
         self._own_name: str | None = None
         self._connect_again_at = 0.0
         self._in_steps_until = 0.0
+        self._none_stuck_until = 0.0
+        """Looked at so often, as it is asked for each mail."""
         self._out_of_step = 0
         self._closing = False
         self._look_again: asyncio.TimerHandle | None = None
@@ -174,10 +176,11 @@ class Relay:
         none ended lately, or as many by itself.
         """
         now, most = asyncio.get_running_loop().time(), max(self._for_all, min(2, self._connections))
-        if len(self._at_work) < most:
+        if len(self._at_work) < most or now < self._none_stuck_until:
             return ()
         stalled = [worker for worker in self._at_work if worker.is_stalled(now)]
         if len(stalled) < most:
+            self._none_stuck_until = now + STALL_SECONDS / 20
             return ()
         domains = Counter(domain for worker in stalled for domain in set(map(domain_of, worker.under_way)))
         still = {domain for domain in domains if now - self._moved_at.get(domain, 0.0) >= STILL_SECONDS}
