@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -35,6 +36,8 @@ from notifier.telling import Entry, Teller
 from notifier.waiting_news import Inputs, read_inputs, waited_since
 
 KEPT_WORDS = 8_192
+
+_rank = attrgetter("telling.rank")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,17 +164,16 @@ class Composer:
         sections: dict[int | str, list[Entry]] = {}
         for entry in told:
             sections.setdefault(_section_key(entry.asked_by), []).append(entry)
-        changed = [entry for entry in told if entry.telling.card.kind == "changed"]
-        new = [entry for entry in told if entry.telling.card.kind == "new"]
-        end_all = self._links.end_all(reader.id)
+        kinds = [entry.telling.card.kind for entry in told]
+        ask_preferences, end_all = self._links.both_of_reader(reader.id)
         return Digest(
             language=reader.language,
             sections=tuple([self._section(entries, language=reader.language) for entries in sections.values()]),
-            changed=len(changed),
-            new=len(new),
+            changed=kinds.count("changed"),
+            new=kinds.count("new"),
             as_of=max([entry.telling.as_of for entry in told if entry.telling.as_of], default=None),
             cadence=cadence_in_words(reader.cadence, language=reader.language),
-            preferences_url=self._links.ask_preferences(reader.id),
+            preferences_url=ask_preferences,
             unsubscribe_url=end_all,
             one_click_url=end_all,
             postal_address=self._sender.postal_address,
@@ -228,10 +230,6 @@ def _words_of(wish: Wish, number: str | None, language: str) -> tuple[str, str]:
         language=language,
     )
     return heading, reason
-
-
-def _rank(entry: Entry) -> tuple[int, int, str]:
-    return entry.telling.rank
 
 
 def _by_claim(session: Session, reader: Reader, told: Sequence[Entry]) -> list[Entry]:

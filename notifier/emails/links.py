@@ -80,6 +80,11 @@ class Links:
         """Asks for a fresh link to the preferences, which goes to the mailbox itself and to nobody else."""
         return f"{self.base_url}/preferences/{self._sign_id(END_ALL, subscriber_id)}"
 
+    def both_of_reader(self, subscriber_id: int) -> tuple[str, str]:
+        """`ask_preferences` and `end_all`, which hold the same token."""
+        token = self._sign_id(END_ALL, subscriber_id)
+        return f"{self.base_url}/preferences/{token}", f"{self.base_url}/unsubscribe/{token}"
+
     def preferences(self, subscriber_id: int, *, now: datetime) -> str:
         """Opens the preferences for an hour."""
         # To the millisecond: whether it was made before or after a reader moved may hang on less than a second.

@@ -82,28 +82,28 @@ class Studies:
 
     def __init__(self, language: str) -> None:
         self._language = language
-        self._seen: dict[int, tuple[Card, Parts]] = {}
+        # By the id of a card, which no other gets while it is held here.
+        self._seen: dict[int, tuple[Study, Card]] = {}
 
     def of(self, section: Section) -> Sequence[Study]:
         """Those of a section."""
+        seen = self._seen
+        shared = [(seen.get(id(card)) or self._look_up(card))[0] for card in section.cards]
         if not section.ends:
-            return [self._parts(card).study for card in section.cards]
-        found = []
-        for card, end in zip(section.cards, section.ends, strict=True):
-            parts, own = self._parts(card), (len(card.nct_id), len(end))
-            found.append(Study(parts, own, (card.nct_id.encode(), end.encode()), parts.sizes(own)))
-        return found
+            return shared
+        return [_ended(one, card, end) for one, card, end in zip(shared, section.cards, section.ends, strict=True)]
 
-    def _parts(self, card: Card) -> Parts:
-        seen = self._seen.get(id(card))
-        if seen is not None and seen[0] is card:
-            return seen[1]
+    def _look_up(self, card: Card) -> tuple[Study, Card]:
         if len(self._seen) >= KEPT_STUDIES:
             self._seen = {}
-        parts = parts_of(card, self._language)
-        # While it is held here, no other card gets its id.
-        self._seen[id(card)] = (card, parts)
-        return parts
+        self._seen[id(card)] = found = parts_of(card, self._language).study, card
+        return found
+
+
+def _ended(study: Study, card: Card, end_url: str) -> Study:
+    """A study with the reader's own link that ends it."""
+    own = (len(card.nct_id), len(end_url))
+    return Study(study.parts, own, (card.nct_id.encode(), end_url.encode()), study.parts.sizes(own))
 
 
 @kept(None)
