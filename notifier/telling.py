@@ -262,10 +262,9 @@ class Teller:
         assert difference is not None
         after, last_updated = difference.after, day_of(difference.after.last_update_posted)
         card = self._card(difference, stretch, trial, look)
-        if look.home is not None:
-            card = replace(card, where=where_told(after, language=look.language, home=look.home))
-        if look.closing is not None:
-            card = replace(card, closing=look.closing)
+        if look.home is not None or look.closing is not None:
+            where = where_told(after, language=look.language, home=look.home) if look.home else card.where
+            card = replace(card, where=where, closing=look.closing)
         rank = (-card.weight, -last_updated.toordinal() if last_updated else 0, card.nct_id)
         return Telling(card, as_of=day_of(after.data_version) or last_updated, rank=rank)
 
