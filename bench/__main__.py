@@ -59,6 +59,7 @@ def main() -> None:
     folder = asked if (asked / "studies.zip").is_file() else None
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(machine.describe())
+    machine.collect_as_in_production()
     # As in production, but read by nobody.
     with Path(os.devnull).open("w") as nowhere:
         set_up_logs("INFO", stream=nowhere)

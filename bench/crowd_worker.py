@@ -18,6 +18,7 @@ from bench.cpu_stages import CpuStages
 from bench.crowd_profile import WATCHED, Sizes
 from bench.databases import settings_on
 from bench.installations import MONDAY
+from bench.machine import collect_as_in_production
 from notifier.installation import open_installation
 from notifier.logs import set_up_logs
 from notifier.planning import plan_mails
@@ -29,6 +30,7 @@ LARGE = 40_000
 def main() -> None:
     """Obey until there are no more orders."""
     home, url, port = sys.argv[1:4]
+    collect_as_in_production()
     # As in production, but read by nobody.
     with Path(os.devnull).open("w") as nowhere:
         set_up_logs("INFO", stream=nowhere)
