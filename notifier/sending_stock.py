@@ -23,9 +23,9 @@ log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 0.5
 """How often a run looks for mails somebody waits for, and, where nothing was due, for any."""
-FIRST_PORTION = 8
+FIRST_PORTION = 16
 """So many mails are composed at first; then as many as take the time there is."""
-PORTION_SECONDS = 1.0
+PORTION_SECONDS = 2.0
 """How long composing may keep a run from marking, and from renewing its lease; less where leases are short."""
 ASIDE = timedelta(seconds=2)
 """How long what is ready for such domains is given back, where others are due."""
@@ -161,7 +161,9 @@ class Stock:
 
     def _make_portion(self) -> bool:
         """Compose as many as there is time for, so that a run can renew its lease between; whether there were any."""
-        portion = [self._unmade.popleft() for _ in range(min(self._portion, len(self._unmade)))]
+        # Alike in size, as a small rest would cost as many questions to the database as a whole one.
+        portions = -(-len(self._unmade) // self._portion)
+        portion = [self._unmade.popleft() for _ in range(-(-len(self._unmade) // max(1, portions)))]
         if portion:
             began = time.monotonic()
             self._make_ready(portion)
