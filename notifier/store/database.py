@@ -20,6 +20,8 @@ BUSY_TIMEOUT_SECONDS = 20
 BUSY_LOOK_SECONDS = 0.005
 """How often a writer looks whether the other is done. SQLite's own waiting grows to looking ten times a second, and so
 misses most of the gaps between the transactions of a long load: a form then waits for most of a second."""
+FIRST_LOOK_SECONDS = 0.0005
+"""After how long it looks first, and then after twice as long each time: two that send wait for each other briefly."""
 
 POOL: dict[str, int] = {"pool_size": 20, "max_overflow": 40, "pool_timeout": 5}
 """Room for the 40 threads of the web server; nobody waits long for a connection while their page waits for them."""
@@ -151,7 +153,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _begin_immediately(connection: sqlite3.Connection) -> bool:
     """Take the write lock as soon as it is free; False if it is not free for long or cannot be taken."""
-    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    deadline, look = time.monotonic() + BUSY_TIMEOUT_SECONDS, FIRST_LOOK_SECONDS
     while time.monotonic() < deadline:
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -160,7 +162,8 @@ def _begin_immediately(connection: sqlite3.Connection) -> bool:
                 return False
         else:
             return True
-        time.sleep(BUSY_LOOK_SECONDS)
+        time.sleep(look)
+        look = min(2 * look, BUSY_LOOK_SECONDS)
     return False
 
 

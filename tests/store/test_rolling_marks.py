@@ -4,14 +4,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, select, text
+import pytest
+from sqlalchemy import event, select, text, update
 
 from notifier.domain.deliveries import Answer, Composed, Verdict, Verdicts
 from notifier.store.database import Database, open_database
 from notifier.store.delivery_contents import lock_readers_of
 from notifier.store.delivery_store import Admission, enter_data
 from notifier.store.lease_store import claim
-from notifier.store.models import Base, Delivery
+from notifier.store.models import Base, Delivery, DeliverySpan, Match, Subscriber, Told
 from notifier.store.outcome_store import mark, sweep
 from tests.delivery_rows import add_change, add_confirmation, add_digest, add_reader, add_trial, compose_simply
 
@@ -107,6 +108,48 @@ def test_two_mails_that_tell_the_same_do_not_both_go(database: Database, now: da
 
     assert admission.admitted == {first.delivery_id}
     assert admission.changed == {second.delivery_id}
+
+
+def test_a_mail_that_cannot_tell_all_of_its_news_leaves_the_rest_to_another(database: Database, now: datetime) -> None:
+    with database.writing() as session:
+        trials = [add_trial(session, number, now=now) for number in (1, 2)]
+        reader = add_reader(session, "ada", trials=trials, now=now)
+        for trial in trials:
+            add_change(session, trial, now=now)
+        add_digest(session, reader, now=now)
+    (mail,) = compose_due(database, now=now)
+    with database.writing() as session:
+        session.execute(update(Match).where(Match.id == mail.match_ids[0]).values(ended_at=now, ended_as="ended"))
+
+    _, admission = advance(database, [mail], ended=[], verdicts={}, now=now)
+
+    assert admission.changed == {mail.delivery_id}
+    with database.reading() as session:
+        assert session.scalars(select(Match.delivery_id)).all() == [None, None]
+        assert session.scalars(select(DeliverySpan)).all() == []
+
+
+@pytest.mark.parametrize("changed", [False, True])
+@pytest.mark.parametrize("ambiguous", [False, True])
+def test_who_still_follows_a_study_counts_as_told(
+    database: Database, now: datetime, changed: bool, ambiguous: bool
+) -> None:
+    (mail,) = digests(database, 1, now=now)
+    advance(database, [mail], ended=[], verdicts={}, now=now)
+    if ambiguous:
+        now += 3 * MINUTE
+        with database.writing() as session:
+            sweep(session, now=now)
+        (mail,) = compose_due(database, now=now)
+        advance(database, [mail], ended=[], verdicts={}, now=now)
+    if changed:
+        with database.writing() as session:
+            session.execute(update(Subscriber).values(revision=Subscriber.revision + 1))
+
+    advance(database, [], ended=[mail], verdicts={mail.delivery_id: ACCEPTED}, now=now)
+
+    with database.reading() as session:
+        assert session.scalars(select(Told.seq)).all() == [mail.spans[0].to_seq]
 
 
 def test_what_was_swept_meanwhile_is_not_marked_by_who_lost_it(database: Database, now: datetime) -> None:
