@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 import uvicorn
 from celery.bin.celery import celery as celery_program
+from celery.signals import beat_init
 from rich.console import Console
 
 from notifier import __version__, embedded, queues, why_command, worker
@@ -23,7 +24,7 @@ from notifier.gone_command import gone
 from notifier.held_commands import held
 from notifier.ingesting import ingest_records
 from notifier.installation import Installation, open_installation
-from notifier.interrupting import finishing
+from notifier.interrupting import end_beat_when_told, finishing
 from notifier.keys_command import keys
 from notifier.loading import records_of, show_progress
 from notifier.logs import mask_uncaught, set_up_logs
@@ -111,6 +112,7 @@ def beat() -> None:
     """Celery's schedule, in a process of its own; two of them do no harm."""
     settings = _shared_settings()
     queues.configure(settings)
+    beat_init.connect(end_beat_when_told)
     _run_celery("beat", "--loglevel", settings.log_level)
 
 

@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
+
+from celery.beat import Service
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -36,6 +38,20 @@ def finishing(stop: Callable[[], None]) -> Iterator[None]:
         sys.stdout.flush()
         sys.stderr.flush()
         os.kill(os.getpid(), told[0])
+
+
+def end_beat_when_told(sender: Service, **_: object) -> None:
+    """Have Celery's beat end at the first SIGTERM or SIGINT, in the midst of a ring too; for the signal ``beat_init``.
+
+    Its own handler closes the connection under whoever waits for an answer on it, whose error then takes the place of
+    the exit, and beat would go on for ever.
+    """
+
+    def hear(_number: int, _frame: FrameType | None) -> NoReturn:
+        sender.stop()
+        raise SystemExit
+
+    _hear_as(dict.fromkeys(SIGNALS, hear))
 
 
 def _hear_as(handlers: dict[signal.Signals, Any]) -> None:
