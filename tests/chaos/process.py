@@ -5,6 +5,8 @@ Its arguments are ``[OPTION] COMMAND…``, with one of ``--die WHEN:WHAT``, ``--
 ``match``, ``claim``, ``enter`` or ``mark``: the first commit after which the database would show that.
 """
 
+import errno
+import faulthandler
 import os
 import resource
 import signal
@@ -91,6 +93,20 @@ def spoil_mails(kind: str) -> None:
     setattr(whole, part, break_off)
 
 
+def sleep_on() -> None:
+    """Have no sleep fail that should have ended a moment ago: with a shifted clock they do on a busy machine."""
+    usual = time.sleep
+
+    def sleep(seconds: float) -> None:
+        try:
+            usual(seconds)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+
+    time.sleep = sleep
+
+
 def again() -> None:
     """Run the command, and do not end with it."""
     try:
@@ -133,6 +149,9 @@ def lose_patience(seconds: float) -> None:
 def run(arguments: Sequence[str]) -> None:
     """Do what the arguments say; ends the process."""
     asked = list(arguments)
+    faulthandler.register(signal.SIGUSR2)
+    if "LD_PRELOAD" in os.environ:
+        sleep_on()
     option = asked.pop(0) if asked[0].startswith("--") else ""
     if option != "--usual":
         quicken()

@@ -14,7 +14,8 @@ from tests.topologies import environment_of, wait_until
 
 STARTS_WITHIN = 60.0
 LAST_WORDS = 1000
-"""Characters of a log that say why something did not start."""
+"""Characters of a log that say why something did not start, or end."""
+SAYS_WITHIN = 1.0
 
 
 @dataclass(slots=True)
@@ -85,6 +86,11 @@ class Service:
         process = self.running.pop(part)
         try:
             process.wait(seconds)
+        except TimeoutError as error:
+            process.send_signal(signal.SIGUSR2)
+            time.sleep(SAYS_WITHIN)
+            said = (self.folder / f"{part}.log").read_text()
+            raise TimeoutError(f"{part} did not end: {said[-LAST_WORDS:]}") from error
         finally:
             process.kill_group()
         return time.monotonic() - since
