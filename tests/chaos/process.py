@@ -104,7 +104,7 @@ def sleep_on() -> None:
             if error.errno != errno.EINVAL:
                 raise
 
-    time.sleep = sleep
+    vars(time)["sleep"] = sleep
 
 
 def again() -> None:
@@ -147,11 +147,9 @@ def lose_patience(seconds: float) -> None:
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Do what the arguments say; ends the process."""
-    asked = list(arguments)
+    """Do what the arguments say; ends the process. SIGUSR2 has it say what it is at."""
     faulthandler.register(signal.SIGUSR2)
-    if "LD_PRELOAD" in os.environ:
-        sleep_on()
+    asked = list(arguments)
     option = asked.pop(0) if asked[0].startswith("--") else ""
     if option != "--usual":
         quicken()
@@ -172,4 +170,5 @@ def run(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    sleep_on()
     run(sys.argv[1:])
