@@ -303,7 +303,7 @@ def test_a_run_that_has_no_place_left_rests(database: Database) -> None:
         scripted(Script(hangs)) as script,
         _deliverer(database, script, limits=Limits(timeouts=LONG, group=4)) as deliverer,
     ):
-        deliverer.deliver_due(now=_now, seconds=0.1)
+        deliverer.deliver_due(now=_now, seconds=0.5)
         looks = count()
 
         def look() -> datetime:
