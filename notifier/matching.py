@@ -20,8 +20,10 @@ MATCHES = 5_000
 log = structlog.get_logger(__name__)
 
 
-def match_changes(*, database: Database, now: datetime) -> int:
+def match_changes(*, database: Database, now: datetime, wait: bool = False) -> int:
     """Match every Change that waits, batch by batch; how many Matches that made.
+
+    What somebody else is matching is left to them, unless told to ``wait`` until it is done.
 
     Claim, Matches and mark are one transaction, so a batch is matched wholly or not at all, whoever dies. A Change that
     concerns very many is matched in portions of their subscriptions, of which the same is true; the next one goes on
@@ -35,17 +37,17 @@ def match_changes(*, database: Database, now: datetime) -> int:
     while True:
         with database.reading() as session:
             batches = match_store.list_unmatched(session, limit=CHANGES, matches=MATCHES, but=broken)
-        done = [_match_or_leave(batch, broken, database=database, now=now) for batch in batches]
-        if all(one is None for one in done):
+        done = [_match_or_leave(batch, broken, database=database, now=now, wait=wait) for batch in batches]
+        if all(one is None for one in done) and not (batches and wait):
             # Nothing is left, or somebody else has it: what they leave behind, the sweep finds.
             return made
         made += sum(one or 0 for one in done)
 
 
-def _match_or_leave(batch: Batch, broken: set[int], *, database: Database, now: datetime) -> int | None:
+def _match_or_leave(batch: Batch, broken: set[int], *, database: Database, now: datetime, wait: bool) -> int | None:
     """Match a batch; where that breaks, one by one, so that only what is broken is left, and noted as such."""
     try:
-        return _match_batch(batch, database=database, now=now)
+        return _match_batch(batch, database=database, now=now, wait=wait)
     except StoreUnavailable:
         raise
     except Exception as error:  # noqa: BLE001  # a poison Change may raise anything
@@ -54,7 +56,7 @@ def _match_or_leave(batch: Batch, broken: set[int], *, database: Database, now: 
             log.error("matching.broken", change=batch.change_ids[0], error=type(error).__name__)  # noqa: TRY400
             return 0
     alone = [Batch(change_ids=[one]) for one in batch.change_ids]
-    return sum(_match_or_leave(one, broken, database=database, now=now) or 0 for one in alone)
+    return sum(_match_or_leave(one, broken, database=database, now=now, wait=wait) or 0 for one in alone)
 
 
 def settle_changes(*, database: Database, now: datetime) -> int:

@@ -199,7 +199,7 @@ def plan_digests(every: float = 0) -> None:
     if _lately.was_done(queues.PLAN_DIGESTS, every=every):
         return
     database = _held.service().installation.database
-    match(database=database, now=_now())
+    match(database=database, now=_now(), wait=True)
     if plan(database=database, now=_now()):
         queues.ring(queues.SEND_DELIVERIES)
     _lately.note(queues.PLAN_DIGESTS)

@@ -1,0 +1,32 @@
+"""Who plans waits for what somebody else is matching, so that the digest that is due has it."""
+
+import threading
+
+from sqlalchemy import select
+
+from notifier.matching import match_changes
+from notifier.store.models import Change
+from tests.chaos.crowd import Crowd
+from tests.world import World
+
+
+def test_what_somebody_else_is_matching_is_waited_for_when_told_to(postgres_world: World) -> None:
+    world, crowd = postgres_world, Crowd(postgres_world.installation)
+    crowd.gather(10)
+    crowd.news()
+    database = world.installation.database
+    with database.engine.connect() as other:
+        other.execute(select(Change.id).where(Change.matched_at.is_(None)).with_for_update())
+        assert match_changes(database=database, now=world.now) == 0
+
+        done: list[int] = []
+        waiting = threading.Thread(
+            target=lambda: done.append(match_changes(database=database, now=world.now, wait=True))
+        )
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+        other.rollback()
+
+    waiting.join()
+    assert done == [10]
