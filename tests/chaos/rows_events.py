@@ -15,14 +15,15 @@ from notifier.queues import INGEST_RECORD
 from notifier.store.models import PendingRequest, Trial, TrialState
 from tests.chaos.crowd import STUDIES
 from tests.chaos.rows import BOTH, Row
-from tests.chaos.stage import Stage
+from tests.chaos.stage import STANDS_STILL, Stage
 from tests.studies import make_study
 from tests.topologies import API_KEY
 
 NEWS = 6
 AT_ONCE = 250
 """Records of one request."""
-FIRST_OF_MANY = 100
+FIRST_OF_MANY = STUDIES
+"""Their numbers have four digits at most."""
 TAKEN_WITHIN = 60.0
 POISON: tuple[Any, ...] = (
     {},
@@ -79,10 +80,21 @@ def very_many(stage: Stage) -> None:
     with ThreadPoolExecutor(8) as posting:
         list(posting.map(partial(_post, stage), parts))
     stage.crowd.promised += 1
+    there = _wait_for_studies(stage, count)
     stage.drain()
-    with stage.installation.database.reading() as session:
-        there = session.scalar(text("SELECT count(*) FROM trials"))
     stage.expect(there == count, f"{there} studies of {count} are there")
+
+
+def _wait_for_studies(stage: Stage, count: int) -> int:
+    """Wait until so many are there, or no more have come for long; how many there are."""
+    there, moved = 0, time.monotonic()
+    while there < count and time.monotonic() - moved < STANDS_STILL:
+        with stage.installation.database.reading() as session:
+            now = session.scalar(text("SELECT count(*) FROM trials")) or 0
+        if now > there:
+            there, moved = now, time.monotonic()
+        time.sleep(0.25)
+    return there
 
 
 def poison_to_read(stage: Stage) -> None:
