@@ -55,7 +55,7 @@ test-slow: setup ## run the tests that install, clone and kill
 CHAOS :=
 
 .PHONY: chaos
-chaos: setup ## break everything that can break while mails go out, and count who was missed; half an hour
+chaos: setup ## break everything that can break while mails go out, and count who was missed; 45 minutes at most
 	@$(BIN)/python -m tests.chaos $(CHAOS)
 
 # Real records from REGISTRY if they are there, otherwise made-up ones. BENCH=leaks measures that instead.
