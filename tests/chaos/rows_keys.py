@@ -36,7 +36,7 @@ def rotate(stage: Stage) -> None:
         service.start("worker")
         # Where nothing else is to be done no mail is cut off, which another row shows; on a busy machine one may be.
         service.kills += 2
-    # `tick` has no warm shutdown: to end it is a kill.
+    # On SQLite the old one is killed for a change.
     end = service.stop if stage.engine == "postgresql" else service.kill
     end("old")
     stage.sink.behave()
