@@ -17,8 +17,8 @@ from notifier.registries.states import facts_of_state, unpack_state
 from notifier.store import digest_store
 from notifier.store.digest_store import PackedState
 
-KEPT_DIFFERENCES = 512
-"""Studies kept at both ends of a stretch, so that no other language or country reads them again; some 20 MB."""
+KEPT_DIFFERENCES = 2_048
+"""Studies kept at both ends of a stretch, for all languages and countries: those of a busy day, some 80 MB."""
 
 Missed: TypeAlias = tuple[tuple[int, frozenset[Rename]], ...]
 

@@ -23,7 +23,7 @@ from notifier.store.digest_store import Asking, News, TrialNow
 from notifier.store.models import Trial
 from notifier.waiting_news import Facet, Inputs, by_trial, ends_of, missed_by, renames_left_out, waited_since
 
-KEPT_CARDS = 5_000
+KEPT_CARDS = 20_000
 """Cards kept between mails: readers of one study share one."""
 KEPT_OUTCOMES = 40_000
 """What is kept of who is told which card: readers who asked alike are."""

@@ -12,7 +12,7 @@ from notifier.emails.quoting import quoted
 from notifier.emails.scripts import foreign, isolated
 from notifier.emails.templates import Format, render_study
 
-KEPT_SHEETS = 1_024
+KEPT_SHEETS = 4_096
 """Studies kept for readers of all countries; one in all its shapes takes some ten kilobytes."""
 
 _MOST_PLACES = 16
