@@ -10,7 +10,7 @@ from functools import partial
 from tests.chaos.nursery import is_alive
 from tests.chaos.process import STARVED
 from tests.chaos.rows import BOTH, SERVERS, Row
-from tests.chaos.stage import LEASE_SECONDS, ONCE_IN_DOUBT, Stage
+from tests.chaos.stage import LEASE_SECONDS, Stage
 from tests.topologies import wait_until
 
 GONE_WITHIN = 10.0
@@ -34,9 +34,8 @@ def _kill_at_random(stage: Stage, dice: random.Random, *, readers: int, kills: i
     share = readers // kills
     for _ in range(kills):
         # Whoever is killed with nothing to do shows nothing.
-        if not stage.has_work():
+        if not stage.has_work(most_doubt=0):
             stage.crowd.insist(stage.service.url)
-        stage.hasten(most_doubt=ONCE_IN_DOUBT)
         stage.wait_for_mails(dice.randint(1, max(2, share)), seconds=4 * LEASE_SECONDS)
         time.sleep(dice.random() * 0.05)
         stage.service.kill(stage.service.worker)
@@ -52,9 +51,8 @@ def kill_children(stage: Stage) -> None:
     stage.sink.behave(pause={"message": 0.005})
     stage.crowd.insist(stage.service.url)
     for _ in range(stage.pick(10, 3)):
-        if not stage.has_work():
+        if not stage.has_work(most_doubt=0):
             stage.crowd.insist(stage.service.url)
-        stage.hasten(most_doubt=ONCE_IN_DOUBT)
         stage.wait_for_mails(dice.randint(1, 60), seconds=4 * LEASE_SECONDS)
         wait_until(lambda: bool(children()), what="a new process of the pool")
         with suppress(ProcessLookupError):

@@ -178,10 +178,10 @@ class Stage:
         except StoreUnavailable:
             return 1
 
-    def has_work(self) -> bool:
+    def has_work(self, *, most_doubt: int = ONCE_IN_DOUBT) -> bool:
         """Whether anything waits that a fault may befall once more."""
         with self.installation.database.reading() as session:
-            return has_work(session, most_doubt=ONCE_IN_DOUBT)
+            return has_work(session, most_doubt=most_doubt)
 
     def drain(self, *, seconds: float = STANDS_STILL) -> float:
         """Wait until nothing waits any more, or nothing has moved for so long; after how many seconds."""
