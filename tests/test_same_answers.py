@@ -134,9 +134,10 @@ def test_every_mailbox_takes_the_same_time(filled: World) -> None:
         for name, prepare in KINDS.items():
             email = f"{name.replace(' ', '.')}{number}@example.org"
             prepare(filled, email)
-            began = time.perf_counter()
+            # Not by the clock on the wall: what else the machine does is not the mailbox's doing.
+            began = time.thread_time()
             ask(filled, email)
-            took[name].append(time.perf_counter() - began)
+            took[name].append(time.thread_time() - began)
 
     medians = {name: statistics.median(found) for name, found in took.items()}
     said = {name: f"{median * 1000:.2f} ms" for name, median in medians.items()}
