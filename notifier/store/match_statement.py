@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CTE, BindParameter, ColumnElement, and_, bindparam, exists, or_, select, true, union
+from sqlalchemy import CTE, BindParameter, ColumnElement, and_, bindparam, or_, select, true, union
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 
@@ -125,11 +125,14 @@ def _is_open() -> ColumnElement[bool]:
 def _may_be_told() -> ColumnElement[bool]:
     """That they were told of the trial through this subscription, or may be by a mail that is being made just now."""
     earlier = aliased(Match)
-    return exists().where(
+    of_them = select(earlier.id).where(
         earlier.subscription_id == Subscription.id,
         earlier.trial_id == Change.trial_id,
         or_(earlier.ended_at.is_(None), earlier.ended_as == "delivered"),
     )
+    # So that PostgreSQL looks it up for each of them. Where it counted Matches before there were any, it would begin
+    # with all of these otherwise, and look for whom they are.
+    return of_them.offset(0).exists()
 
 
 def _selected() -> Any:
