@@ -102,5 +102,4 @@ def _match_once(session: Session, portion: Portion, *, now: datetime) -> int | N
     match_store.mark_matched(session, portion, now=now)
     held_store.end_matches_of_dropped(session, portion.change_ids, now=now)
     # Whoever leaves from now on waits until these are committed, and ends them.
-    match_store.end_orphans(session, portion, now=now)
-    return None if match_store.has_strays(session, portion) else made
+    return made if match_store.end_orphans(session, portion, now=now) else None

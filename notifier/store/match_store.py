@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, func, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from notifier.store.given import among
@@ -121,32 +121,27 @@ def insert_matches(session: Session, portion: Portion, *, now: datetime) -> int:
     """Write every Match of a portion in one INSERT … SELECT; how many were new."""
     plan_only(session)
     statement = insert_statement(is_on_sqlite=is_sqlite(session), is_parted=portion.is_part)
-    which = _given(portion) if portion.is_part else {"changes": list(portion.change_ids)}
-    given = which | {"now": now, "year": now.year}
+    given = _given(portion) | {"changes": list(portion.change_ids), "now": now, "year": now.year}
     written = session.connection().execute(statement, given, execution_options={"preserve_rowcount": True})
     # The driver of SQLite counts nothing where a statement begins with WITH.
     return written.rowcount if written.rowcount >= 0 else session.scalar(select(func.changes())) or 0
 
 
-def end_orphans(session: Session, portion: Portion, *, now: datetime) -> None:
-    """End Matches of subscriptions that ended while this portion was being matched.
+def end_orphans(session: Session, portion: Portion, *, now: datetime) -> bool:
+    """End Matches of subscriptions that ended while this portion was being matched; whether all are their readers' own.
 
-    On PostgreSQL somebody may leave between the reading and the writing of one statement; once it has written, who
-    leaves waits for us, and ends what we wrote. On SQLite nobody writes meanwhile.
+    On PostgreSQL somebody may leave, or two readers may be joined, between the reading and the writing of one
+    statement; once it has written, who leaves waits for us, and ends what we wrote. On SQLite nobody writes meanwhile.
     """
     if is_sqlite(session):
-        return
-    session.connection().execute(_END_ORPHANS, _given(portion) | {"now": now})
-
-
-def has_strays(session: Session, portion: Portion) -> bool:
-    """Whether Matches of this portion are a reader's whose subscription went to another one meanwhile.
-
-    As with those that ended: on PostgreSQL two readers may be joined between the reading and the writing.
-    """
-    if is_sqlite(session):
+        return True
+    found = session.connection().execute(_OVERTAKEN[portion.is_part], _given(portion)).all()
+    if any(row.is_stray for row in found):
         return False
-    return session.connection().scalar(_STRAYS, _given(portion)) is not None
+    orphans = update(Match).where(Match.id.in_([row.id for row in found]), Match.ended_at.is_(None))
+    if found:
+        session.connection().execute(orphans.values(ended_at=now, ended_as="ended"))
+    return True
 
 
 def mark_matched(session: Session, portion: Portion, *, now: datetime) -> None:
@@ -156,9 +151,11 @@ def mark_matched(session: Session, portion: Portion, *, now: datetime) -> None:
 
 
 def _given(portion: Portion) -> dict[str, Any]:
-    """A portion as the statements below take it."""
+    """A portion as the statements below take it; of what is matched in parts, there is one Change at a time."""
+    if not portion.is_part:
+        return {"changes": list(portion.change_ids)}
     upto = LAST if portion.upto is None else portion.upto
-    return {"changes": list(portion.change_ids), "after": portion.after, "upto": upto}
+    return {"change": portion.change_ids[0], "after": portion.after, "upto": upto}
 
 
 # Written once: building them anew for each batch would take as long as to match it.
@@ -173,23 +170,29 @@ _CLAIM = (
     .where(among(Change.id, "changes"), Change.matched_at.is_(None))
     .order_by(Change.id)
 )
-_IS_OF = and_(
-    among(Match.change_id, "changes"),
-    Match.subscription_id > bindparam("after", type_=Match.subscription_id.type),
-    Match.subscription_id <= bindparam("upto", type_=Match.subscription_id.type),
+
+
+_IS_STRAY = Match.subscriber_id != Subscription.subscriber_id
+
+
+def _of_its(said: ColumnElement[bool]) -> ColumnElement[bool]:
+    """What a Match's Subscription says: looked up for each, where a join would read all Subscriptions there are."""
+    return select(said).where(Subscription.id == Match.subscription_id).scalar_subquery()
+
+
+_LEFT_OR_MOVED = select(Match.id, _of_its(_IS_STRAY).label("is_stray")).where(
+    _of_its(or_(Subscription.ended_at.is_not(None), _IS_STRAY))
 )
-_HAS_LEFT = exists().where(Subscription.id == Match.subscription_id, Subscription.ended_at.is_not(None))
-_END_ORPHANS = (
-    update(Match)
-    .where(_IS_OF, Match.ended_at.is_(None), _HAS_LEFT)
-    .values(ended_at=bindparam("now", type_=Match.ended_at.type), ended_as="ended")
-)
-_STRAYS = (
-    select(Match.id)
-    .join(Subscription, Subscription.id == Match.subscription_id)
-    .where(_IS_OF, Match.subscriber_id != Subscription.subscriber_id)
-    .limit(1)
-)
+_IS_OF = {
+    False: among(Match.change_id, "changes"),
+    True: and_(
+        Match.change_id == bindparam("change", type_=Match.change_id.type),
+        Match.subscription_id > bindparam("after", type_=Match.subscription_id.type),
+        Match.subscription_id <= bindparam("upto", type_=Match.subscription_id.type),
+    ),
+}
+"""What are the Matches of a portion, by whether it is a part; so that one index finds them, whatever was counted."""
+_OVERTAKEN = {is_part: _LEFT_OR_MOVED.where(is_of) for is_part, is_of in _IS_OF.items()}
 _THESE = update(Change).where(among(Change.id, "changes"))
 _MATCHED = _THESE.values(matched_at=bindparam("how_far", type_=Change.matched_at.type))
 _MATCHED_UPTO = _THESE.values(matched_upto=bindparam("how_far", type_=Change.matched_upto.type))
