@@ -83,7 +83,7 @@ def configure(settings: Settings) -> Celery:
     return app
 
 
-def ring(task: str) -> None:
+def ring(task: str, **how: str) -> None:
     """Ask a worker to look at the database now; call it after the commit.
 
     A broker that does not answer is logged, left alone for a while and otherwise ignored: the sweep finds what waits.
@@ -91,7 +91,7 @@ def ring(task: str) -> None:
     if time.monotonic() < _Quiet.until:
         return
     try:
-        app.send_task(task, ignore_result=True)
+        app.send_task(task, kwargs=how, ignore_result=True)
     except (CeleryError, KombuError, OSError) as error:
         _Quiet.until = time.monotonic() + QUIET_SECONDS
         log.warning("queue.unreachable", task=task, error=type(error).__name__)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from math import inf
 from typing import Any
+from uuid import uuid4
 
 import structlog
 from celery.signals import (
@@ -40,6 +41,8 @@ log = structlog.get_logger(__name__)
 
 SECONDS_AT_ONCE = 2.0
 """How long one task sends before it rings for the next: so long what is urgent may wait to be matched and planned."""
+JUST_NOW_SECONDS = 0.2
+"""A task that begins so soon after one whose time was up would only do what the next one of that will."""
 
 
 class _Held:
@@ -135,8 +138,31 @@ class _Lately:
         self._ended.clear()
 
 
+class _Turns:
+    """Which task was rung for to go on with what this process sends, and when."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def next(self) -> str:
+        """The name of the turn that is rung for now."""
+        self._next, self._rung_at = str(uuid4()), time.monotonic()
+        return self._next
+
+    def comes(self, turn: str) -> bool:
+        """Whether a turn was just rung for that is still to come, and is not this one."""
+        is_new = time.monotonic() - self._rung_at < JUST_NOW_SECONDS
+        if turn == self._next:
+            self._rung_at = -inf
+        return is_new and turn != self._next
+
+    def forget(self) -> None:
+        self._next, self._rung_at = "", -inf
+
+
 _held = _Held()
 _lately = _Lately()
+_turns = _Turns()
 _lifeline = _Lifeline()
 
 
@@ -155,6 +181,7 @@ def close() -> None:
     """Let go of the service of this process."""
     _held.close()
     _lately.forget()
+    _turns.forget()
 
 
 def _own_time() -> datetime:
@@ -185,9 +212,13 @@ def ingest_record(record: dict[str, Any]) -> dict[str, int]:
 
 @app.task(name=queues.MATCH_CHANGES)
 def match_changes() -> None:
-    """Match what is unmatched; what that makes for instant readers is planned at once."""
-    if match(database=_held.service().installation.database, now=_now()):
-        queues.ring(queues.PLAN_DIGESTS)
+    """Match what is unmatched; what that makes for instant readers is planned at once.
+
+    Not by a ring: behind mails that go out by the thousand, each further task would wait for its turn.
+    """
+    database = _held.service().installation.database
+    if match(database=database, now=_now()) and plan(database=database, now=_now()):
+        queues.ring(queues.SEND_DELIVERIES)
 
 
 @app.task(name=queues.PLAN_DIGESTS)
@@ -206,11 +237,19 @@ def plan_digests(every: float = 0) -> None:
 
 
 @app.task(name=queues.SEND_DELIVERIES)
-def send_deliveries() -> None:
-    """Send what is due, for a few seconds."""
+def send_deliveries(turn: str = "") -> None:
+    """Send what is due, for a few seconds; ``turn`` tells a ring for the next task from all others.
+
+    Where this process rang for the next one just now, any other is left to that. Each would go on for itself, and what
+    comes in would have to wait for all of them.
+    """
+    if _turns.comes(turn):
+        return
     delivered = _held.service().deliverer.deliver_due(now=_now, seconds=SECONDS_AT_ONCE)
     tried = delivered.sent + delivered.deferred + delivered.failed + delivered.cancelled + delivered.unknown
-    if delivered.stopped == TIME_IS_UP or ((tried or delivered.held) and not delivered.stopped):
+    if delivered.stopped == TIME_IS_UP:
+        queues.ring(queues.SEND_DELIVERIES, turn=_turns.next())
+    elif (tried or delivered.held) and not delivered.stopped:
         queues.ring(queues.SEND_DELIVERIES)
 
 

@@ -18,7 +18,7 @@ from tests.world import World
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The bells that were rung."""
     bells: list[str] = []
-    monkeypatch.setattr(queues, "ring", bells.append)
+    monkeypatch.setattr(queues, "ring", lambda task, **_how: bells.append(task))
     return bells
 
 
@@ -43,11 +43,10 @@ def test_a_record_becomes_a_mail_through_tasks_alone(working: World, rung: list[
 
     worker.ingest_record(make_study(1, enrollment=120, updated="2026-02-21"))
     worker.match_changes()
-    worker.plan_digests()
     worker.send_deliveries()
 
     assert mailbox.recipients == ["a@example.org"]
-    assert rung == [queues.MATCH_CHANGES, queues.PLAN_DIGESTS, queues.SEND_DELIVERIES, queues.SEND_DELIVERIES]
+    assert rung == [queues.MATCH_CHANGES, queues.SEND_DELIVERIES, queues.SEND_DELIVERIES]
 
 
 def test_every_task_may_run_twice(working: World, mailbox: Mailbox) -> None:
@@ -101,6 +100,34 @@ def test_a_sending_task_whose_time_is_up_rings_for_the_next(
     worker.send_deliveries()
 
     assert rung == [queues.SEND_DELIVERIES]
+
+
+def test_tasks_that_send_do_not_grow_in_number_by_other_rings(
+    working: World, rung: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[str] = []
+    monkeypatch.setattr(queues, "ring", lambda _task, turn="": turns.append(turn))
+    monkeypatch.setattr(worker, "SECONDS_AT_ONCE", -1.0)
+
+    worker.send_deliveries()
+    worker.send_deliveries()
+    worker.send_deliveries("another process's")
+    assert len(turns) == 1
+
+    worker.send_deliveries(turns[0])
+    assert len(set(turns)) == 2
+
+
+def test_a_ring_for_the_next_turn_that_was_lost_keeps_no_other_from_sending(
+    working: World, rung: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "SECONDS_AT_ONCE", -1.0)
+    monkeypatch.setattr(worker, "JUST_NOW_SECONDS", 0.0)
+
+    worker.send_deliveries()
+    worker.send_deliveries()
+
+    assert len(rung) == 2
 
 
 def test_a_worker_told_to_stop_sends_nothing_more(working: World, mailbox: Mailbox) -> None:
