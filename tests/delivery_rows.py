@@ -1,6 +1,7 @@
 """Rows for tests of delivering: readers, trials, changes, matches, deliveries; and a small composer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import Claimed, Composed, Composing, NothingToSay, Span
+from notifier.sending_terms import Composer
 from notifier.store.database import Database
 from notifier.store.models import (
     Change,
@@ -144,6 +146,20 @@ def _add_delivery(session: Session, *, kind: str, lane: int, now: datetime, **to
 def compose_simply(session: Session, claimed: Sequence[Claimed], now: datetime) -> list[Composing]:
     """A plain mail for each Delivery, with what its reader was not told; a frozen one from its spans."""
     return [_compose(session, one, now) for one in claimed]
+
+
+def compose_in_domains(domain_of: Callable[[str], str]) -> Composer:
+    """The same for readers whose mail domain is another: the one that is said for their name."""
+
+    def compose(session: Session, claimed: Sequence[Claimed], now: datetime) -> list[Composing]:
+        return [
+            replace(one, recipient=f"{name}@{domain_of(name)}.example.org")
+            if isinstance(one, Composed) and (name := one.recipient.partition("@")[0])
+            else one
+            for one in compose_simply(session, claimed, now)
+        ]
+
+    return compose
 
 
 def _compose(session: Session, one: Claimed, now: datetime) -> Composing:

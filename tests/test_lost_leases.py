@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -25,6 +24,7 @@ from notifier.store.database import Database
 from notifier.store.models import Delivery
 from tests.delivery_rows import (
     add_confirmation,
+    compose_in_domains,
     compose_simply,
     expect_digests,
     states_in,
@@ -244,14 +244,12 @@ def test_what_the_server_said_is_kept_longer_than_a_lease(database: Database) ->
     assert states_in(database) == {"sent": 1}
 
 
-def _apart(session: Session, claimed: Sequence[Claimed], now: datetime) -> Sequence[Composing]:
+def _domain_of(name: str) -> str:
     """Everybody has a mail domain of their own, but those who are slow share one."""
-    return [
-        replace(one, recipient=f"{name}@{name.rstrip('0123456789') if name.startswith('slow') else name}.example.org")
-        if isinstance(one, Composed) and (name := one.recipient.partition("@")[0])
-        else one
-        for one in compose_simply(session, claimed, now)
-    ]
+    return name.rstrip("0123456789") if name.startswith("slow") else name
+
+
+APART = compose_in_domains(_domain_of)
 
 
 def test_what_comes_back_under_the_same_token_goes_out_once(database: Database) -> None:
@@ -260,7 +258,7 @@ def test_what_comes_back_under_the_same_token_goes_out_once(database: Database) 
     replies = {f"MESSAGE:{name}": "after 2 250 2.0.0 queued" for name in names}
     with (
         scripted(Script(replies)) as script,
-        _deliverer(database, script, composer=_apart, limits=Limits(timeouts=LONG, group=4)) as deliverer,
+        _deliverer(database, script, composer=APART, limits=Limits(timeouts=LONG, group=4)) as deliverer,
     ):
 
         def free() -> None:
@@ -284,7 +282,10 @@ def test_a_slow_destination_whose_mails_are_all_that_was_claimed_lets_others_pas
     expect_digests(database, *slow, "ada", "bob")
     hangs = {f"RCPT:{name}": HANG for name in slow}
     limits = Limits(timeouts=LONG, group=8, chunk=24)
-    with scripted(Script(hangs)) as script, _deliverer(database, script, composer=_apart, limits=limits) as deliverer:
+    with (
+        scripted(Script(hangs)) as script,
+        _deliverer(database, script, composer=APART, limits=limits) as deliverer,
+    ):
         run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": _now})
         run.start()
         _wait_until(lambda: len(script.accepted) == 2)

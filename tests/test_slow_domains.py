@@ -3,20 +3,17 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy.orm import Session
 
 from notifier.delivering import Deliverer, Limits
-from notifier.domain.deliveries import Claimed, Composed, Composing
+from notifier.domain.deliveries import Composed
 from notifier.domain.lanes import Lanes, Shares
 from notifier.emails import pipelining
 from notifier.emails.pipelining import Timeouts
 from notifier.store.database import Database
-from tests.delivery_rows import compose_simply, expect_digests
+from tests.delivery_rows import compose_in_domains, expect_digests
 from tests.scripted_smtp import HANG, Script, scripted
 
 pytestmark = pytest.mark.rules
@@ -24,14 +21,7 @@ LONG = Timeouts(connect=2, command=60, data=60, message=60)
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
-def _by_first_letter(session: Session, claimed: Sequence[Claimed], now: datetime) -> Sequence[Composing]:
-    """Who has the same first letter has the same mail domain."""
-    return [
-        replace(one, recipient=f"{name}@{name[0]}.example.org")
-        if isinstance(one, Composed) and (name := one.recipient.partition("@")[0])
-        else one
-        for one in compose_simply(session, claimed, now)
-    ]
+BY_FIRST_LETTER = compose_in_domains(lambda name: name[0])
 
 
 @pytest.mark.slow
@@ -44,7 +34,7 @@ def test_three_domains_that_hang_leave_room_for_a_fourth(database: Database, mon
             database=database,
             mail_server=script.server,
             sender="updates@example.org",
-            composer=_by_first_letter,
+            composer=BY_FIRST_LETTER,
             limits=Limits(timeouts=LONG),
         )
         run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": lambda: datetime.now(UTC)})
