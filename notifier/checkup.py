@@ -11,6 +11,7 @@ from notifier.domain.retention import DEPARTED
 from notifier.errors import NotifierError, StoreUnavailable
 from notifier.holding import list_held
 from notifier.installation import Installation, open_installation
+from notifier.matching import list_broken
 from notifier.stopping import list_stops, said
 from notifier.store import audit_store, status_store
 from notifier.store.database import Database
@@ -49,6 +50,7 @@ def check_up(settings: Settings, *, now: datetime) -> list[Finding]:
         found = look(installation)
         waiting = [*_limits(installation.settings), *_held(installation, now=now), *_stops(installation)]
         waiting += _faults(installation)
+        waiting += _unmatched(installation)
         waiting += _departures(installation, now=now)
     finally:
         installation.close()
@@ -112,6 +114,13 @@ def list_faults(database: Database) -> list[str]:
 def _faults(installation: Installation) -> list[Finding]:
     try:
         return [Finding("mails", False, fault) for fault in list_faults(installation.database)]
+    except StoreUnavailable:
+        return []
+
+
+def _unmatched(installation: Installation) -> list[Finding]:
+    try:
+        return [Finding("matching", False, says) for says in list_broken(installation.database)]
     except StoreUnavailable:
         return []
 

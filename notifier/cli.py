@@ -28,6 +28,7 @@ from notifier.interrupting import end_beat_when_told, finishing
 from notifier.keys_command import keys
 from notifier.loading import records_of, show_progress
 from notifier.logs import mask_uncaught, set_up_logs
+from notifier.matching import list_broken
 from notifier.preview_command import preview
 from notifier.privacy_commands import audit, export, forget
 from notifier.restored_command import restored
@@ -183,7 +184,8 @@ def status(as_json: AsJson = False) -> None:
     with embedded.opened(now=_now()) as installation:
         with installation.database.reading() as session:
             counts = status_store.count_all(session, now=_now())
-        stops, faults = list_stops(installation.database), list_faults(installation.database)
+        stops = list_stops(installation.database)
+        faults = [*list_faults(installation.database), *list_broken(installation.database)]
     if as_json:
         typer.echo(json.dumps({**counts, "stops": [as_dict(one) for one in stops], "faults": faults}))
         return

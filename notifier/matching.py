@@ -17,6 +17,9 @@ CHANGES = 100
 MATCHES = 5_000
 """How many Matches one transaction writes at most, so that it stays well under 200 ms."""
 
+NAMED = 5
+"""So many of the Changes that cannot be matched are named to the operator."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -27,24 +30,55 @@ def match_changes(*, database: Database, now: datetime, wait: bool = False) -> i
 
     Claim, Matches and mark are one transaction, so a batch is matched wholly or not at all, whoever dies. A Change that
     concerns very many is matched in portions of their subscriptions, of which the same is true; the next one goes on
-    where it was left. One that cannot be matched, by a bug of ours, waits alone, and is tried again the next time.
+    where it was left. One that cannot be matched, by a bug of ours, waits alone, and is tried again later.
 
     Raises:
         StoreUnavailable: the database cannot be reached.
     """
+    return _match_all(database=database, now=now, wait=wait, newest=None)
+
+
+def settle_changes(*, database: Database, now: datetime) -> int:
+    """Match every Change that there is by now, and wait for those that others are matching; how many Matches that made.
+
+    What is tied to a trial afterwards makes no Match about them. Those that cannot be matched are left, as by
+    `match_changes`.
+    """
+    with database.reading() as session:
+        newest = match_store.newest_change(session)
+    return _match_all(database=database, now=now, wait=True, newest=newest)
+
+
+def list_broken(database: Database) -> list[str]:
+    """What to tell the operator about Changes that could not be matched; nothing where there are none.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached.
+    """
+    with database.reading() as session:
+        broken = match_store.list_broken(session)
+    if not broken:
+        return []
+    named = ", ".join(map(str, broken[:NAMED]))
+    return [
+        f"Changes that cannot be matched, so nobody hears of them: {len(broken):,} ({named}). "
+        "They are tried again every quarter of an hour. The log has what broke, by its kind, as matching.broken."
+    ]
+
+
+def _match_all(*, database: Database, now: datetime, wait: bool, newest: int | None) -> int:
     made = 0
-    broken: set[int] = set()
     while True:
         with database.reading() as session:
-            batches = match_store.list_unmatched(session, limit=CHANGES, matches=MATCHES, but=broken)
-        done = [_match_or_leave(batch, broken, database=database, now=now, wait=wait) for batch in batches]
+            batches = match_store.list_unmatched(session, limit=CHANGES, matches=MATCHES, newest=newest, now=now)
+        done = [_match_or_leave(batch, database=database, now=now, wait=wait) for batch in batches]
         if all(one is None for one in done) and not (batches and wait):
             # Nothing is left, or somebody else has it: what they leave behind, the sweep finds.
             return made
         made += sum(one or 0 for one in done)
 
 
-def _match_or_leave(batch: Batch, broken: set[int], *, database: Database, now: datetime, wait: bool) -> int | None:
+def _match_or_leave(batch: Batch, *, database: Database, now: datetime, wait: bool) -> int | None:
     """Match a batch; where that breaks, one by one, so that only what is broken is left, and noted as such."""
     try:
         return _match_batch(batch, database=database, now=now, wait=wait)
@@ -52,27 +86,17 @@ def _match_or_leave(batch: Batch, broken: set[int], *, database: Database, now: 
         raise
     except Exception as error:  # noqa: BLE001  # a poison Change may raise anything
         if len(batch.change_ids) == 1:
-            broken.update(batch.change_ids)
-            log.error("matching.broken", change=batch.change_ids[0], error=type(error).__name__)  # noqa: TRY400
+            _put_off(batch.change_ids[0], error, database=database, now=now)
             return 0
     alone = [Batch(change_ids=[one]) for one in batch.change_ids]
-    return sum(_match_or_leave(one, broken, database=database, now=now, wait=wait) or 0 for one in alone)
+    return sum(_match_or_leave(one, database=database, now=now, wait=wait) or 0 for one in alone)
 
 
-def settle_changes(*, database: Database, now: datetime) -> int:
-    """Match every Change that there is by now, and wait for those that others are matching; how many Matches that made.
-
-    What is tied to a trial afterwards makes no Match about them.
-    """
-    made = 0
-    with database.reading() as session:
-        newest = match_store.newest_change(session)
-    while True:
-        with database.reading() as session:
-            batches = match_store.list_unmatched(session, limit=CHANGES, matches=MATCHES, newest=newest)
-        if not batches:
-            return made
-        made += sum(_match_batch(batch, database=database, now=now, wait=True) or 0 for batch in batches)
+def _put_off(change_id: int, error: Exception, *, database: Database, now: datetime) -> None:
+    with database.writing() as session:
+        is_new = match_store.put_off(session, change_id, now=now)
+    if is_new:
+        log.error("matching.broken", change=change_id, error=type(error).__name__)
 
 
 def _match_batch(batch: Batch, *, database: Database, now: datetime, wait: bool = False) -> int | None:

@@ -166,7 +166,7 @@ def test_an_import_waits_for_changes_that_somebody_else_is_matching(either_world
     database = either_world.installation.database
     with ThreadPoolExecutor(1) as other:
         with database.writing() as session:
-            batch, *_later = match_store.list_unmatched(session, limit=10, matches=10)
+            batch, *_later = match_store.list_unmatched(session, limit=10, matches=10, now=either_world.now)
             portion = match_store.claim_portion(session, batch.change_ids)
             assert portion is not None
             importing = other.submit(imported, database)

@@ -182,7 +182,7 @@ def test_a_batch_is_not_cut_for_readers_to_whom_it_says_nothing(world: World) ->
     )
 
     with world.installation.database.reading() as session:
-        first, *_later = match_store.list_unmatched(session, limit=100, matches=3)
-        [rest] = match_store.list_unmatched(session, limit=100, matches=4)
+        first, *_later = match_store.list_unmatched(session, limit=100, matches=3, now=world.now)
+        [rest] = match_store.list_unmatched(session, limit=100, matches=4, now=world.now)
 
     assert (len(first.change_ids), len(rest.change_ids)) == (4, 5)

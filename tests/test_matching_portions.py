@@ -37,7 +37,7 @@ def changed(world: World) -> list[int]:
 def match_a_portion(world: World) -> None:
     """Match as far as somebody does who dies after one portion."""
     with world.installation.database.writing() as session:
-        [batch] = match_store.list_unmatched(session, limit=100, matches=2)
+        [batch] = match_store.list_unmatched(session, limit=100, matches=2, now=world.now)
         portion = match_store.claim_portion(session, batch.change_ids, upto=batch.bounds[0])
         assert portion is not None
         match_store.insert_matches(session, portion, now=world.now)
@@ -103,7 +103,7 @@ def test_a_change_matched_in_part_comes_before_those_after_it_and_alone(world: W
     world.ingest(make_study(2, enrollment=120))
 
     with world.installation.database.reading() as session:
-        batch, _later = match_store.list_unmatched(session, limit=100, matches=1000)
+        batch, _later = match_store.list_unmatched(session, limit=100, matches=1000, now=world.now)
 
     assert (len(batch.change_ids), batch.bounds) == (1, ())
     assert world.match() == READERS - 2 + READERS - 1

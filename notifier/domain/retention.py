@@ -151,7 +151,7 @@ _NOT_PERSONAL: dict[str, str] = {
     "broader_conditions": "condition_id broader_id vocabulary",
     "change_signatures": "change_id signature trial_id observed_at",
     "changes": "id trial_id seq from_state_id to_state_id fields weight opens closes first_posted baseline posted "
-    "observed_at matched_at matched_upto held_id",
+    "observed_at matched_at matched_upto match_after held_id",
     "condition_codes": "vocabulary code condition_id",
     "condition_names": "id condition_id key name vocabulary",
     "conditions": "id key name mesh_id trial_count kind looked_through",

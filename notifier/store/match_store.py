@@ -1,8 +1,8 @@
 """Matches: which Change concerns which Subscription, found by one statement per batch of Changes."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
@@ -16,6 +16,8 @@ from notifier.store.statement_plans import is_sqlite, plan_only
 
 LAST = 2**63 - 1
 """An id that none is greater than."""
+FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(minutes=15)
+"""How soon, and how seldom, it is tried again to match what could not be matched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,22 +52,22 @@ class Portion:
 
 
 def list_unmatched(
-    session: Session, *, limit: int, matches: int, newest: int | None = None, but: Collection[int] = ()
+    session: Session, *, limit: int, matches: int, now: datetime, newest: int | None = None
 ) -> Sequence[Batch]:
     """The oldest Changes not matched yet; in each batch as many as may make about so many Matches, and at least one.
 
-    One that may make more, or that is matched in part, is alone, with the bounds of the portions that are left.
+    One that may make more, or that is matched in part, is alone, with the bounds of the portions that are left; so is
+    one that could not be matched before. Until it is tried again, such a one is left out.
 
     Args:
         session: a reading transaction.
         limit: how many Changes at most in all.
         matches: how many Matches one transaction may write.
+        now: when this is.
         newest: leave out Changes after this one.
-        but: leave out these.
     """
-    waiting = _WAITING.where(Change.id.not_in(but)) if but else _WAITING
-    given = {"limit": limit, "newest": LAST if newest is None else newest}
-    changes = session.connection().execute(waiting, given).all()
+    given = {"limit": limit, "newest": LAST if newest is None else newest, "now": now}
+    changes = session.connection().execute(_WAITING, given).all()
     expected = count_interested(session, changes) if changes else {}
     return [_batch(session, some, expected, matches=matches) for some in _parted(changes, expected, matches=matches)]
 
@@ -76,12 +78,16 @@ def _parted(changes: Iterable[AnyRow], expected: Mapping[int, int], *, matches: 
     left = 0
     for change in changes:
         left -= expected.get(change.id, 0)
-        is_alone = change.matched_upto is not None or (parts and parts[-1][0].matched_upto is not None)
-        if not parts or left < 0 or is_alone:
+        if not parts or left < 0 or _is_apart(change) or _is_apart(parts[-1][0]):
             parts.append([])
             left = matches - expected.get(change.id, 0)
         parts[-1].append(change)
     return parts
+
+
+def _is_apart(change: AnyRow) -> bool:
+    """Whether it is matched alone: in part already, or not at all when it was tried."""
+    return change.matched_upto is not None or change.match_after is not None
 
 
 def _batch(session: Session, changes: Sequence[AnyRow], expected: Mapping[int, int], *, matches: int) -> Batch:
@@ -150,6 +156,26 @@ def mark_matched(session: Session, portion: Portion, *, now: datetime) -> None:
     session.connection().execute(statement, {"changes": list(portion.change_ids), "how_far": how_far})
 
 
+def put_off(session: Session, change_id: int, *, now: datetime) -> bool:
+    """Leave a Change that cannot be matched until later; whether this is the first time.
+
+    That is as long again as it has been waiting: soon at first, then every quarter of an hour.
+    """
+    waiting = select(Change.observed_at, Change.match_after).where(Change.id == change_id, Change.matched_at.is_(None))
+    change = session.execute(waiting.with_for_update()).one_or_none()
+    if change is None:
+        return False
+    wait = min(max(now - change.observed_at, FIRST_WAIT), LONGEST_WAIT)
+    session.execute(update(Change).where(Change.id == change_id).values(match_after=now + wait))
+    return change.match_after is None
+
+
+def list_broken(session: Session) -> Sequence[int]:
+    """The Changes that could not be matched when that was tried last, oldest first."""
+    broken = select(Change.id).where(Change.matched_at.is_(None), Change.match_after.is_not(None))
+    return session.scalars(broken.order_by(Change.id)).all()
+
+
 def _given(portion: Portion) -> dict[str, Any]:
     """A portion as the statements below take it; of what is matched in parts, there is one Change at a time."""
     if not portion.is_part:
@@ -160,11 +186,15 @@ def _given(portion: Portion) -> dict[str, Any]:
 
 # Written once: building them anew for each batch would take as long as to match it.
 _WAITING = (
-    select(Change.id, Change.trial_id, Change.seq, Change.weight, Change.opens, Change.closes, Change.matched_upto)
+    select(
+        Change.id, Change.trial_id, Change.seq, Change.weight, Change.opens, Change.closes, Change.matched_upto,
+        Change.match_after,
+    )
     .where(Change.matched_at.is_(None), Change.id <= bindparam("newest", type_=Change.id.type))
+    .where(or_(Change.match_after.is_(None), Change.match_after <= bindparam("now", type_=Change.match_after.type)))
     .order_by(Change.id)
     .limit(bindparam("limit"))
-)
+)  # fmt: skip
 _CLAIM = (
     select(Change.id, Change.matched_upto)
     .where(among(Change.id, "changes"), Change.matched_at.is_(None))

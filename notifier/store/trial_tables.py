@@ -156,6 +156,8 @@ class Change(Base):
     matched_at: Mapped[datetime | None]
     matched_upto: Mapped[int | None] = mapped_column(Id)
     """Where so many follow it that it is matched in portions: the subscription up to which that is done."""
+    match_after: Mapped[datetime | None]
+    """Where it could not be matched: when that is tried again."""
     held_id: Mapped[int | None] = mapped_column(Id)
     """The breaker that keeps it from being mailed: everything a reader would see in it is the same in many studies."""
 

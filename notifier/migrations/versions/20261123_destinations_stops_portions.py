@@ -55,6 +55,7 @@ def upgrade() -> None:
     op.add_column(
         "changes", sa.Column("matched_upto", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
     )
+    op.add_column("changes", sa.Column("match_after", sa.DateTime(timezone=True), nullable=True))
     # What is in no index can be written without writing the others anew.
     op.drop_index("ix_matches_delivery_id", table_name="matches")
     op.drop_index("ix_matches_waiting_of_trial", table_name="matches")
