@@ -120,4 +120,4 @@ def _add_subscriptions(session: Session, trials: Sequence[int], conditions: Sequ
 def _forget_matches(service: Service) -> None:
     with service.installation.database.writing() as session:
         session.execute(delete(Match))
-        session.execute(update(Change).where(Change.baseline.is_(False)).values(matched_at=None))
+        session.execute(update(Change).where(Change.baseline.is_(False)).values(matched_at=None, matched_upto=None))
