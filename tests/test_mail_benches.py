@@ -59,7 +59,7 @@ def test_what_a_digest_costs_is_told_by_stage(console: Console) -> None:
 
 @slow
 def test_a_workers_memory_is_measured(console: Console) -> None:
-    found = worker_memory.run(console, sizes=(10, 20))
+    found = worker_memory.run(console, least=10, most=20)
 
     assert all(sending.peak_bytes > 10_000_000 for sending in found.values())
 
