@@ -100,7 +100,7 @@ class Window:
         counts["cancelled"] += len(done.admission.cancelled)
         counts["held"] += len(done.held.rests)
         self._report(done.states, verdicts)
-        self._forget(ended)
+        self._forget(ended, verdicts)
         return [mail for mail in going if mail.delivery_id in done.admission.admitted]
 
     def send(self, mails: Sequence[Composed], *, first: set[int]) -> None:
@@ -129,15 +129,16 @@ class Window:
         try:
             insist(write, seconds=self.terms.limits.patience)
         finally:
-            self._forget(ended)
+            self._forget(ended, verdicts)
 
-    def _forget(self, ended: Sequence[Composed]) -> None:
+    def _forget(self, ended: Sequence[Composed], verdicts: Verdicts) -> None:
         now = time.monotonic()
         if len(self._moved_at) > MOST_DOMAINS:
             self._moved_at = {domain: at for domain, at in self._moved_at.items() if now - at < MOVING_SECONDS}
         for mail in ended:
             del self.in_flight[mail.delivery_id]
-            self._moved_at[domain_of(mail)] = now
+            if verdicts[mail.delivery_id].reply is not None:
+                self._moved_at[domain_of(mail)] = now
         # One step, as another thread may ask.
         left = self._busy - Counter(map(domain_of, ended))
         self._busy = left

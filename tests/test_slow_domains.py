@@ -6,13 +6,15 @@ from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import select
 
 from notifier.delivering import Deliverer, Limits
 from notifier.domain.deliveries import Composed
 from notifier.domain.lanes import Lanes, Shares
-from notifier.emails import pipelining
+from notifier.emails import pipelining, smtp
 from notifier.emails.pipelining import Timeouts
 from notifier.store.database import Database
+from notifier.store.models import Delivery
 from tests.delivery_rows import compose_in_domains, expect_digests
 from tests.scripted_smtp import HANG, Script, scripted
 
@@ -48,6 +50,56 @@ def test_three_domains_that_hang_leave_room_for_a_fourth(database: Database, mon
     assert sorted(script.recipients) == sorted(f"a{number}" for number in range(40))
 
 
+@pytest.mark.slow
+def test_very_many_dead_domains_make_way_for_one_that_lives(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipelining, "STALL_SECONDS", 0.1)
+    monkeypatch.setattr(smtp, "GIVE_WAY_SECONDS", 0.5)
+    dead = [f"x{number}" for number in range(60)]
+    expect_digests(database, *dead, *(f"a{number}" for number in range(100)))
+    with scripted(Script({f"RCPT:{name}": HANG for name in dead})) as script:
+        deliverer = Deliverer(
+            database=database,
+            mail_server=script.server,
+            sender="updates@example.org",
+            composer=compose_in_domains(lambda name: name if name in dead else "a"),
+            limits=Limits(timeouts=LONG),
+        )
+        run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": lambda: datetime.now(UTC)})
+        run.start()
+        end = time.monotonic() + 15
+        while len(script.accepted) < 100 and time.monotonic() < end:
+            time.sleep(0.02)
+        deliverer.close()
+        run.join(10)
+
+    assert sorted(script.recipients) == sorted(f"a{number}" for number in range(100))
+
+
+@pytest.mark.slow
+def test_a_mail_server_that_freezes_costs_no_mail_a_try(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipelining, "STALL_SECONDS", 0.1)
+    monkeypatch.setattr(smtp, "GIVE_WAY_SECONDS", 0.2)
+    expect_digests(database, *(f"x{number}" for number in range(60)))
+    with scripted(Script({"MAIL": HANG})) as script:
+        deliverer = Deliverer(
+            database=database,
+            mail_server=script.server,
+            sender="updates@example.org",
+            composer=compose_in_domains(lambda name: name),
+            limits=Limits(timeouts=LONG),
+        )
+        run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": lambda: datetime.now(UTC)})
+        run.start()
+        time.sleep(1.5)
+        deliverer.close()
+        run.join(10)
+
+    with database.reading() as session:
+        assert set(session.scalars(select(Delivery.attempts))) == {0}
+
+
 def _fill(lanes: Lanes, *, moves: str, busy: Counter[str], **domains: int) -> Counter[str]:
     """How many places each domain gets, of 28, four more being kept for letters; those in ``moves`` do."""
     for domain, count in domains.items():
@@ -67,6 +119,11 @@ def test_domains_that_do_not_move_get_a_place_each_and_share_a_quarter() -> None
 
 def test_what_such_domains_hold_already_counts() -> None:
     assert _fill(Lanes(), moves="c", busy=Counter(a=6, b=4), a=20, b=20, c=40) == Counter(c=18)
+
+
+def test_where_domains_that_do_not_move_hold_half_those_that_do_come_first() -> None:
+    dead = Counter({f"x{number}": 1 for number in range(18)})
+    assert _fill(Lanes(), moves="c", busy=dead, a=4, b=4, c=40) == Counter(c=10)
 
 
 def test_a_domain_that_moves_gets_half_while_others_wait_and_all_where_none_does() -> None:

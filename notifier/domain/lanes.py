@@ -7,6 +7,11 @@ from functools import cache
 
 from notifier.domain.deliveries import Composed
 
+KNOWN_SECONDS = 600.0
+"""A domain that answered so lately is known to; where there is little room it comes before those that did not."""
+MOST_DOMAINS = 4096
+"""So many are remembered before those are forgotten that answered long ago."""
+
 
 def domain_of(mail: Composed) -> str:
     """The domain a mail goes to."""
@@ -40,10 +45,16 @@ class Lanes:
         mails.appendleft(mail)
         self.rest = {domain: mails, **self.rest}
 
-    def next(self, busy: Counter[str], *, cap: int, but: Collection[str] = ()) -> Composed | None:
-        """The next one of both lanes, in the second ``but`` some domains; ``busy``: how many are under way to each."""
+    def next(
+        self, busy: Counter[str], *, cap: int, but: Collection[str] = (), known: Collection[str] = ()
+    ) -> Composed | None:
+        """The next one of both lanes, in the second ``but`` some domains, ``known`` ones first.
+
+        ``busy`` is how many are under way to each; where others wait, one gets no more than ``cap``.
+        """
         return (
             self.next_first()
+            or self.next_of(domain for domain in known if busy[domain] < cap and domain not in but)
             or self.next_of(domain for domain in self.rest if busy[domain] < cap and domain not in but)
             or self.next_of(domain for domain in self.rest if domain not in but)
         )
@@ -51,16 +62,18 @@ class Lanes:
     def take(self, shares: "Shares", *, places: int, kept: int) -> list[Composed]:
         """Fill places, the last ``kept`` ones only with what somebody waits for, the others by their ``shares``."""
         taken = list[Composed]()
-        while len(taken) < places and (mail := self._next(shares, last=places - len(taken) <= kept)):
+        moving = [domain for domain in self.rest if shares.moves(domain)] if shares.are_few else []
+        while len(taken) < places and (mail := self._next(shares, moving, last=places - len(taken) <= kept)):
             shares.count(domain_of(mail))
             taken.append(mail)
         return taken
 
-    def _next(self, shares: "Shares", *, last: bool) -> Composed | None:
+    def _next(self, shares: "Shares", moving: Collection[str], *, last: bool) -> Composed | None:
         mail = self.next_first()
         if mail is not None or last:
             return mail
-        return self.next_of(filter(shares.may, self.rest)) or self.next_of(filter(shares.moves, self.rest))
+        before = self.next_of(domain for domain in moving if domain in self.rest and shares.may(domain))
+        return before or self.next_of(filter(shares.may, self.rest)) or self.next_of(filter(shares.moves, self.rest))
 
     def next_first(self) -> Composed | None:
         """The next one that somebody waits for."""
@@ -95,14 +108,17 @@ class Shares:
     """How many of the places each domain gets, by what is ``busy`` already, and whether its mails end: it ``moves``.
 
     One that moves gets up to ``cap`` while others wait, and more where nothing else does. One that did not show it gets
-    one place; those it gets beyond that, all such domains ``share``. So a few that take their time leave room.
+    one place; those it gets beyond that, all such domains ``share``. So a few that take their time leave room. Where
+    such domains hold as many as the cap by one place each, perhaps because many are dead, those that move come first.
     """
 
     def __init__(self, busy: Counter[str], *, cap: int, shared: int, moves: Callable[[str], bool]) -> None:
         self._busy = busy.copy()
         self._cap = cap
         self.moves = cache(moves)
-        self._left = shared - sum(count - 1 for domain, count in busy.items() if count > 1 and not self.moves(domain))
+        still = {domain: count for domain, count in busy.items() if count > 0 and not self.moves(domain)}
+        self._left = shared - sum(count - 1 for count in still.values())
+        self.are_few = sum(still.values()) >= cap
 
     def count(self, domain: str) -> None:
         """A domain got a place."""
@@ -114,3 +130,26 @@ class Shares:
         """Whether a domain gets a place while others wait."""
         held = self._busy[domain]
         return not held or (held < self._cap and (self._left > 0 or self.moves(domain)))
+
+
+@dataclass(slots=True)
+class Answered:
+    """When servers answered last for mails to each domain, by a steady clock in seconds."""
+
+    _last: float = -KNOWN_SECONDS
+    _at: dict[str, float] = field(default_factory=dict)
+
+    def note(self, domain: str, now: float) -> None:
+        """One answered for a domain."""
+        self._at[domain] = self._last = now
+        if len(self._at) > MOST_DOMAINS:
+            # Half of them, so that this is seldom.
+            self._at = dict(sorted(self._at.items(), key=lambda one: one[1])[MOST_DOMAINS // 2 :])
+
+    def is_any(self, now: float) -> bool:
+        """Whether one answered lately for any."""
+        return now - self._last < KNOWN_SECONDS
+
+    def of(self, domains: Iterable[str], now: float) -> set[str]:
+        """Those of these domains for which one answered lately."""
+        return {one for one in domains if now - self._at.get(one, -KNOWN_SECONDS) < KNOWN_SECONDS}

@@ -88,6 +88,8 @@ class Line:
         """Its envelope is begun, its message is not."""
         self._out: Composed | None = None
         """Its message began to be written, and no reply came yet."""
+        self._is_at_recipient = False
+        """Whether the server took the sender of the envelope that is heard now, and is at its recipient."""
         self._used_at = asyncio.get_running_loop().time()
         self.was_asked = False
         """Whether it was asked if it lives."""
@@ -108,6 +110,19 @@ class Line:
         """Whether, by the loop's time, a reply has been waited for too long for others to wait, too."""
         since = self._reader.waiting_since
         return since is not None and now - since >= STALL_SECONDS
+
+    def hangs_at_recipient(self, now: float, *, seconds: float) -> bool:
+        """Whether a mail has hung for so long though the server took its sender, and nothing of its message went out.
+
+        So the server lives, and what hangs is whom the mail goes to.
+        """
+        since = self._reader.waiting_since
+        is_there = self._out is None and self._ahead is not None and self._is_at_recipient
+        return is_there and since is not None and now - since >= seconds
+
+    def hurry(self) -> None:
+        """Wait no longer for the reply that is awaited, as if its time was up."""
+        self._reader.hurry()
 
     async def is_alive(self) -> bool:
         """Whether the server still answers, and in step; asks only after a rest."""
@@ -224,7 +239,7 @@ class Line:
 
     async def _hear_envelope(self, mail: Composed) -> Verdict | None:
         """None if the message may be written now. The first refusal counts; those behind it are its echo."""
-        refusal = None
+        refusal, self._is_at_recipient = None, False
         # Made at once: what must be reset was decided when they were written.
         steps, commands = self._steps, () if self._pipelines else self._commands(mail)
         for number, step in enumerate(steps):
@@ -236,6 +251,8 @@ class Line:
                 refusal = refusal or _judge(step, reply, mail)
                 if not self._pipelines:
                     break
+            elif step is _Step.SENDER:
+                self._is_at_recipient = True
             elif step is _Step.DATA and refusal is not None:
                 await self._send_nothing()
         self._must_reset = refusal is not None

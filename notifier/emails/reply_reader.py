@@ -110,6 +110,10 @@ class ReplyReader(asyncio.Protocol):
         finally:
             self._waiter = None
 
+    def hurry(self) -> None:
+        """Have who waits for a reply wait no longer, as if the time was up."""
+        self._wake()
+
     def _set_timer(self) -> None:
         self._stop_timer()
         self._timer = self._loop.call_at(self._deadline, self._look_at_time)

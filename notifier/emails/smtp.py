@@ -15,7 +15,7 @@ from aiosmtplib import SMTP, SMTPException, SMTPHeloError
 from notifier.config import MailServer
 from notifier.domain.blame import BROKE, SENDER_UNFIT, UNREACHABLE, UNSAFE
 from notifier.domain.deliveries import Answer, Composed, Verdict
-from notifier.domain.lanes import Lanes, domain_of
+from notifier.domain.lanes import Answered, Lanes, domain_of
 from notifier.emails.pipelining import STALL_SECONDS, Line, Timeouts, is_writable
 from notifier.emails.replies import judge_error
 from notifier.emails.reply_reader import ReplyReader
@@ -27,6 +27,11 @@ CONNECT_AGAIN_SECONDS = 5.0
 """Where a connection could not be made while others work, no other is tried for so long."""
 STILL_SECONDS = 2.0
 """A domain of whose mails none ended for so long holds up others."""
+GIVE_WAY_SECONDS = 10.0
+"""Where no connection is left, a mail whose recipient is not answered for so long makes way, to be tried again later.
+Elsewhere it is waited for as long as RFC 5321 asks for (section 4.5.3.2)."""
+KEPT_FOR_KNOWN = 2
+"""So many of the last connections are for domains that are known to answer."""
 OUT_OF_STEP = 2
 """So many connections in a row that broke at their first group of commands."""
 IN_STEPS_SECONDS = 600.0
@@ -55,6 +60,7 @@ class Relay:
         self._busy: Counter[str] = Counter()
         self._moved_at: dict[str, float] = {}
         """When a mail ended last, by the loop's time, of the domains that are busy."""
+        self._answered = Answered()
         self._at_work: list[_Worker] = []
         self._resting: list[Line] = []
         self._own_name: str | None = None
@@ -105,14 +111,17 @@ class Relay:
         if worker.only_first:
             mail = self._waiting.next_first()
         else:
-            mail = self._waiting.next(self._busy, cap=self._cap, but=self._stuck())
+            mail = self._waiting.next(self._busy, cap=self._cap, but=self._stuck(), known=self._known())
         if mail is not None:
             self._busy[domain_of(mail)] += 1
         return mail
 
     def answer(self, mail: Composed, verdict: Verdict) -> None:
         """A mail ended; where that is our side's fault, those that wait are not tried."""
-        self._moved_at[domain_of(mail)] = asyncio.get_running_loop().time()
+        if verdict.reply is not None:
+            domain, now = domain_of(mail), asyncio.get_running_loop().time()
+            self._moved_at[domain] = now
+            self._answered.note(domain, now)
         self._count_off(mail)
         self._hand_in(mail, verdict)
         if verdict.answer is Answer.OURS:
@@ -140,6 +149,11 @@ class Relay:
     @property
     def _for_all(self) -> int:
         return max(1, self._connections - 1)
+
+    @property
+    def _for_unknown(self) -> int:
+        """How many connections may be held up before those that are left are for domains that are known to answer."""
+        return 2 * self._connections - (self._connections > 1) - KEPT_FOR_KNOWN * (self._connections > KEPT_FOR_KNOWN)
 
     def _count_off(self, mail: Composed) -> None:
         domain = domain_of(mail)
@@ -169,22 +183,50 @@ class Relay:
                 self._count_off(order.mail)
                 del self._orders[id(order.mail)]
 
+    def _stalled(self, now: float) -> Sequence["_Worker"]:
+        """The connections that are held up, where they are as many as usually work."""
+        if len(self._at_work) < self._usual or now < self._none_stuck_until:
+            return ()
+        stalled = [worker for worker in self._at_work if worker.is_stalled(now)]
+        if len(stalled) >= self._usual:
+            return stalled
+        self._none_stuck_until = now + STALL_SECONDS / 20
+        return ()
+
+    @property
+    def _usual(self) -> int:
+        return max(self._for_all, min(2, self._connections))
+
     def _stuck(self) -> Collection[str]:
         """The domains that get no more connections, or others would get none.
 
         Where as many are held up as usually work, it is each domain that holds up several of them and of whose mails
-        none ended lately, or as many by itself.
+        none ended lately, or as many by itself. Where even more are, it is each that did not answer, if others did.
         """
-        now, most = asyncio.get_running_loop().time(), max(self._for_all, min(2, self._connections))
-        if len(self._at_work) < most or now < self._none_stuck_until:
-            return ()
-        stalled = [worker for worker in self._at_work if worker.is_stalled(now)]
-        if len(stalled) < most:
-            self._none_stuck_until = now + STALL_SECONDS / 20
+        now, most = asyncio.get_running_loop().time(), self._usual
+        stalled = self._stalled(now)
+        if not stalled:
             return ()
         domains = Counter(domain for worker in stalled for domain in set(map(domain_of, worker.under_way)))
         still = {domain for domain in domains if now - self._moved_at.get(domain, 0.0) >= STILL_SECONDS}
-        return [domain for domain, count in domains.items() if count >= (min(2, most) if domain in still else most)]
+        stuck = {domain for domain, count in domains.items() if count >= (min(2, most) if domain in still else most)}
+        if len(stalled) >= self._for_unknown and self._answered.is_any(now):
+            stuck |= self._waiting.rest.keys() - self._known()
+        return stuck
+
+    def _known(self) -> Collection[str]:
+        """The domains for which mails wait that come before others: those that answer, where connections are few."""
+        now = asyncio.get_running_loop().time()
+        return self._answered.of(self._waiting.rest, now) if self._stalled(now) else ()
+
+    def _make_way(self, now: float) -> None:
+        """Leave mails that hang where no connection is left; nothing of them was said, so none can arrive twice."""
+        stalled = self._stalled(now)
+        if len(stalled) < self._for_unknown:
+            return
+        for worker in stalled:
+            if worker.line is not None and worker.line.hangs_at_recipient(now, seconds=GIVE_WAY_SECONDS):
+                worker.line.hurry()
 
     def _turn_away(self, trouble: Verdict) -> None:
         # The reply was about another mail.
@@ -196,8 +238,10 @@ class Relay:
         """Have as many connections at work as what waits can use."""
         if not self._waiting:
             return
-        waiting, now = self._waiting.count(but=self._stuck()), asyncio.get_running_loop().time()
-        if self._closing or not waiting or (self._at_work and now < self._connect_again_at and not self._resting):
+        now = asyncio.get_running_loop().time()
+        self._make_way(now)
+        waiting = self._waiting.count(but=self._stuck())
+        if self._closing or (self._at_work and now < self._connect_again_at and not self._resting):
             return
         moving = [worker for worker in self._at_work if not worker.is_stalled(now)]
         for_all = sum(not worker.only_first for worker in moving)
@@ -209,7 +253,7 @@ class Relay:
         kept_is_free = self._connections > 1 and for_all == len(moving) and room > starting
         if self._waiting.first and not starting and kept_is_free:
             self._start(only_first=True)
-        if waiting > starting and self._look_again is None:
+        if len(self._waiting) > starting and self._look_again is None:
             self._look_again = asyncio.get_running_loop().call_later(STALL_SECONDS / 4, self._look)
 
     def _look(self) -> None:
