@@ -27,6 +27,7 @@ from bench import (
     page_pictures,
     planning_speed,
     rendering_speed,
+    service_speed,
     spam_figures,
     suggestion_figures,
     way_speed,
@@ -39,7 +40,7 @@ from notifier.logs import set_up_logs
 
 SPEED = ("ingesting", "comparing", "matching", "planning", "rendering", "delivering", "form")
 NEED_A_FOLDER = ("leaks", "masking", "changes", "spam", "suggestions", "conditions")
-OTHERS = ("pictures", "pages", "front", "crowd", "ways", "latency", "memory")
+OTHERS = ("pictures", "pages", "front", "crowd", "ways", "latency", "memory", "service")
 DEFAULT_FOLDER = REPOSITORY.parent / "shared" / "registry"
 
 
@@ -48,7 +49,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*SPEED, *NEED_A_FOLDER, *OTHERS, []], metavar="NAME")
     parser.add_argument("--registry", type=Path, default=DEFAULT_FOLDER, help="folder with studies.zip of real records")
-    parser.add_argument("--size", type=int, default=0, help="readers of the crowd (crowd: 2,000, delivering: 20,000)")
+    parser.add_argument(
+        "--size", type=int, default=0, help="readers of the crowd (crowd: 2,000, delivering: 20,000, memory: 100,000)"
+    )
     parser.add_argument("--repeat", type=int, default=3, help="rounds of delivering")
     parser.add_argument("--engine", choices=ENGINES, default="sqlite", help="database of the crowd")
     parser.add_argument(
@@ -90,7 +93,10 @@ def _measurements(console: Console, folder: Path | None, given: argparse.Namespa
         "rendering": lambda: rendering_speed.run(console),
         "ways": lambda: way_speed.run(console, size=given.size or 5_000, repeat=given.repeat, engine=given.engine),
         "latency": lambda: mail_latency.run(console, size=given.size or 10_000, engine=given.engine),
-        "memory": lambda: worker_memory.run(console, engine=given.engine),
+        "memory": lambda: worker_memory.run(console, most=given.size or 100_000, engine=given.engine),
+        "service": lambda: service_speed.run(
+            console, size=given.size or 10_000, repeat=given.repeat, engine=given.engine
+        ),
         "delivering": lambda: delivering_speed.run(console, size=given.size or 20_000, repeat=given.repeat),
         "form": lambda: form_latency.run(console, folder),
         "crowd": lambda: crowd_profile.run(console, size=given.size or 2_000, engine=given.engine, calls=given.calls),

@@ -22,19 +22,20 @@ def service_processes(settings: Settings, *, concurrency: int = 2) -> Iterator[N
     ways = [["up"]] if settings.is_embedded else [["web"], ["worker", "--concurrency", str(concurrency)], ["beat"]]
     with ExitStack() as running:
         for way in ways:
-            running.enter_context(_process(settings, way))
+            running.enter_context(service_process(settings, way))
         _wait_for(settings.port)
         yield
 
 
 @contextmanager
-def _process(settings: Settings, way: list[str]) -> Iterator[None]:
+def service_process(settings: Settings, way: list[str], *, log: str | None = None) -> Iterator[None]:
+    """Run one command until the end of the block; what it says is kept by the name of ``log``, or its own."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("NOTIFIER_")}
     given = {f"NOTIFIER_{name.upper()}": str(getattr(settings, name)) for name in settings.model_fields_set}
     environment = plain | given | {"PYTHONPATH": str(REPOSITORY)}
-    with (settings.data_dir / f"{way[0]}.log").open("w") as log:
+    with (settings.data_dir / f"{log or way[0]}.log").open("w") as said:
         started = subprocess.Popen(
-            [*NOTIFIER, *way], cwd=settings.data_dir, env=environment, stdout=log, stderr=log, text=True
+            [*NOTIFIER, *way], cwd=settings.data_dir, env=environment, stdout=said, stderr=said, text=True
         )
         try:
             yield

@@ -4,9 +4,9 @@ A process has at most one window of mails in_data, whatever threads ask for a ru
 """
 
 import threading
-import time
 from collections import Counter
-from math import inf
+from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -14,11 +14,11 @@ from notifier.config import MailServer
 from notifier.emails.postman import Postman
 from notifier.errors import StoreUnavailable
 from notifier.sending_run import Run
-from notifier.sending_terms import TIME_IS_UP, Clock, Composer, Delivered, Limits, Terms, Traffic
+from notifier.sending_terms import Clock, Composer, Delivered, Limits, Terms, Traffic
 from notifier.store.database import Database
 from notifier.store.outcome_store import sweep
 
-__all__ = ["TIME_IS_UP", "Clock", "Composer", "Delivered", "Deliverer", "Limits", "Traffic"]
+__all__ = ["Clock", "Composer", "Delivered", "Deliverer", "Limits", "Traffic"]
 
 log = structlog.get_logger(__name__)
 
@@ -51,56 +51,43 @@ class Deliverer:
         self._postman = Postman(mail_server, sender=sender, connections=limits.connections, timeouts=limits.timeouts)
         self._stopping = threading.Event()
         self._one_run = threading.Lock()
-        self._tails: dict[threading.Thread, Run] = {}
+        self._rung = threading.Event()
+        self._changing = threading.Lock()
+        self._sends = False
 
-    def deliver_due(
-        self, *, now: Clock, real: Clock | None = None, limit: int | None = None, seconds: float | None = None
-    ) -> Delivered:
-        """Send until nothing is due, ``limit`` Deliveries were claimed, or ``seconds`` are over.
+    def deliver_due(self, *, now: Clock, real: Clock | None = None, limit: int | None = None) -> Delivered:
+        """Send until nothing is due, or ``limit`` Deliveries were claimed.
 
         Leases, which other workers must understand, run by the ``real`` time where ``now`` is a time that was set.
 
         Threads that share a Deliverer run one after the other, so that a process never has more in_data than one group.
-        Where the time is up while the mail server keeps a mail hanging, that one is marked on the side, uncounted, and
-        the place it takes up is missing in the next run.
 
         Raises:
             StoreUnavailable: the database cannot be reached; what was claimed comes back when the lease runs out.
         """
-        with self._one_run:
-            run = Run(
-                terms=self._terms(now, real or now),
-                postman=self._postman,
-                limit=limit,
-                stopping=self._stopping,
-                ends_at=inf if seconds is None else time.monotonic() + seconds,
-                elsewhere=self._count_tails,
-            )
-            try:
-                return run.go()
-            finally:
-                if run.window.in_flight and not self._postman.is_closed:
-                    self._leave_to_the_side(run)
+        return self._deliver(self._terms(now, real or now), limit=limit)
 
-    def _terms(self, now: Clock, real: Clock) -> Terms:
-        return Terms(
-            database=self._database,
-            composer=self._composer,
-            limits=self._limits,
-            traffic=self._traffic,
-            clock=now,
-            real=real,
-        )
+    def keep_delivering(self, *, now: Clock, more: Callable[[], None]) -> None:
+        """Have what is due sent by a thread of this process, which ends when nothing is; returns at once.
 
-    def _count_tails(self) -> Counter[str]:
-        """How many mails that hang are still in_data, by domain."""
-        self._tails = {thread: run for thread, run in self._tails.items() if thread.is_alive()}
-        return sum((run.window.busy() for run in self._tails.values()), Counter())
+        Where that thread is at it already, it looks again. Whoever asks is free for what else there is to do: what
+        comes in during a long run is matched and planned as ever, and the run need not make way for it.
 
-    def _leave_to_the_side(self, run: Run) -> None:
-        thread = threading.Thread(target=_finish, args=(run,), name="delivering-tail", daemon=True)
-        self._tails[thread] = run
-        thread.start()
+        Args:
+            now: the time, as it passes.
+            more: called by that thread, often, where more is due than it takes at once: others may help.
+        """
+        with self._changing:
+            self._rung.set()
+            if self._sends:
+                return
+            self._sends = True
+        threading.Thread(target=self._keep_delivering, args=(now, more), name="delivering", daemon=True).start()
+
+    @property
+    def is_delivering(self) -> bool:
+        """Whether that thread is still at it."""
+        return self._sends
 
     def sweep(self, *, now: Clock) -> Counter[str]:
         """Take back what lost workers left; counts ``returned``, ``deferred`` and ``unknown``."""
@@ -121,19 +108,50 @@ class Deliverer:
         self._postman.close()
         self._wait(MARK_SECONDS)
 
+    def _terms(self, now: Clock, real: Clock) -> Terms:
+        return Terms(
+            database=self._database,
+            composer=self._composer,
+            limits=self._limits,
+            traffic=self._traffic,
+            clock=now,
+            real=real,
+        )
+
+    def _deliver(self, terms: Terms, *, limit: int | None = None) -> Delivered:
+        with self._one_run:
+            run = Run(terms=terms, postman=self._postman, limit=limit, stopping=self._stopping, rung=self._rung)
+            return run.go()
+
+    def _keep_delivering(self, now: Clock, more: Callable[[], None]) -> None:
+        """One run after the other, until one stops early, or ends with nothing due and nobody has rung since."""
+        while self._goes_on():
+            done = self._try_to_deliver(replace(self._terms(now, now), more=more))
+            with self._changing:
+                if done is None or done.stopped:
+                    # Others, or the next sweep, go on with what is left.
+                    self._sends = False
+                    return
+                if done.tried or done.held:
+                    self._rung.set()
+
+    def _goes_on(self) -> bool:
+        with self._changing:
+            self._sends = self._rung.is_set()
+            self._rung.clear()
+            return self._sends
+
+    def _try_to_deliver(self, terms: Terms) -> Delivered | None:
+        """None where it broke off, which is told; what was claimed comes back when the lease runs out."""
+        try:
+            return self._deliver(terms)
+        except StoreUnavailable as error:
+            log.warning("delivery.broke_off", error=str(error))
+        except Exception:
+            log.exception("delivery.broke_off")
+        return None
+
     def _wait(self, seconds: float) -> None:
-        """Until no run is under way, nor a mail of an earlier one; or for so long."""
-        until = time.monotonic() + seconds
+        """Until no run is under way, or for so long."""
         if self._one_run.acquire(timeout=seconds):
-            tails = list(self._tails)
             self._one_run.release()
-            for thread in tails:
-                thread.join(max(0.0, until - time.monotonic()))
-
-
-def _finish(run: Run) -> None:
-    try:
-        run.finish()
-    except StoreUnavailable as error:
-        # The sweep finds them and counts them as ambiguous.
-        log.warning("delivery.not_marked", error=str(error))

@@ -6,11 +6,8 @@ transaction that marks some mails and admits others (``sending_window.py``), and
 """
 
 import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import inf
 
 import structlog
 
@@ -19,15 +16,10 @@ from notifier.domain.deliveries import Answer, Composed, Verdicts
 from notifier.emails.postman import Postman
 from notifier.sending_lease import Lease
 from notifier.sending_stock import ClaimedTwice, Stock
-from notifier.sending_terms import TIME_IS_UP, Delivered, Terms
-from notifier.sending_window import MARK_AFTER_SECONDS, Window
+from notifier.sending_terms import Delivered, Terms
+from notifier.sending_window import Window
 
 log = structlog.get_logger(__name__)
-
-TURNS_SECONDS = 2.0
-"""How long a run that has an end waits for the turns of mails; whoever started it comes again."""
-LINGER_SECONDS = 1.0
-"""How long a run whose time is up waits for mails under way before it leaves them to be marked on the side."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,15 +31,13 @@ class Run:
     limit: int | None
     """How many Deliveries it may claim; None for all."""
     stopping: threading.Event
-    ends_at: float
-    elsewhere: Callable[[], Counter[str]] = Counter
-    """Mails of earlier runs that are still in_data, by domain; they take up places."""
+    rung: threading.Event
+    """Set by whoever knows that there is something to send."""
     stopped: str | None = None
     window: Window = field(init=False)
     stock: Stock = field(init=False)
     _lease: Lease = field(init=False)
     _is_lost: bool = False
-    _awaited: float = 0.0
     _blame: Blame = field(default_factory=Blame)
 
     def __post_init__(self) -> None:
@@ -56,7 +46,7 @@ class Run:
         self.stock = Stock(terms=self.terms, lease=self._lease, left=self.limit)
 
     def go(self) -> Delivered:
-        """Send until nothing is due; what is left in flight then must be finished."""
+        """Send until nothing is due, and nothing is under way."""
         try:
             while self._step():
                 pass
@@ -90,19 +80,14 @@ class Run:
             self.finish()
             return False
         if not self.window.in_flight:
-            if self.stock and going and not (chosen or brought):
-                # Every place is taken by mails of earlier runs.
-                self.stopping.wait(MARK_AFTER_SECONDS)
             return going and (brought or bool(self.stock) or self._awaits_turn())
-        if self.postman.is_closed or self._lingers():
+        if self.postman.is_closed:
             return False
         self.window.wait()
         return True
 
     def _choose(self, ended: Verdicts) -> list[Composed]:
-        busy = self.window.busy(but=ended)
-        busy.update(self.elsewhere())
-        return self.stock.choose(busy, moves=self.window.moves)
+        return self.stock.choose(self.window.busy(but=ended), moves=self.window.moves)
 
     def _advance(self, verdicts: Verdicts, chosen: Sequence[Composed]) -> None:
         admitted = self.window.advance(verdicts, chosen)
@@ -110,21 +95,20 @@ class Run:
             self.window.send(admitted, first=self.stock.pick_first(admitted))
 
     def _refill(self) -> bool:
+        if self.rung.is_set():
+            self.rung.clear()
+            self.stock.look_now()
         try:
             return self.stock.refill(under_way=self.window.in_flight)
         except ClaimedTwice:
             return self._lose()
 
     def _awaits_turn(self) -> bool:
-        """Wait for mails that have a turn to come, where time passes; not for long where others want this process."""
+        """Wait for mails that have a turn to come, where time passes."""
         before, traffic = self.terms.clock(), self.terms.traffic
         seconds = traffic.look_again(now=before) if traffic is not None else None
         if seconds is None or self.stock.left == 0 or self.stopped is not None:
             return False
-        if self.ends_at != inf and self._awaited > TURNS_SECONDS:
-            self.stopped = TIME_IS_UP
-            return False
-        self._awaited += seconds
         self.stopping.wait(seconds)
         self.stock.look_now()
         return self.terms.clock() > before
@@ -132,12 +116,7 @@ class Run:
     def _is_over(self) -> bool:
         if self.stopped is None and self.stopping.is_set():
             self.stopped = "asked to stop"
-        if self.stopped is None and time.monotonic() > self.ends_at:
-            self.stopped = TIME_IS_UP
         return self.stopped is not None
-
-    def _lingers(self) -> bool:
-        return self.stopped == TIME_IS_UP and time.monotonic() > self.ends_at + LINGER_SECONDS
 
     def _holds(self) -> bool:
         return not (self.window.in_flight or self.stock) or self._still_holds()
@@ -163,7 +142,7 @@ class Run:
 
     def _give_back(self) -> None:
         """Return what was claimed and not begun: at once if we were asked to stop, in a minute if nothing goes out."""
-        if self.stopping.is_set() or self.stopped in {None, TIME_IS_UP}:
+        if self.stopping.is_set() or self.stopped is None:
             self.stock.put_back()
         else:
             self.stock.put_off(str(self.stopped))

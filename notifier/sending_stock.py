@@ -86,8 +86,8 @@ class Stock:
         return is_low and self._make_portion()
 
     def look_now(self) -> None:
-        """Look for more at the next refill, as time has passed."""
-        self._bring_at, self._counted = 0.0, -1
+        """Look for more at the next refill, as time has passed, or somebody rang."""
+        self._bring_at, self._counted, self._look_at = 0.0, -1, 0.0
 
     def put_back(self) -> None:
         """Give back what was claimed and not begun; it is due at once."""
@@ -135,6 +135,8 @@ class Stock:
         self.left = None if self.left is None else self.left - len(claimed)
         if not claimed and lane is None:
             self._bring_at = now + LOOK_SECONDS
+        if len(claimed) == self.terms.limits.chunk:
+            self.terms.more()
         # What somebody waits for comes alone, and is made first.
         self._unmade.extendleft(reversed(wanted))
         self._make_portion()

@@ -40,9 +40,6 @@ class Traffic(Protocol):
         ...
 
 
-TIME_IS_UP = "the time is up"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """How much at once: connections, Deliveries claimed together, mails in_data together, the length of a lease."""
@@ -82,6 +79,8 @@ class Terms:
     traffic: Traffic | None
     clock: Clock
     real: Clock
+    more: Callable[[], None] = lambda: None
+    """Called, not seldom, where more was due than could be claimed at once: others can help."""
     token: str = field(default_factory=lambda: str(uuid4()))
     counts: Counter[str] = field(default_factory=Counter)
     """What the run did so far, by the names of `Delivered`."""
@@ -102,3 +101,8 @@ class Delivered:
     ambiguous: int = 0
     held: int = 0
     stopped: str | None = None
+
+    @property
+    def tried(self) -> int:
+        """How many came to an end, for now or for good."""
+        return self.sent + self.deferred + self.failed + self.cancelled + self.unknown

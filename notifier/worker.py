@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from math import inf
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from celery.signals import (
@@ -21,7 +20,6 @@ from celery.signals import (
 
 from notifier import queues
 from notifier.config import Settings, load_settings
-from notifier.delivering import TIME_IS_UP
 from notifier.holding import forget_signatures
 from notifier.ingesting import ingest_records
 from notifier.installation import open_installation
@@ -39,10 +37,8 @@ from notifier.tying import look_through
 app = queues.app
 log = structlog.get_logger(__name__)
 
-SECONDS_AT_ONCE = 2.0
-"""How long one task sends before it rings for the next: so long what is urgent may wait to be matched and planned."""
-JUST_NOW_SECONDS = 0.2
-"""A task that begins so soon after one whose time was up would only do what the next one of that will."""
+HELP_SECONDS = 1.0
+"""How often a process that has more to send than it can claim at once rings for others to join in."""
 
 
 class _Held:
@@ -138,31 +134,26 @@ class _Lately:
         self._ended.clear()
 
 
-class _Turns:
-    """Which task was rung for to go on with what this process sends, and when."""
+class _Help:
+    """Rings for other processes to send, too, now and then."""
 
     def __init__(self) -> None:
         self.forget()
 
-    def next(self) -> str:
-        """The name of the turn that is rung for now."""
-        self._next, self._rung_at = str(uuid4()), time.monotonic()
-        return self._next
-
-    def comes(self, turn: str) -> bool:
-        """Whether a turn was just rung for that is still to come, and is not this one."""
-        is_new = time.monotonic() - self._rung_at < JUST_NOW_SECONDS
-        if turn == self._next:
-            self._rung_at = -inf
-        return is_new and turn != self._next
-
     def forget(self) -> None:
-        self._next, self._rung_at = "", -inf
+        self._at = -inf
+
+    def ask(self) -> None:
+        """On the side, as a broker that hangs must not hold up mails that are under way."""
+        now = time.monotonic()
+        if now >= self._at + HELP_SECONDS:
+            self._at = now
+            threading.Thread(target=queues.ring, args=(queues.SEND_DELIVERIES,), daemon=True).start()
 
 
 _held = _Held()
 _lately = _Lately()
-_turns = _Turns()
+_help = _Help()
 _lifeline = _Lifeline()
 
 
@@ -177,11 +168,21 @@ def stop_sending() -> None:
     _held.stop_sending()
 
 
+def is_sending() -> bool:
+    """Whether this process sends what is due."""
+    return _held.service().deliverer.is_delivering
+
+
+def ask_for_help() -> None:
+    """Ring for others to send, too, if that was not done just now."""
+    _help.ask()
+
+
 def close() -> None:
     """Let go of the service of this process."""
     _held.close()
     _lately.forget()
-    _turns.forget()
+    _help.forget()
 
 
 def _own_time() -> datetime:
@@ -237,20 +238,12 @@ def plan_digests(every: float = 0) -> None:
 
 
 @app.task(name=queues.SEND_DELIVERIES)
-def send_deliveries(turn: str = "") -> None:
-    """Send what is due, for a few seconds; ``turn`` tells a ring for the next task from all others.
+def send_deliveries(**_: object) -> None:
+    """Have what is due sent, in a thread of this process, so that its next task need not wait for it.
 
-    Where this process rang for the next one just now, any other is left to that. Each would go on for itself, and what
-    comes in would have to wait for all of them.
+    What a ring of an earlier version said of itself counts for nothing.
     """
-    if _turns.comes(turn):
-        return
-    delivered = _held.service().deliverer.deliver_due(now=_now, seconds=SECONDS_AT_ONCE)
-    tried = delivered.sent + delivered.deferred + delivered.failed + delivered.cancelled + delivered.unknown
-    if delivered.stopped == TIME_IS_UP:
-        queues.ring(queues.SEND_DELIVERIES, turn=_turns.next())
-    elif (tried or delivered.held) and not delivered.stopped:
-        queues.ring(queues.SEND_DELIVERIES)
+    _held.service().deliverer.keep_delivering(now=_now, more=ask_for_help)
 
 
 @app.task(name=queues.SWEEP)

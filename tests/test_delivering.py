@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from notifier.delivering import TIME_IS_UP, Composer, Deliverer, Limits
+from notifier.delivering import Composer, Deliverer, Limits
 from notifier.domain.deliveries import Claimed, Composed, Composing
 from notifier.emails.pipelining import Timeouts
 from notifier.emails.postman import Postman
@@ -375,13 +375,14 @@ def _taking(seconds: float) -> Composer:
     return compose
 
 
-def test_a_run_whose_time_is_up_gives_back_what_it_did_not_begin(town: Town, box: Mailbox, watch: Watch) -> None:
+def test_a_run_stopped_while_it_composes_gives_back_what_it_claimed(town: Town, box: Mailbox, watch: Watch) -> None:
     town.expect(*"abcd")
 
     with _deliverer(town, box, composer=_taking(0.2), chunk=2) as deliverer:
-        delivered = deliverer.deliver_due(now=watch, seconds=0.1)
+        threading.Timer(0.1, deliverer.stop).start()
+        delivered = deliverer.deliver_due(now=watch)
 
-    assert (delivered.stopped, town.states()) == (TIME_IS_UP, {"waiting": 4})
+    assert (delivered.stopped, town.states()) == ("asked to stop", {"waiting": 4})
 
 
 def test_a_deliverer_can_be_closed_while_the_mail_server_hangs(town: Town, box: Mailbox, watch: Watch) -> None:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from itertools import count
 
 import pytest
 from sqlalchemy import event, select, update
@@ -13,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from notifier import sending_window
-from notifier.delivering import TIME_IS_UP, Deliverer, Limits, Traffic
+from notifier.delivering import Deliverer, Limits, Traffic
 from notifier.domain.deliveries import Claimed, Composed, Composing, Verdicts
 from notifier.domain.traffic import HeldBack
 from notifier.emails import pipelining
@@ -23,7 +22,6 @@ from notifier.sending_terms import Composer
 from notifier.store.database import Database
 from notifier.store.models import Delivery
 from tests.delivery_rows import (
-    add_confirmation,
     compose_in_domains,
     compose_simply,
     expect_digests,
@@ -135,21 +133,6 @@ def test_a_run_that_lost_its_lease_ends_though_a_mail_hangs(database: Database) 
         ended = not run.is_alive()
 
     assert ended
-
-
-@pytest.mark.slow
-def test_a_run_that_lost_its_lease_hangs_up_on_no_mail_of_another(database: Database) -> None:
-    expect_digests(database, "ada")
-    replies = {"MESSAGE:ada": HANG, "MESSAGE:bob": "after 1.5 250 2.0.0 queued"}
-    with scripted(Script(replies)) as script, _deliverer(database, script, limits=_leased(0.7)) as deliverer:
-        assert deliverer.deliver_due(now=_now, seconds=0.1).stopped == TIME_IS_UP
-        with database.writing() as session:
-            add_confirmation(session, "bob", now=_now())
-        threading.Timer(0.4, _take_leases, [database, "1"]).start()
-        deliverer.deliver_due(now=_now, seconds=4)
-        states = states_in(database)
-
-    assert states == {"sent": 1, "deferred": 1}
 
 
 class _Broken:
@@ -293,24 +276,3 @@ def test_a_slow_destination_whose_mails_are_all_that_was_claimed_lets_others_pas
         run.join(5)
 
     assert sorted(script.recipients) == ["ada", "bob"]
-
-
-@pytest.mark.slow
-def test_a_run_that_has_no_place_left_rests(database: Database) -> None:
-    names = [f"r{number}" for number in range(4)]
-    expect_digests(database, *names)
-    hangs = {f"RCPT:{name}": HANG for name in names}
-    with (
-        scripted(Script(hangs)) as script,
-        _deliverer(database, script, limits=Limits(timeouts=LONG, group=4)) as deliverer,
-    ):
-        deliverer.deliver_due(now=_now, seconds=0.5)
-        looks = count()
-
-        def look() -> datetime:
-            next(looks)
-            return _now()
-
-        assert deliverer.deliver_due(now=_now, real=look, seconds=1).stopped == TIME_IS_UP
-
-    assert next(looks) < 60

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from notifier.delivering import TIME_IS_UP, Deliverer, Limits, Traffic
+from notifier.delivering import Deliverer, Limits, Traffic
 from notifier.domain.deliveries import OUR_SIDE, Answer, Claimed, Composed, NotBefore, Verdicts
 from notifier.domain.lanes import Lanes
 from notifier.domain.traffic import HeldBack
@@ -55,19 +55,6 @@ def _wait_for(script: Script, *, sent: int) -> None:
     while len(script.accepted) < sent and time.monotonic() < end:
         time.sleep(0.02)
     assert len(script.accepted) >= sent
-
-
-@pytest.mark.slow
-def test_a_mail_that_hangs_is_marked_on_the_side_and_the_next_run_goes_on(database: Database) -> None:
-    expect_digests(database, *[f"reader{number}" for number in range(12)])
-    with scripted(Script({"RCPT:reader5": HANG})) as script, _deliverer(database, script) as deliverer:
-        delivered = deliverer.deliver_due(now=_now, seconds=0.5)
-        assert (delivered.sent, delivered.stopped) == (11, TIME_IS_UP)
-        with database.writing() as session:
-            add_confirmation(session, "cyd", now=_now())
-        assert deliverer.deliver_due(now=_now, seconds=0.5).sent == 1
-
-    assert states_in(database) == {"sent": 12, "deferred": 1}
 
 
 def test_a_letter_goes_out_while_a_run_waits_for_a_mail_that_hangs(database: Database) -> None:

@@ -11,6 +11,7 @@ from notifier import queues, worker
 from notifier.config import load_settings
 from tests.smtp_servers import Mailbox
 from tests.studies import make_study
+from tests.topologies import wait_until
 from tests.world import World
 
 
@@ -37,16 +38,22 @@ def working(world: World, rung: list[str]) -> Iterator[World]:
     worker.close()
 
 
+def send() -> None:
+    """The sending task, and the end of what it began."""
+    worker.send_deliveries()
+    wait_until(lambda: not worker.is_sending(), what="the end of sending")
+
+
 def test_a_record_becomes_a_mail_through_tasks_alone(working: World, rung: list[str], mailbox: Mailbox) -> None:
     working.ingest(make_study(1))
     working.subscribe("a@example.org", trial="NCT90000001")
 
     worker.ingest_record(make_study(1, enrollment=120, updated="2026-02-21"))
     worker.match_changes()
-    worker.send_deliveries()
+    send()
 
     assert mailbox.recipients == ["a@example.org"]
-    assert rung == [queues.MATCH_CHANGES, queues.SEND_DELIVERIES, queues.SEND_DELIVERIES]
+    assert rung == [queues.MATCH_CHANGES, queues.SEND_DELIVERIES]
 
 
 def test_every_task_may_run_twice(working: World, mailbox: Mailbox) -> None:
@@ -55,7 +62,7 @@ def test_every_task_may_run_twice(working: World, mailbox: Mailbox) -> None:
 
     for _ in range(2):
         worker.ingest_record(make_study(1, enrollment=120, updated="2026-02-21"))
-        for task in (worker.match_changes, worker.plan_digests, worker.send_deliveries, worker.sweep):
+        for task in (worker.match_changes, worker.plan_digests, send, worker.sweep):
             task()
 
     assert mailbox.recipients == ["a@example.org"]
@@ -92,42 +99,33 @@ def test_a_broker_that_never_answers_is_waited_for_only_once() -> None:
     assert time.monotonic() - began < 0.5
 
 
-def test_a_sending_task_whose_time_is_up_rings_for_the_next(
-    working: World, rung: list[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.slow
+def test_what_comes_in_is_matched_and_sent_while_a_mail_hangs(
+    working: World, rung: list[str], mailbox: Mailbox
 ) -> None:
-    monkeypatch.setattr(worker, "SECONDS_AT_ONCE", -1.0)
+    working.ingest(make_study(1), make_study(2))
+    working.subscribe("a@example.org", trial="NCT90000001")
+    working.subscribe("b@example.org", trial="NCT90000002")
+    mailbox.hang_at = "message"
+    for number in (1, 2):
+        worker.ingest_record(make_study(number, enrollment=120, updated="2026-02-21"))
+        worker.match_changes()
+        worker.send_deliveries()
+        wait_until(lambda so_far=number: len(mailbox.accepted) == so_far, what="the mail")  # type: ignore[misc]
 
-    worker.send_deliveries()
+    assert worker.is_sending()
+
+
+def test_a_process_with_more_than_it_can_claim_rings_for_others_now_and_then(working: World, rung: list[str]) -> None:
+    for _ in range(3):
+        worker.ask_for_help()
+    wait_until(lambda: bool(rung), what="the ring")
 
     assert rung == [queues.SEND_DELIVERIES]
 
 
-def test_tasks_that_send_do_not_grow_in_number_by_other_rings(
-    working: World, rung: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    turns: list[str] = []
-    monkeypatch.setattr(queues, "ring", lambda _task, turn="": turns.append(turn))
-    monkeypatch.setattr(worker, "SECONDS_AT_ONCE", -1.0)
-
-    worker.send_deliveries()
-    worker.send_deliveries()
-    worker.send_deliveries("another process's")
-    assert len(turns) == 1
-
-    worker.send_deliveries(turns[0])
-    assert len(set(turns)) == 2
-
-
-def test_a_ring_for_the_next_turn_that_was_lost_keeps_no_other_from_sending(
-    working: World, rung: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(worker, "SECONDS_AT_ONCE", -1.0)
-    monkeypatch.setattr(worker, "JUST_NOW_SECONDS", 0.0)
-
-    worker.send_deliveries()
-    worker.send_deliveries()
-
-    assert len(rung) == 2
+def test_a_ring_of_an_earlier_version_is_understood(working: World) -> None:
+    worker.send_deliveries(turn="4711")
 
 
 def test_a_worker_told_to_stop_sends_nothing_more(working: World, mailbox: Mailbox) -> None:
@@ -136,7 +134,7 @@ def test_a_worker_told_to_stop_sends_nothing_more(working: World, mailbox: Mailb
     worker.sweep()
     worker.stop_sending()
     worker.ingest_record(make_study(1, enrollment=120, updated="2026-02-21"))
-    for task in (worker.match_changes, worker.plan_digests, worker.send_deliveries):
+    for task in (worker.match_changes, worker.plan_digests, send):
         task()
 
     assert mailbox.recipients == []
