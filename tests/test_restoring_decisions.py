@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from notifier.browsing import view_condition
 from notifier.domain.departures import LEFT, Line, sum_up
 from notifier.domain.schedules import Cadence
 from notifier.domain.wishes import Wish
@@ -16,7 +17,7 @@ from notifier.restoring import Decided, Log, Restored, leave_alone, look_over, r
 from notifier.stopping import resume
 from notifier.store import pause_store, restore_store
 from notifier.store.addresses import read_address
-from notifier.store.models import Delivery
+from notifier.store.models import Condition, Delivery
 from notifier.subscribing import request_subscription
 from tests.studies import make_study
 from tests.world import INSTANT, World
@@ -219,3 +220,18 @@ def test_urgent_news_is_held_before_its_readers_hour_and_the_rest_waits_on(world
     assert leave_alone(world.installation.database, at=at, now=world.now) == Decided(mails=1, news=1)
     assert world.endings() == ["dropped", None]
     assert [kind for kind, _, _ in states(world)] == ["urgent"]
+
+
+def test_a_condition_made_since_gets_no_number_that_links_may_lead_to(either_world: World) -> None:
+    world = either_world
+    world.ingest(make_study(1))
+    put_back(world, after=timedelta(hours=1))
+    world.ingest(make_study(2, conditions=("Asthma",), meshes=(), ancestors=()))
+    world.subscribe("new@example.org", condition="Asthma")
+    world.ingest(make_study(2, conditions=("Asthma",), meshes=(), ancestors=(), enrollment=120))
+
+    with world.installation.database.reading() as session:
+        ids = {one.name: one.id for one in session.scalars(select(Condition))}
+        assert view_condition(session, ids["Asthma"]).name == "Asthma"
+    assert ids["Stroke"] < world.now.timestamp() < ids["Asthma"]
+    assert world.match() == 1

@@ -5,14 +5,14 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from notifier.store.table_base import Base, Id, only
+from notifier.store.table_base import NEVER_AGAIN, Base, Id, only
 
 
 class Condition(Base):
     """A disease as a concept, compared by its normalised key."""
 
     __tablename__ = "conditions"
-    __table_args__ = (Index("ix_conditions_text", "id", **only("kind = 'text'")),)
+    __table_args__ = (Index("ix_conditions_text", "id", **only("kind = 'text'")), NEVER_AGAIN)
 
     id: Mapped[int] = mapped_column(Id, primary_key=True)
     key: Mapped[str] = mapped_column(Text, unique=True)

@@ -25,7 +25,7 @@ from notifier.domain.deliveries import TELLING, UNRESOLVED, UNSENT
 from notifier.domain.schedules import next_due
 from notifier.store.breaker_store import held_changes
 from notifier.store.delivery_contents import end_frozen_matches, forget_spans
-from notifier.store.models import Delivery, Match, PendingRequest, Schedule, Subscriber, Subscription
+from notifier.store.models import Condition, Delivery, Match, PendingRequest, Schedule, Subscriber, Subscription
 from notifier.store.pause_store import is_awake
 from notifier.store.plan_store import DIGEST, cadence_of, insert_new, new_delivery
 from notifier.store.subscriber_store import SUBSCRIPTION
@@ -38,8 +38,8 @@ LEFT_ALONE = "not sent again after a backup was put back"
 TOLD_BY_ANOTHER = "told by another mail after a backup was put back"
 AT_ONCE = 1_000
 AGAIN = "again"
-_NAMED_IN_MAILS = (Subscriber, Subscription, PendingRequest, Delivery)
-"""Tables whose ids stand in links and Message-IDs."""
+_NAMED_ELSEWHERE = (Subscriber, Subscription, PendingRequest, Delivery, Condition)
+"""Tables whose ids stand in links and Message-IDs, or are kept by programs that ask us."""
 _NO_SYNC = {"synchronize_session": False}
 
 
@@ -71,7 +71,7 @@ def raise_ids(session: Session, *, now: datetime) -> None:
     They begin at the number of microseconds since 1970, which rises faster than any ids that are given.
     """
     floor = int(now.timestamp() * 1_000_000)
-    for table in (model.__tablename__ for model in _NAMED_IN_MAILS):
+    for table in (model.__tablename__ for model in _NAMED_ELSEWHERE):
         if session.get_bind().dialect.name != "sqlite":
             session.execute(
                 text("SELECT setval(pg_get_serial_sequence(:named, 'id'), :floor)"), {"named": table, "floor": floor}

@@ -10,7 +10,7 @@ Id = BigInteger().with_variant(Integer(), "sqlite")
 """SQLite numbers rows by itself only in a column that is exactly INTEGER."""
 
 NEVER_AGAIN: dict[str, Any] = {"sqlite_autoincrement": True}
-"""Rows that links in mails lead to: without it SQLite would give the id of a deleted row to the next one."""
+"""Rows that links lead to: without it SQLite would give the id of a deleted row to the next one."""
 
 BY_KEY_ALONE: dict[str, Any] = {"sqlite_with_rowid": False}
 """Rows kept in the order of their primary key: SQLite writes one page for neighbours where there would be two each."""

@@ -10,7 +10,7 @@ from notifier.web.page_rendering import page as render
 from notifier.web.pages import status_tone
 from notifier.web.surroundings import Here, Surroundings
 
-LONGEST_ID = 15
+LONGEST_ID = 18
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 

@@ -80,6 +80,16 @@ def test_a_condition_that_is_not_held_is_not_found(client: TestClient, number: s
     assert client.get(f"/conditions/{number}").status_code == 404
 
 
+def test_a_condition_made_after_a_backup_was_put_back_has_a_page(
+    client: TestClient, installation: Installation, now: datetime
+) -> None:
+    number = int(now.timestamp() * 1_000_000)
+    with installation.database.writing() as session:
+        session.add(Condition(id=number, key="asthma", name="Asthma"))
+
+    assert "Asthma" in page_of(client, f"/conditions/{number}").get_text()
+
+
 @pytest.mark.parametrize("page", ["0", "-1", "1000000000", "9" * 40, "abc", "", "2"])
 def test_a_page_that_is_not_there_is_not_found(client: TestClient, stroke: int, page: str) -> None:
     assert client.get(f"/conditions/{stroke}", params={"page": page}).status_code == 404

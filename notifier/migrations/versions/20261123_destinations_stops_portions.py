@@ -81,6 +81,10 @@ def upgrade() -> None:
         op.drop_index(name, table_name=table)
         where = sa.text(condition)
         op.create_index(name, table, columns, unique=False, sqlite_where=where, postgresql_where=where)
+    if op.get_bind().dialect.name == "sqlite":
+        # Only so does it never give the number of a condition that links lead to to another one.
+        with op.batch_alter_table("conditions", recreate="always", table_kwargs={"sqlite_autoincrement": True}):
+            pass
     _lighten("told", ("subscriber_id", "trial_id"), ("seq",))
     _lighten("delivery_spans", ("delivery_id", "trial_id"), ("from_seq", "to_seq"))
 
