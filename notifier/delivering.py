@@ -91,11 +91,16 @@ class Deliverer:
 
     def sweep(self, *, now: Clock) -> Counter[str]:
         """Take back what lost workers left; counts ``returned``, ``deferred`` and ``unknown``."""
-        with self._database.writing() as session:
-            swept = sweep(session, now=now())
+        swept = Counter[str]()
+        while some := self._sweep_some(now):
+            swept += some
         if swept:
             log.warning("delivery.swept", **swept)
         return swept
+
+    def _sweep_some(self, now: Clock) -> Counter[str]:
+        with self._database.writing() as session:
+            return sweep(session, now=now())
 
     def stop(self) -> None:
         """Have a run end after the mails under way, giving back the rest; may be called from a signal handler."""

@@ -119,6 +119,30 @@ def test_composing_that_takes_longer_than_a_lease_loses_none(database: Database)
     assert (done.sent, done.stopped, len(script.recipients)) == (100, None, 100)
 
 
+@pytest.mark.slow
+def test_one_mail_that_takes_longer_than_a_lease_to_compose_costs_a_run_and_no_mail(database: Database) -> None:
+    names = [f"r{number}" for number in range(6)]
+    expect_digests(database, *names)
+    tried: list[None] = []
+
+    def compose(session: Session, claimed: Sequence[Claimed], now: datetime) -> Sequence[Composing]:
+        tried.append(None)
+        time.sleep(1.6 if len(tried) == 1 else 0)
+        return compose_simply(session, claimed, now)
+
+    with (
+        scripted(Script()) as script,
+        _deliverer(database, script, composer=compose, limits=_leased(1)) as deliverer,
+        _swept(deliverer),
+    ):
+        lost = deliverer.deliver_due(now=_now)
+        deliverer.deliver_due(now=_now)
+
+    assert (lost.sent, lost.stopped) == (0, "the lease was lost")
+    assert sorted(script.recipients) == names
+    assert states_in(database) == {"sent": 6}
+
+
 def test_a_run_that_lost_its_lease_ends_though_a_mail_hangs(database: Database) -> None:
     expect_digests(database, "ada")
     with (

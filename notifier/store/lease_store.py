@@ -21,6 +21,8 @@ _IS_OPEN = text("deliveries.state IN ('waiting', 'deferred')")
 IS_HELD = text("deliveries.state IN ('leased', 'in_data')")
 """Said along with the one state that is meant, wherever many rows are looked through."""
 
+FREED_AT_ONCE = 1_000
+
 LANES = (0, 1)
 """Mails somebody waits for, and digests."""
 
@@ -133,9 +135,9 @@ def _resting(*, on_sqlite: bool) -> ReturningUpdate[tuple[int]]:
 
 
 def return_lost(session: Session, *, now: datetime) -> int:
-    """Free what was claimed by somebody who no longer renews, and had not begun; how many."""
+    """Free some of what was claimed by somebody who no longer renews, and had not begun; how many."""
     lost = select(Delivery.id).where(IS_HELD, Delivery.state == "leased", Delivery.leased_until < now)
-    ids = session.scalars(lost.with_for_update(skip_locked=True)).all()
+    ids = session.scalars(lost.limit(FREED_AT_ONCE).with_for_update(skip_locked=True)).all()
     freed = {"state": "waiting", "reason": "lease lost", "lease_token": None, "leased_until": None}
     return len(update_ids(session, update(Delivery).where(Delivery.id.in_(ids)).values(**freed))) if ids else 0
 

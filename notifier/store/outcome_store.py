@@ -42,6 +42,9 @@ from notifier.store.told_store import tell, tell_followers
 RETRY_OURS = timedelta(seconds=60)
 """How long mails rest that our own fault, or a mail server that is down, kept here."""
 
+SWEPT_AT_ONCE = 200
+"""Mails in doubt taken back by one transaction, as who leaves and who sends would wait for it."""
+
 _DIED = Verdict(answer=Answer.AMBIGUOUS, reason="the worker was lost while it was sending")
 
 
@@ -131,11 +134,13 @@ def _list_same(rows: Sequence[AnyRow], mails: Sequence[Composed], readers: Mappi
 
 
 def sweep(session: Session, *, now: datetime) -> Counter[str]:
-    """Take back what lost workers left: what was only claimed is due again, what was going out is ambiguous.
+    """Take back some of what lost workers left: what was only claimed is due again, what was going out is ambiguous.
 
-    Counts by what became of them: ``returned``, ``deferred``, ``unknown``.
+    Counts by what became of them: ``returned``, ``deferred``, ``unknown``; nothing where nothing is left.
     """
     lost = and_(IS_HELD, Delivery.state == "in_data", Delivery.leased_until < now)
+    some = session.scalars(select(Delivery.id).where(lost).order_by(Delivery.id).limit(SWEPT_AT_ONCE)).all()
+    lost = and_(lost, Delivery.id.in_(some))
     lock_owners(session, lost)
     chosen = select(*_ROW).where(lost)
     rows = session.execute(chosen.order_by(Delivery.id).with_for_update(skip_locked=True)).all()

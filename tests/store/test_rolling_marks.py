@@ -1,5 +1,6 @@
 """Mails of one worker are marked and admitted in the same transaction, some of them, in any order, on both engines."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import event, select, text, update
 
 from notifier.domain.deliveries import Answer, Composed, Verdict, Verdicts
+from notifier.store import lease_store, outcome_store
 from notifier.store.database import Database, open_database
 from notifier.store.delivery_contents import lock_readers_of
 from notifier.store.delivery_store import Admission, enter_data
@@ -202,3 +204,19 @@ def test_no_statement_reads_a_whole_table_whatever_was_counted_before(tmp_path: 
 def _plan(database: Database, statement: str, values: Any) -> list[str]:
     with database.engine.connect() as connection:
         return [str(row[3]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+
+
+def test_what_very_many_lost_workers_left_is_taken_back_in_portions(
+    database: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcome_store, "SWEPT_AT_ONCE", 2)
+    monkeypatch.setattr(lease_store, "FREED_AT_ONCE", 2)
+    mails = digests(database, 8, now=now)
+    advance(database, mails[:5], ended=[], verdicts={}, now=now)
+    counts: list[Counter[str]] = []
+    while not counts or counts[-1]:
+        with database.writing() as session:
+            counts.append(sweep(session, now=now + 2 * MINUTE))
+
+    assert counts == [{"returned": 2, "deferred": 2}, {"returned": 1, "deferred": 2}, {"deferred": 1}, {}]
+    assert states_of(database) == ["deferred"] * 5 + ["waiting"] * 3
