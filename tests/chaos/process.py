@@ -5,6 +5,7 @@ Its arguments are ``[OPTION] COMMAND…``, with one of ``--die WHEN:WHAT``, ``--
 ``match``, ``claim``, ``enter`` or ``mark``: the first commit after which the database would show that.
 """
 
+import ctypes
 import errno
 import faulthandler
 import os
@@ -33,6 +34,8 @@ SECONDS = 1.0
 STARVED_AFTER = 2.0
 PIECES = (1 << 20, 1 << 14, 1 << 10)
 """In what sizes memory is taken up: what was freed before must not help."""
+M_ARENA_MAX = -8
+"""What glibc's malloc.h calls it."""
 STARVED = "no more memory from now on"
 POINTS = {
     "ingest": "SELECT 1 FROM changes WHERE matched_at IS NULL LIMIT 1",
@@ -119,6 +122,8 @@ def starve(kilobytes: int) -> None:
     """Have each process that sends run out of memory while it does: all it may have but so much is taken up by then."""
     since: dict[int, threading.Timer] = {}
     taken: list[bytearray] = []
+    # Else each thread has a reserve of address space of its own, which counts as taken up and is not.
+    ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
     def limit() -> None:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
