@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -44,19 +45,24 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
+        self._read_engine = engine if self.is_sqlite else engine.execution_options(postgresql_readonly=True)
+        self._write_engine = engine.execution_options(sqlite_begin="IMMEDIATE") if self.is_sqlite else engine
         self.before_commit: Callable[[Session], None] | None = None
         """Called with what is about to be committed; it may write to the session, too."""
         self._writer: AbstractContextManager[Any] = threading.RLock() if self.is_sqlite else nullcontext()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A transaction that writes nothing.
+        """A transaction that writes nothing; PostgreSQL refuses what would.
 
         Raises:
             StoreUnavailable: the database cannot be reached.
         """
-        with _errors_told(), Session(self.engine, expire_on_commit=False) as session:
+        with _errors_told(), Session(self._read_engine, expire_on_commit=False) as session:
             yield session
+            if not self.is_sqlite:
+                # At a ROLLBACK the driver throws away all that it had PostgreSQL prepare.
+                _commit(session)
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -67,12 +73,12 @@ class Database:
         Raises:
             StoreUnavailable: the database cannot be reached or written.
         """
-        with self._writer, _errors_told(), Session(self._write_engine(), expire_on_commit=False) as session:
+        with self._writer, _errors_told(), Session(self._write_engine, expire_on_commit=False) as session:
             yield session
             if self.before_commit is not None:
                 session.flush()
                 self.before_commit(session)
-            session.commit()
+            _commit(session)
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
@@ -87,9 +93,6 @@ class Database:
     def close(self) -> None:
         """Let go of every connection."""
         self.engine.dispose()
-
-    def _write_engine(self) -> Engine:
-        return self.engine.execution_options(sqlite_begin="IMMEDIATE") if self.is_sqlite else self.engine
 
 
 def open_database(url: str) -> Database:
@@ -106,7 +109,19 @@ def open_database(url: str) -> Database:
         # What went wrong would repeat a part of the address, perhaps of its password.
         raise ConfigurationError("NOTIFIER_DATABASE_URL is not a database address.") from None
     event.listen(engine, "handle_error", _leave_row_out)
+    event.listen(engine, "connect", _prepare_postgres)
     return Database(engine)
+
+
+def _prepare_postgres(connection: psycopg.Connection, _entry: ConnectionPoolEntry) -> None:
+    """Have statements that are prepared planned for what they are given, as tables grow; see `statement_plans`."""
+    connection.autocommit = True
+    connection.execute("SET plan_cache_mode = force_custom_plan")
+    connection.autocommit = False
+
+
+def _commit(session: Session) -> None:
+    session.commit()
 
 
 def _leave_row_out(context: ExceptionContext) -> None:

@@ -14,6 +14,7 @@ from notifier.store.given import among
 from notifier.store.lock_order import hold
 from notifier.store.models import Delivery, DeliverySpan, Match, Subscriber, Subscription
 from notifier.store.portions import portions
+from notifier.store.statement_plans import look_up_as_ever
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -64,6 +65,7 @@ def lock_readers_of(session: Session, mails: Sequence[Composed]) -> dict[int, An
 
 def _lock_readers(session: Session, delivery_ids: Sequence[int], known: set[int | None]) -> dict[int, AnyRow] | None:
     """None if one of these mails is another reader's, who is known from then on."""
+    look_up_as_ever(session)
     locked = lock_subscribers(session, known)
     owners = {"ids": delivery_ids, "locked": list(locked)}
     missed = {row.subscriber_id for row in session.connection().execute(_MISSED, owners)}

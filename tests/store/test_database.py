@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from notifier.errors import ConfigurationError, StoreUnavailable
 from notifier.store import database as database_module
 from notifier.store.database import POOL, Database, open_database
+from notifier.store.statement_plans import look_up_as_ever
 
 
 @pytest.fixture
@@ -98,6 +99,36 @@ def test_forty_pages_at_once_each_find_a_connection(on_postgres: Database) -> No
     with ExitStack() as open_ones:
         for _ in range(40):
             open_ones.enter_context(on_postgres.reading()).execute(text("SELECT 1"))
+
+
+@pytest.mark.postgres
+def test_what_postgres_prepared_outlives_a_reading_transaction(on_postgres: Database) -> None:
+    for _ in range(8):
+        _ask(on_postgres, "SELECT 17")
+
+    with on_postgres.reading() as session:
+        prepared = session.scalars(text("SELECT statement FROM pg_prepared_statements")).all()
+    assert "SELECT 17" in prepared
+
+
+@pytest.mark.postgres
+def test_a_reading_transaction_cannot_write(on_postgres: Database) -> None:
+    with pytest.raises(StoreUnavailable, match="read-only transaction"):
+        _ask(on_postgres, "CREATE TABLE new (id integer)")
+
+
+@pytest.mark.postgres
+def test_statements_for_mails_are_planned_once_and_by_indexes_though_tables_are_empty(on_postgres: Database) -> None:
+    with on_postgres.writing() as session:
+        session.execute(text("CREATE TABLE new (id integer PRIMARY KEY)"))
+        session.execute(text("PREPARE asked (integer[]) AS SELECT id FROM new WHERE id = ANY ($1)"))
+        look_up_as_ever(session)
+        plan = "\n".join(session.scalars(text("EXPLAIN EXECUTE asked ('{1,2,3}')")))
+
+    assert "ANY ($1)" in plan
+    assert "Seq Scan" not in plan
+    with on_postgres.reading() as session:
+        assert session.scalar(text("SHOW plan_cache_mode")) == "force_custom_plan"
 
 
 def test_a_pool_that_is_used_up_is_a_database_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
