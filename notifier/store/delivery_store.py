@@ -124,6 +124,7 @@ def enter_data(  # noqa: PLR0913  # the lease, the mails, two clocks, and what i
     admitted = _take_what_is_free(session, [mail for mail in wanted if _is_current(mail, subscribers)], rows)
     changed = {mail.delivery_id for mail in wanted} - {mail.delivery_id for mail in admitted}
     _admit(session, admitted, now=now, until=(real or now) + lease)
+    add_spans(session, admitted, frozen={id_ for id_, row in rows.items() if row.message_id is not None})
     _send_back(session, sorted(changed))
     _cancel(session, [mail for mail in held if mail.delivery_id in reasons], reasons, now=now)
     given_up = _rest(session, rows, resting)
@@ -273,7 +274,6 @@ def _admit(session: Session, mails: Sequence[Composed], *, now: datetime, until:
     ]
     values = {"mail": as_rows(rows), "now": now, "until": until, "ids": [mail.delivery_id for mail in mails]}
     session.connection().execute(_admitting(on_sqlite=is_sqlite(session)), values)
-    add_spans(session, mails)
 
 
 @cache

@@ -1,6 +1,6 @@
 """Freezes what mails tell before they go out: their Matches and spans, so that a second try tells the same."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -31,8 +31,19 @@ def take_matches(session: Session, carriers: Mapping[int, int]) -> set[int]:
     return set(session.connection().scalars(_missing_matches(on_sqlite=on_sqlite), pairs))
 
 
-def add_spans(session: Session, mails: Sequence[Composed]) -> None:
-    """Write down how far each mail tells what, so that a second try tells the same."""
+def add_spans(session: Session, mails: Sequence[Composed], *, frozen: Collection[int]) -> None:
+    """Write down how far each mail tells what, so that a second try tells the same.
+
+    Args:
+        session: whose transaction admits these mails.
+        mails: what is admitted.
+        frozen: those of their ids that were admitted before, and whose spans there may be.
+    """
+    _add_spans(session, [mail for mail in mails if mail.delivery_id not in frozen], anew=True)
+    _add_spans(session, [mail for mail in mails if mail.delivery_id in frozen], anew=False)
+
+
+def _add_spans(session: Session, mails: Sequence[Composed], *, anew: bool) -> None:
     on_sqlite = is_sqlite(session)
     spans: list[dict[str, Value]] = [
         {"delivery_id": mail.delivery_id, "trial_id": span.trial_id, "from_seq": span.from_seq, "to_seq": span.to_seq}
@@ -40,7 +51,7 @@ def add_spans(session: Session, mails: Sequence[Composed]) -> None:
         for span in mail.spans
     ]
     if spans:
-        session.connection().execute(_adding_spans(on_sqlite=on_sqlite), {"span": as_rows(spans)})
+        session.connection().execute(_adding_spans(on_sqlite=on_sqlite, anew=anew), {"span": as_rows(spans)})
 
 
 @cache
@@ -59,9 +70,11 @@ def _taking_matches(*, on_sqlite: bool) -> Update:
 
 
 @cache
-def _adding_spans(*, on_sqlite: bool) -> Any:
+def _adding_spans(*, on_sqlite: bool, anew: bool) -> Any:
     kinds: dict[str, Any] = {"delivery_id": BigInteger(), "trial_id": BigInteger(), "from_seq": Integer()}
     span = given("span", on_sqlite=on_sqlite, **kinds, to_seq=Integer())
     # Without a condition in between SQLite takes ON CONFLICT for a part of a join.
     rows = select(*span.c).where(text("true"))
-    return insert_on(DeliverySpan, on_sqlite=on_sqlite).from_select(list(span.c.keys()), rows).on_conflict_do_nothing()
+    added = insert_on(DeliverySpan, on_sqlite=on_sqlite).from_select(list(span.c.keys()), rows)
+    # On PostgreSQL, to look out for rows that are there costs as much as to write a row.
+    return added if anew else added.on_conflict_do_nothing()
