@@ -1,4 +1,4 @@
-"""The time that all workers share: a lease must not depend on whose machine has the right one."""
+"""The time that all processes share: neither a lease nor what is news to whom may depend on whose machine is right."""
 
 import time
 from collections.abc import Callable

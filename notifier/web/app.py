@@ -9,6 +9,7 @@ from fastapi.staticfiles import StaticFiles
 from notifier import __version__
 from notifier.emails.mailbox import Mailbox
 from notifier.installation import Installation
+from notifier.store.shared_clock import SharedClock
 from notifier.web import (
     api_reference,
     condition_field,
@@ -48,14 +49,14 @@ _ABOUT = (
 
 
 def create_app(
-    installation: Installation, *, mailbox: Mailbox | None = None, now: Callable[[], datetime] = read_clock
+    installation: Installation, *, mailbox: Mailbox | None = None, now: Callable[[], datetime] | None = None
 ) -> FastAPI:
     """The application, ready to be served.
 
     Args:
         installation: opened in this process.
         mailbox: the embedded mailbox, whose pages are served if it is given.
-        now: gives the moment, aware, in UTC.
+        now: gives the moment, aware, in UTC; if left out, that by which all workers go.
     """
     app = FastAPI(
         title=installation.settings.site_name,
@@ -66,7 +67,8 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.surroundings = surround(installation, mailbox=mailbox, now=now)
+    clock = now or SharedClock(installation.database, own=read_clock)
+    app.state.surroundings = surround(installation, mailbox=mailbox, now=clock)
     lists = [lists_api, conditions_api, reading_api]
     api = [*lists, links_api, receipts_api, writing_api, retiring_api, plain_readings_api, api_reference]
     found = [search_pages, pages, condition_pages]
