@@ -17,19 +17,18 @@ STOP_SECONDS = 15
 
 
 @contextmanager
-def service_processes(settings: Settings, *, concurrency: int = 2) -> Iterator[None]:
-    """Run them until the end of the block; the pages answer when it begins."""
+def service_processes(settings: Settings, *, concurrency: int = 2) -> Iterator[list[int]]:
+    """Run them until the end of the block, and give their ids; the pages answer when it begins."""
     ways = [["up"]] if settings.is_embedded else [["web"], ["worker", "--concurrency", str(concurrency)], ["beat"]]
     with ExitStack() as running:
-        for way in ways:
-            running.enter_context(service_process(settings, way))
+        processes = [running.enter_context(service_process(settings, way)) for way in ways]
         _wait_for(settings.port)
-        yield
+        yield processes
 
 
 @contextmanager
-def service_process(settings: Settings, way: list[str], *, log: str | None = None) -> Iterator[None]:
-    """Run one command until the end of the block; what it says is kept by the name of ``log``, or its own."""
+def service_process(settings: Settings, way: list[str], *, log: str | None = None) -> Iterator[int]:
+    """Run one command until the end of the block, and give its id; what it says is kept under ``log``, or its name."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("NOTIFIER_")}
     given = {f"NOTIFIER_{name.upper()}": str(getattr(settings, name)) for name in settings.model_fields_set}
     environment = plain | given | {"PYTHONPATH": str(REPOSITORY)}
@@ -38,7 +37,7 @@ def service_process(settings: Settings, way: list[str], *, log: str | None = Non
             [*NOTIFIER, *way], cwd=settings.data_dir, env=environment, stdout=said, stderr=said, text=True
         )
         try:
-            yield
+            yield started.pid
         finally:
             _stop(started)
 

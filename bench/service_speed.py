@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import func, select, update
 
+from bench.cpu_stages import cpu_of
 from bench.databases import Place, place_for, settings_on
 from bench.installations import free_port
 from bench.mail_crowd import gather
@@ -30,7 +31,15 @@ LONGEST_SECONDS = 600
 RESTS_SECONDS = 4.0
 """A service that has just started is left alone for so long before there is anything to do."""
 
-Start = Callable[[Settings, Database], AbstractContextManager[None]]
+Start = Callable[[Settings, Database], AbstractContextManager[list[int]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Digests a second, and seconds of processor time a digest of all processes but the database's."""
+
+    rate: float
+    cpu: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +51,8 @@ class Way:
     start: Start
 
 
-def run(console: Console, *, size: int = 10_000, repeat: int = 1, engine: str = "sqlite") -> dict[str, list[float]]:
-    """Measure and print; digests a second by way, from the first that was sent to the last, round after round.
+def run(console: Console, *, size: int = 10_000, repeat: int = 1, engine: str = "sqlite") -> dict[str, list[Pace]]:
+    """Measure and print; the pace by way, from the first that was sent to the last, round after round.
 
     Args:
         console: where it is printed.
@@ -52,7 +61,7 @@ def run(console: Console, *, size: int = 10_000, repeat: int = 1, engine: str = 
         engine: sqlite (``notifier up``) or postgresql (web, beat, and a worker of one process and of two, on Redis).
     """
     ways = _ways(engine)
-    rates: dict[str, list[float]] = {way.name: [] for way in ways}
+    rates: dict[str, list[Pace]] = {way.name: [] for way in ways}
     with ExitStack() as running:
         home = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="notifier-bench-")))
         sink, redis = running.enter_context(quick_sink()), running.enter_context(redis_server())
@@ -83,24 +92,23 @@ def _ways(engine: str) -> list[Way]:
 
 def _ticks(processes: int) -> Start:
     @contextmanager
-    def start(settings: Settings, database: Database) -> Iterator[None]:
+    def start(settings: Settings, database: Database) -> Iterator[list[int]]:
         _set_due(database, _now() - timedelta(minutes=1))
         plan_mails(database=database, now=_now())
         with ExitStack() as running:
-            for number in range(processes):
-                running.enter_context(service_process(settings, ["tick"], log=f"tick-{number}"))
-            yield
+            ticks = [service_process(settings, ["tick"], log=f"tick-{number}") for number in range(processes)]
+            yield [running.enter_context(tick) for tick in ticks]
 
     return start
 
 
 def _service(processes: int) -> Start:
     @contextmanager
-    def start(settings: Settings, database: Database) -> Iterator[None]:
-        with service_processes(settings, concurrency=processes):
+    def start(settings: Settings, database: Database) -> Iterator[list[int]]:
+        with service_processes(settings, concurrency=processes) as started:
             time.sleep(RESTS_SECONDS)
             _set_due(database, _now() - timedelta(minutes=1))
-            yield
+            yield started
 
     return start
 
@@ -114,14 +122,15 @@ def _fill(place: Place, home: Path, *, size: int) -> str:
     return url
 
 
-def _measure(settings: Settings, way: Way) -> float:
+def _measure(settings: Settings, way: Way) -> Pace:
     database = open_database(settings.database_url)
     try:
-        with way.start(settings, database):
+        with way.start(settings, database) as processes:
             _wait(lambda: _count(database, "sent") > 0)
-            already, began = _count(database, "sent"), time.monotonic()
+            already, began, before = _count(database, "sent"), time.monotonic(), sum(map(cpu_of, processes))
             _wait(lambda: not _count(database, "waiting", "leased", "in_data"))
-            return (_count(database, "sent") - already) / (time.monotonic() - began)
+            sent, seconds = _count(database, "sent") - already, time.monotonic() - began
+            return Pace(rate=sent / seconds, cpu=(sum(map(cpu_of, processes)) - before) / sent)
     finally:
         database.close()
 
@@ -148,9 +157,11 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _as_table(rates: dict[str, list[float]], *, engine: str, size: int) -> Table:
-    table = Table("digests a second, first to last", *(["round"] * max(map(len, rates.values()))), title=engine)
+def _as_table(rates: dict[str, list[Pace]], *, engine: str, size: int) -> Table:
+    table = Table(
+        "digests a second (processor time of each)", *(["round"] * max(map(len, rates.values()))), title=engine
+    )
     for name, found in rates.items():
-        table.add_row(name, *(f"{rate:,.0f}" for rate in found))
+        table.add_row(name, *(f"{one.rate:,.0f} ({one.cpu * 1e6:,.0f} µs)" for one in found))
     table.caption = f"{size:,} digests a round"
     return table
