@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from notifier.store.table_base import BY_KEY_ALONE, NEVER_AGAIN, ROOM_FOR_UPDATES, Base, Id, only
+from notifier.store.table_base import BY_KEY_ALONE, NEVER_AGAIN, ROOM_FOR_UPDATES, ROOM_IN_INDEX, Base, Id, only
 
 
 class Match(Base):
@@ -23,7 +23,7 @@ class Match(Base):
             "ix_matches_waiting", "subscriber_id",
             **only("ended_at IS NULL"),
         ),
-        Index("ix_matches_subscription_id_trial_id", "subscription_id", "trial_id"),
+        Index("ix_matches_subscription_id_trial_id", "subscription_id", "trial_id", **ROOM_IN_INDEX),
         Index(
             "ix_matches_urgent", "subscriber_id",
             **only("urgent AND ended_at IS NULL"),

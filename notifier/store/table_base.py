@@ -19,6 +19,10 @@ ROOM_FOR_UPDATES: dict[str, Any] = {"postgresql_with": {"fillfactor": 85}}
 """So that PostgreSQL finds room beside a row for what it becomes, and leaves its indexes as they are."""
 
 
+ROOM_IN_INDEX: dict[str, Any] = {"postgresql_with": {"fillfactor": 70}}
+"""A row that ends is one more entry: without room PostgreSQL searches a page of the index for dead ones first."""
+
+
 def only(condition: str) -> dict[str, Any]:
     """The rows a partial index covers, said the same to both engines."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
