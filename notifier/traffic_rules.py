@@ -1,7 +1,7 @@
 """What destinations and the mail server can take: holds mails back, and learns from how the others fared."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -84,20 +84,28 @@ class TrafficRules:
         self._queues: dict[Line, datetime] = {}
 
     def rest_unmade(self, session: Session, claimed: Sequence[Claimed], *, now: datetime) -> HeldBack:
-        """Which of these need not be made, as their destination rests by what was read of it lately.
+        """Which of these need not be made: their destination rests, or others wait for turns, by what was read lately.
 
         Those whose destination took nothing for four days, and which are that old themselves, are given up.
         """
         self._look(session, now=now)
         resting = {key: standing for key, standing in list(self._doubtful.items()) if standing.rests(now)}
-        if not resting:
+        queued = self._rates.any and any(until > now for until in self._queues.values())
+        if not (resting or queued):
             return HeldBack()
         rows = destination_store.list_unmade(session, [one.id for one in claimed])
         held = _Held(now=now, standings=resting, rows=rows)
-        for id_, row in rows.items():
-            if (key := self._key_of(row.sealed)) is not None:
-                self._rests(id_, key, held)
-        return HeldBack(rests=held.back, states=self._give_up(session, held))
+        # The mail server's rate is the same for all of them.
+        matters = bool(resting or self._rates.each or self._rates.named)
+        domains = {one.id: self._domain_of(rows[one.id].sealed) if matters else "" for one in claimed if one.id in rows}
+        for id_, domain in domains.items():
+            if resting and domain:
+                self._rests(id_, self._keys.destination(domain), held)
+        states = self._give_up(session, held)
+        if queued:
+            due = {id_: domain for id_, domain in domains.items() if id_ not in held.back and id_ not in states}
+            self._queue(session, due, held)
+        return HeldBack(rests=held.back, states=states)
 
     def hold_back(self, session: Session, mails: Sequence[Composed], *, now: datetime) -> HeldBack:
         """Which of these mails may not go out yet, until when and why.
@@ -151,6 +159,21 @@ class TrafficRules:
         apart = [line.rate.apart for line in self._queues]
         return min(max(min(apart), SOONEST), LONGEST_LOOK).total_seconds() if apart else None
 
+    def _queue(self, session: Session, due: Mapping[int, str], held: _Held) -> None:
+        """Have those that are not made yet and could not go now come again; what the others use is not written yet."""
+        lines = {id_: self._lines(domain) for id_, domain in due.items()}
+        with destination_store.counting(self._database, session) as shared:
+            keys = {line.key for some in lines.values() for line in some}
+            standings = destination_store.lock(shared, keys, now=held.now)
+            before, turns = dict(standings), Turns(standings, now=held.now)
+            for id_, some in lines.items():
+                wait = turns.take(_candidate(held.rows[id_], now=held.now), some)
+                if wait is not None:
+                    held.back[id_] = wait
+                    self._await([line for line in some if line.turn == wait.reason], standings, until=wait.until)
+            unused = {key: replace(one, next_at=before[key].next_at) for key, one in standings.items()}
+            destination_store.write(shared, {key: one for key, one in unused.items() if one != before[key]})
+
     def _look(self, session: Session, *, now: datetime) -> None:
         if self._looked_at is None or not self._looked_at <= now < self._looked_at + LOOK_AGAIN:
             self._doubtful = destination_store.list_doubtful(session)
@@ -165,14 +188,14 @@ class TrafficRules:
     def _key(self, mail: Composed) -> bytes:
         return self._keys.destination(_domain(mail))
 
-    def _key_of(self, sealed: bytes | None) -> bytes | None:
-        """The destination of an address as it is kept; None where it cannot be opened, which composing tells."""
+    def _domain_of(self, sealed: bytes | None) -> str:
+        """The domain of an address as it is kept; nothing where it cannot be opened, which composing tells."""
         if sealed is None:
-            return None
+            return ""
         try:
-            return self._keys.destination(self._keys.unseal(sealed).rpartition("@")[2])
+            return self._keys.unseal(sealed).rpartition("@")[2].lower()
         except ConfigurationError:
-            return None
+            return ""
 
     def _shared_keys(self, mails: Sequence[Composed], keys: Mapping[int, bytes], in_doubt: set[bytes]) -> set[bytes]:
         """What is to be locked: the destinations with a rate or in doubt, and the mail server if it has a rate."""
@@ -216,7 +239,7 @@ class TrafficRules:
         return True
 
     def _take_turn(self, mail: Composed, key: bytes, held: _Held, turns: Turns) -> None:
-        lines = self._lines(mail, key)
+        lines = self._lines(_domain(mail))
         wait = turns.take(_candidate(held.rows[mail.delivery_id], now=held.now), lines)
         if wait is not None:
             held.back[mail.delivery_id] = wait
@@ -231,10 +254,10 @@ class TrafficRules:
             end = max(standings[line.key].queued_until or until, until)
             self._queues[line] = max(end, self._queues.get(line, end))
 
-    def _lines(self, mail: Composed, key: bytes) -> list[Line]:
+    def _lines(self, domain: str) -> list[Line]:
         lines = []
-        if rate := self._rates.of(_domain(mail)):
-            lines.append(Line(key=key, rate=rate, turn=TURN_AT_DESTINATION))
+        if rate := self._rates.of(domain):
+            lines.append(Line(key=self._keys.destination(domain), rate=rate, turn=TURN_AT_DESTINATION))
         if relay := self._rates.relay:
             lines.append(Line(key=self._keys.destination(_RELAY), rate=relay, turn=TURN_AT_RELAY))
         return lines

@@ -271,6 +271,28 @@ def test_a_run_waits_for_the_turns_of_its_mails_where_time_passes(post: Post) ->
     assert datetime.now(UTC) - began > timedelta(seconds=0.3)
 
 
+def test_what_waits_for_a_turn_is_not_made_before(post: Post) -> None:
+    post.expect("example.net", 60)
+    made: list[int] = []
+
+    def compose(session: Session, claimed: Sequence[Claimed], now: datetime) -> Sequence[Composing]:
+        made.extend(one.id for one in claimed)
+        return compose_simply(session, claimed, now)
+
+    rates = Rates(relay=Rate(count=20, unit=timedelta(seconds=1)))
+    worker = post.worker(rates=rates, chunk=10, composer=compose)
+    post.send(worker)
+    assert len(made) <= 20
+    [urgent] = post.expect("example.net", 1, lane=0)
+
+    for _ in range(45):
+        post.now += timedelta(milliseconds=100)
+        post.send(worker)
+    assert (post.sent(), len(set(post.box.recipients))) == (61, 61)
+    assert urgent in made[:22]
+    assert len(made) < 90
+
+
 def test_a_crowd_that_is_held_back_does_not_end_a_run_before_the_others(post: Post) -> None:
     post.expect("busy.example", 60)
     post.expect("example.net", 5)

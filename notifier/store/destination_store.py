@@ -17,6 +17,9 @@ from notifier.store.delivery_store import fail_uncomposed
 from notifier.store.inserting import insert_once
 from notifier.store.models import Delivery, Destination, PendingRequest, Subscriber
 
+_OF_MAIL = (
+    Delivery.id, Delivery.lane, Delivery.reason, Delivery.not_before, Delivery.created_at, Delivery.lease_token,
+)  # fmt: skip
 _COLUMNS = tuple(getattr(Destination, field.name) for field in fields(Standing))
 
 
@@ -63,16 +66,15 @@ def write(session: Session, standings: Mapping[bytes, Standing]) -> None:
 
 def list_mails(session: Session, ids: Collection[int]) -> dict[int, AnyRow]:
     """Of some Deliveries: lane, reason, until when they waited, since when there are, and whose lease holds them."""
-    columns = (Delivery.id, Delivery.lane, Delivery.reason, Delivery.not_before, Delivery.created_at)
-    rows = session.execute(select(*columns, Delivery.lease_token).where(Delivery.id.in_(ids)))
+    rows = session.execute(select(*_OF_MAIL).where(Delivery.id.in_(ids)))
     return {row.id: row for row in rows}
 
 
 def list_unmade(session: Session, ids: Collection[int]) -> dict[int, AnyRow]:
-    """Of some Deliveries: the sealed address, since when there are, and whose lease holds them."""
+    """As `list_mails`, with the sealed address of each."""
     sealed = func.coalesce(Subscriber.address_sealed, PendingRequest.address_sealed).label("sealed")
     rows = session.execute(
-        select(Delivery.id, Delivery.created_at, Delivery.lease_token, sealed)
+        select(*_OF_MAIL, sealed)
         .outerjoin(Subscriber, Subscriber.id == Delivery.subscriber_id)
         .outerjoin(PendingRequest, PendingRequest.id == Delivery.request_id)
         .where(Delivery.id.in_(ids))
