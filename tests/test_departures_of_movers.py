@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from notifier.domain.departures import Departed, Line, read_line, sum_up
+from notifier.forgetting import forget_subscriber
 from notifier.leaving import BY_BUTTON, end_everything, end_subscription
 from notifier.moving import MOVE, accept_move, ask_mailbox
 from notifier.store.addresses import read_address
@@ -14,7 +15,7 @@ from notifier.store.models import PendingRequest, Subscription
 from tests.studies import make_study
 from tests.world import World
 
-HOME, AWAY = "home@example.org", "away@example.org"
+HOME, AWAY, THIRD = "home@example.org", "away@example.org", "third@example.org"
 
 
 def move(world: World, reader: int, *, to: str) -> None:
@@ -63,3 +64,33 @@ def test_what_ended_in_another_mailbox_ended_at_home(world: World, all_of_it: bo
     assert ended_at_home(world, since=began) == ({1, 2} if all_of_it else {1})
     with world.installation.database.reading() as session:
         assert session.scalars(select(Subscription.id).where(Subscription.ended_at.is_(None))).all()
+
+
+@pytest.mark.parametrize("ends_at", [AWAY, THIRD])
+def test_what_ended_in_one_of_several_mailboxes_ended_at_home(world: World, ends_at: str) -> None:
+    world.ingest(make_study(), make_study(2), baseline=True)
+    reader = world.subscribe(HOME, trial="NCT90000001")
+    world.subscribe(HOME, trial="NCT90000002")
+    began = world.now
+    for mailbox in (AWAY, THIRD):
+        move(world, reader, to=mailbox)
+        if mailbox == ends_at:
+            with world.installation.database.writing() as session:
+                end_subscription(session, 1, reason=BY_BUTTON, now=world.now)
+    move(world, reader, to=HOME)
+
+    assert ended_at_home(world, since=began) == {1}
+
+
+def test_who_moved_twice_and_left_there_is_gone_from_each_mailbox(world: World) -> None:
+    world.ingest(make_study(), baseline=True)
+    reader = world.subscribe(HOME, trial="NCT90000001")
+    began = world.now
+    for mailbox in (AWAY, THIRD):
+        move(world, reader, to=mailbox)
+    with world.installation.database.writing() as session:
+        forget_subscriber(session, reader, by="reader", now=world.now)
+
+    departed, keys = said(world, since=began), world.installation.keys
+    erased = {keys.departed(keys.index(read_address(one))) for one in (HOME, AWAY, THIRD)}
+    assert erased == departed.erased.keys()
