@@ -25,8 +25,8 @@ LOOK_SECONDS = 0.5
 """How often a run looks for mails somebody waits for, and, where nothing was due, for any."""
 FIRST_PORTION = 16
 """So many mails are composed at first; then as many as take the time there is."""
-PORTION_SECONDS = 2.0
-"""How long composing may keep a run from marking, and from renewing its lease; less where leases are short."""
+PORTION_SECONDS = 0.5
+"""How long composing may keep a run from marking, and from what is urgent; less where leases are short."""
 ASIDE = timedelta(seconds=2)
 """How long what is ready for such domains is given back, where others are due."""
 SLOW = "its destination takes no more just now"
