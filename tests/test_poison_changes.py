@@ -60,7 +60,7 @@ def test_it_is_not_tried_at_once_again_nor_seldomer_than_every_quarter_of_an_hou
     database, now = set_trap(world), world.now
     match_changes(database=database, now=now)
     take_away_trap(database)
-    assert match_changes(database=database, now=now + timedelta(seconds=50)) == 0
+    assert match_changes(database=database, now=now + timedelta(seconds=5)) == 0
 
     with database.writing() as session:
         session.execute(text(ON_SQLITE[0].format(2)))

@@ -16,7 +16,7 @@ from notifier.store.statement_plans import is_sqlite, plan_only
 
 LAST = 2**63 - 1
 """An id that none is greater than."""
-FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(minutes=15)
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(minutes=15)
 """How soon, and how seldom, it is tried again to match what could not be matched."""
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from notifier.queues import INGEST_RECORD
-from notifier.store.models import PendingRequest, Trial, TrialState
+from notifier.store.models import Change, PendingRequest, Trial, TrialState
 from tests.chaos.crowd import STUDIES
 from tests.chaos.rows import BOTH, Row
 from tests.chaos.stage import STANDS_STILL, Stage
@@ -123,6 +123,8 @@ def poison_to_match(stage: Stage) -> None:
     stage.say(f"{stage.sink.count()} went out before it was mended")
     with database.writing() as session:
         session.execute(text("DROP TRIGGER trap" + (" ON matches" if stage.engine == "postgresql" else "")))
+        # It would be tried again within as long as it was broken.
+        session.execute(update(Change).values(match_after=None))
 
 
 def _set_trap(session: Session, engine: str) -> None:
