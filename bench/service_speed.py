@@ -130,7 +130,7 @@ def _measure(settings: Settings, way: Way) -> Pace:
             already, began, before = _count(database, "sent"), time.monotonic(), sum(map(cpu_of, processes))
             _wait(lambda: not _count(database, "waiting", "leased", "in_data"))
             sent, seconds = _count(database, "sent") - already, time.monotonic() - began
-            return Pace(rate=sent / seconds, cpu=(sum(map(cpu_of, processes)) - before) / sent)
+            return Pace(rate=sent / seconds, cpu=(sum(map(cpu_of, processes)) - before) / max(sent, 1))
     finally:
         database.close()
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from rich.console import Console
 
-from bench import crowd_profile, mail_latency, way_speed, worker_memory
+from bench import crowd_profile, mail_latency, service_speed, way_speed, worker_memory
 from bench.databases import settings_on
 from bench.installations import MONDAY
 from bench.mail_crowd import Crowd, gather
@@ -84,3 +84,13 @@ def test_latency_of_an_urgent_change_is_measured(console: Console) -> None:
 
     assert len(found.idle) == 2
     assert found.lost == 0
+
+
+@slow
+@pytest.mark.timeout(300)
+def test_the_service_is_measured_beside_a_command(console: Console) -> None:
+    with _servers_or_skip():
+        found = service_speed.run(console, size=400, engine="sqlite")
+
+    assert set(found) == {"tick", "up"}
+    assert all(pace.rate > 0 for paces in found.values() for pace in paces)
