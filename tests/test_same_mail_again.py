@@ -1,7 +1,7 @@
 """A mail made again after a restart is the same mail, whatever was kept from others before."""
 
 from notifier.domain.deliveries import Claimed, Composed
-from notifier.emails import framing, shells, study_parts
+from notifier.emails import framing, placing, shells, study_parts
 from notifier.rounds import make_composer
 from notifier.store.lease_store import claim
 from tests.studies import make_study
@@ -12,7 +12,7 @@ def composed(world: World, claimed: list[Claimed]) -> dict[int, Composed]:
     """These of the claimed mails, made by a composer that has made none before."""
     for kept in (
         study_parts.studies_in,
-        study_parts.parts_of,
+        placing._sheets,
         shells.shell_of,
         shells._between,
         framing._opening,

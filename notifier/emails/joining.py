@@ -44,8 +44,11 @@ def _join_runs(block: ToldBlock, text: list[bytes], html: list[bytes]) -> None:
     for (text_before, text_between, html_before, html_between), shape, studies in zip(
         runs, block.shapes, block.studies, strict=True
     ):
-        text += (text_before, text_between.join([study.parts.text[shape] for study in studies]))
-        html += (html_before, html_between.join([study.parts.html[shape] for study in studies]))
+        text += (text_before, *studies[0].text[shape])
+        html += (html_before, *studies[0].html[shape])
+        for study in studies[1:]:
+            text += (text_between, *study.text[shape])
+            html += (html_between, *study.html[shape])
     text.append(text_last)
     html.append(html_last)
 
@@ -58,4 +61,4 @@ def _join_own(block: ToldBlock, form: Format, parts: list[bytes]) -> None:
     for at, (shape, study) in enumerate(told, start=1):
         between = around.between(form, block.shapes, study.own)
         after = between.after[shape, told[at][0]] if at < len(told) else between.last
-        parts += ((study.parts.text if form == "txt" else study.parts.html)[shape], after.fill(study.texts))
+        parts += (*(study.text if form == "txt" else study.html)[shape], after.fill(study.texts))

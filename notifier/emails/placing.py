@@ -12,7 +12,7 @@ from notifier.emails.quoting import quoted
 from notifier.emails.scripts import foreign, isolated
 from notifier.emails.templates import Format, render_study
 
-KEPT_SHEETS = 4_096
+KEPT_SHEETS = 8_192
 """Studies kept for readers of all countries; one in all its shapes takes some ten kilobytes."""
 
 _MOST_PLACES = 16
@@ -38,7 +38,9 @@ class Sheets(dict[tuple[Format, Shape], _Sheet | None]):
     ``signs`` are those that stand for its places.
     """
 
-    def __init__(self, card: Card, language: str, *, signs: tuple[str, ...] = ()) -> None:
+    __slots__ = ("_card", "_language", "_signs")
+
+    def __init__(self, card: Card, language: str, signs: tuple[str, ...]) -> None:
         super().__init__()
         self._card = card
         self._language = language
@@ -49,15 +51,18 @@ class Sheets(dict[tuple[Format, Shape], _Sheet | None]):
         self[key] = made = _sheet(render_study(self._card, self._language, *key), signs)
         return made
 
-    def encode(self, card: Card, form: Format, shape: Shape) -> bytes:
-        """One of these studies with the places of its card, in quoted-printable; see `templates.render_study`."""
+    def encode(self, card: Card, form: Format, shape: Shape) -> tuple[bytes, ...]:
+        """One of these studies with the places of its card, in quoted-printable; see `templates.render_study`.
+
+        In pieces, of which readers of all countries share those that are large.
+        """
         sheet = self[form, shape]
         if sheet is None:
-            return quoted(render_study(card, self._language, form, shape))
+            return (quoted(render_study(card, self._language, form, shape)),)
         if not sheet.around:
-            return sheet.before
+            return (sheet.before,)
         lines = _html_lines(sheet.around, card.where) if form == "html" else _text_lines(sheet.around, card.where)
-        return b"".join((sheet.before, quoted(lines), sheet.after))
+        return sheet.before, quoted(lines), sheet.after
 
 
 def sheets_of(card: Card, language: str) -> Sheets:
@@ -66,13 +71,14 @@ def sheets_of(card: Card, language: str) -> Sheets:
     Where not all places are shown, readers of each country see others, and all else is the same.
     """
     if card.more_sites > 0 and 1 < len(card.where) <= _MOST_PLACES and all(map(str.strip, card.where)):
-        return _shared_sheets(replace(card, where=_SIGNS[: len(card.where)]), language)
-    return Sheets(card, language)
+        signs = _SIGNS[: len(card.where)]
+        return _sheets(replace(card, where=signs), language, signs)
+    return _sheets(card, language, ())
 
 
 @kept(KEPT_SHEETS)
-def _shared_sheets(card: Card, language: str) -> Sheets:
-    return Sheets(card, language, signs=card.where)
+def _sheets(card: Card, language: str, signs: tuple[str, ...]) -> Sheets:
+    return Sheets(card, language, signs)
 
 
 def _sheet(text: str, signs: tuple[str, ...]) -> _Sheet | None:

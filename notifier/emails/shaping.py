@@ -78,7 +78,7 @@ def shape_digest(digest: Digest, *, room: Room = ROOM) -> Shaped:
     sizes = [study.sizes for study in studies]
     taken = frame.size + sum([block.most() for block in blocks])
     as_links = taken + sum([one["link"] for one in sizes])
-    ranks = [study.parts.rank for study in studies]
+    ranks = [study.rank for study in studies]
     ranked = sorted(range(len(studies)), key=ranks.__getitem__)
     while True:
         shapes = choose_shapes(ranked, sizes, taken=taken, room=room)

@@ -11,13 +11,16 @@ from notifier.emails.placing import Sheets, sheets_of
 from notifier.emails.shells import Own, size_around
 from notifier.emails.templates import Format
 
-KEPT_STUDIES = 8_192
+KEPT_STUDIES = 12_000
+"""Studies kept in a language, one for each country where it matters; one takes some two kilobytes of its own."""
 
 _TONES = {tone: rank for rank, tone in enumerate(filters.TONES)}
 
 
-class _Encoded(dict[Shape, bytes]):
-    """A study in one form, encoded in each shape in which somebody is told of it."""
+class _Encoded(dict[Shape, tuple[bytes, ...]]):
+    """A study in one form, encoded in each shape in which somebody is told of it; in pieces."""
+
+    __slots__ = ("_card", "_form", "_sheets")
 
     def __init__(self, card: Card, sheets: Sheets, form: Format) -> None:
         super().__init__()
@@ -25,60 +28,52 @@ class _Encoded(dict[Shape, bytes]):
         self._sheets = sheets
         self._form = form
 
-    def __missing__(self, shape: Shape) -> bytes:
+    def __missing__(self, shape: Shape) -> tuple[bytes, ...]:
         self[shape] = made = self._sheets.encode(self._card, self._form, shape)
         return made
 
 
-class _Sizes(dict[Shape, int]):
+class Sizes(dict[Shape, int]):
     """How many bytes a study takes in each shape, with what stands around it."""
+
+    __slots__ = ("_by_own", "_html", "_language", "_own")
 
     def __init__(self, html: _Encoded, language: str, own: Own) -> None:
         super().__init__()
         self._html = html
         self._language = language
         self._own = own
+        self._by_own: dict[Own, Sizes] | None = None
 
     def __missing__(self, shape: Shape) -> int:
-        self[shape] = made = len(self._html[shape]) + size_around(self._language, shape, self._own)
+        self[shape] = made = sum(map(len, self._html[shape])) + size_around(self._language, shape, self._own)
         return made
 
-
-class Parts:
-    """A study for all its readers: in both forms, and where it stands among others (``rank``).
-
-    ``study`` is it where a reader has no link of their own to end it.
-    """
-
-    __slots__ = ("_language", "_sizes", "html", "rank", "study", "text")
-
-    def __init__(self, card: Card, language: str) -> None:
-        sheets = sheets_of(card, language)
-        self._language = language
-        self._sizes: dict[Own, _Sizes] = {}
-        self.html = _Encoded(card, sheets, "html")
-        self.text = _Encoded(card, sheets, "txt")
-        self.rank = (-card.weight, _TONES[filters.known_tone(card.tone)])
-        self.study = Study(self, None, (b"", b""), self.sizes(None))
-
-    def sizes(self, own: Own) -> _Sizes:
-        """How much it takes in each shape, with links of a reader's own of such lengths."""
-        if own not in self._sizes:
-            self._sizes[own] = _Sizes(self.html, self._language, own)
-        return self._sizes[own]
+    def with_own(self, own: Own) -> "Sizes":
+        """The same with links of a reader's own of such lengths."""
+        if self._by_own is None:
+            self._by_own = {}
+        if own not in self._by_own:
+            self._by_own[own] = Sizes(self._html, self._language, own)
+        return self._by_own[own]
 
 
 class Study(NamedTuple):
-    """One study of a digest, its parts, and the texts of the reader's own link, if it has one."""
+    """One study for all its readers: in both forms, where it stands among others, and how much room it takes.
 
-    parts: Parts
-    own: Own
-    texts: tuple[bytes, ...]
-    sizes: _Sizes
+    ``texts`` are those of the reader's own link that ends it, and ``own`` their lengths, where it has one.
+    """
+
+    text: _Encoded
+    html: _Encoded
+    rank: tuple[int, int]
+    sizes: Sizes
+    own: Own = None
+    texts: tuple[bytes, ...] = (b"", b"")
 
 
 class Studies:
-    """The studies in one language; a card that is the same object as before is not compared with others."""
+    """The studies in one language, each made once; known by its card, which must be the same object as before."""
 
     def __init__(self, language: str) -> None:
         self._language = language
@@ -96,23 +91,25 @@ class Studies:
     def _look_up(self, card: Card) -> tuple[Study, Card]:
         if len(self._seen) >= KEPT_STUDIES:
             self._seen = {}
-        self._seen[id(card)] = found = parts_of(card, self._language).study, card
+        self._seen[id(card)] = found = _study(card, self._language), card
         return found
+
+
+def _study(card: Card, language: str) -> Study:
+    sheets = sheets_of(card, language)
+    html = _Encoded(card, sheets, "html")
+    rank = (-card.weight, _TONES[filters.known_tone(card.tone)])
+    return Study(_Encoded(card, sheets, "txt"), html, rank, Sizes(html, language, None))
 
 
 def _ended(study: Study, card: Card, end_url: str) -> Study:
     """A study with the reader's own link that ends it."""
     own = (len(card.nct_id), len(end_url))
-    return Study(study.parts, own, (card.nct_id.encode(), end_url.encode()), study.parts.sizes(own))
+    texts = (card.nct_id.encode(), end_url.encode())
+    return Study(study.text, study.html, study.rank, study.sizes.with_own(own), own, texts)
 
 
 @kept(None)
 def studies_in(language: str) -> Studies:
     """The studies in a language."""
     return Studies(language)
-
-
-@kept(KEPT_STUDIES)
-def parts_of(card: Card, language: str) -> Parts:
-    """A study in a language, the same parts for equal cards."""
-    return Parts(card, language)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from notifier.domain.digests import Digest, Section
 from notifier.domain.tiers import ROOM, Room
-from notifier.emails import framing, shells, study_parts
+from notifier.emails import framing, placing, shells
 from notifier.emails.joining import join_digest
 from notifier.emails.quoting import mould, quoted
 from notifier.emails.sample_mails import SAMPLES, many_studies
@@ -159,6 +159,4 @@ def test_the_next_reader_of_a_study_costs_no_rendering() -> None:
 
 
 def rendered_so_far() -> list[int]:
-    return [
-        one.cache_info().misses for one in (study_parts.parts_of, shells.shell_of, framing._opening, framing._closing)
-    ]
+    return [one.cache_info().misses for one in (placing._sheets, shells.shell_of, framing._opening, framing._closing)]

@@ -34,7 +34,7 @@ def a_card() -> Card:
 
 
 def encoded(card: Card, language: str, form: Format, shape: Shape) -> bytes:
-    return sheets_of(card, language).encode(card, form, shape)
+    return b"".join(sheets_of(card, language).encode(card, form, shape))
 
 
 @given(
