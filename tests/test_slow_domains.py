@@ -41,7 +41,7 @@ def test_three_domains_that_hang_leave_room_for_a_fourth(database: Database, mon
         )
         run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": lambda: datetime.now(UTC)})
         run.start()
-        end = time.monotonic() + 10
+        end = time.monotonic() + 40
         while len(script.accepted) < 40 and time.monotonic() < end:
             time.sleep(0.02)
         deliverer.close()
@@ -68,7 +68,7 @@ def test_very_many_dead_domains_make_way_for_one_that_lives(
         )
         run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": lambda: datetime.now(UTC)})
         run.start()
-        end = time.monotonic() + 15
+        end = time.monotonic() + 60
         while len(script.accepted) < 100 and time.monotonic() < end:
             time.sleep(0.02)
         deliverer.close()
