@@ -215,7 +215,7 @@ def ingest_record(record: dict[str, Any]) -> dict[str, int]:
 def match_changes() -> None:
     """Match what is unmatched; what that makes for instant readers is planned at once.
 
-    Not by a ring: behind mails that go out by the thousand, each further task would wait for its turn.
+    Not by a ring: what is urgent would wait behind other tasks once more.
     """
     database = _held.service().installation.database
     if match(database=database, now=_now()) and plan(database=database, now=_now()):
