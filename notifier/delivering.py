@@ -18,12 +18,12 @@ from notifier.sending_terms import Clock, Composer, Delivered, Limits, Terms, Tr
 from notifier.store.database import Database
 from notifier.store.outcome_store import sweep
 
-__all__ = ["Clock", "Composer", "Delivered", "Deliverer", "Limits", "Traffic"]
+__all__ = ["GRACE_SECONDS", "Clock", "Composer", "Delivered", "Deliverer", "Limits", "Traffic"]
 
 log = structlog.get_logger(__name__)
 
 GRACE_SECONDS = 3.0
-"""How long mails under way may take until they are hung up on, so that a deploy cuts none off."""
+"""How long mails under way may take until they are hung up on, where nobody says that there is more time."""
 MARK_SECONDS = 5.0
 
 
@@ -106,10 +106,10 @@ class Deliverer:
         """Have a run end after the mails under way, giving back the rest; may be called from a signal handler."""
         self._stopping.set()
 
-    def close(self) -> None:
-        """Stop, give mails under way a moment, hang up on the rest, and have a run mark what is known of them."""
+    def close(self, *, grace: float = GRACE_SECONDS) -> None:
+        """Stop, give mails under way so many seconds, hang up on the rest, and mark what is known of them."""
         self.stop()
-        self._wait(GRACE_SECONDS)
+        self._wait(grace)
         self._postman.close()
         self._wait(MARK_SECONDS)
 

@@ -35,7 +35,7 @@ from notifier.web.warming import warm
 
 PORTS = "ports.json"
 STOP_SECONDS = 5
-"""How long mails under way may take to end when the service is stopped, before their connections are cut."""
+"""How long the worker may take to end when the service is stopped, before what it does is broken off."""
 BEAT_SECONDS = 0.2
 """How often the schedule looks whether it was stopped."""
 

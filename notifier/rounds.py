@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from notifier.composing import Composer
-from notifier.delivering import Delivered, Deliverer, Limits
+from notifier.delivering import GRACE_SECONDS, Delivered, Deliverer, Limits
 from notifier.domain.tiers import ROOM, Room
 from notifier.holding import forget_signatures
 from notifier.installation import Installation
@@ -32,9 +32,9 @@ class Service:
     composer: Composer
     deliverer: Deliverer
 
-    def close(self) -> None:
-        """End connections and let go of the database."""
-        self.deliverer.close()
+    def close(self, *, grace: float = GRACE_SECONDS) -> None:
+        """Give mails under way so many seconds, end connections and let go of the database."""
+        self.deliverer.close(grace=grace)
         self.installation.close()
 
 

@@ -20,6 +20,7 @@ from celery.signals import (
 
 from notifier import queues
 from notifier.config import Settings, load_settings
+from notifier.delivering import GRACE_SECONDS
 from notifier.holding import forget_signatures
 from notifier.ingesting import ingest_records
 from notifier.installation import open_installation
@@ -37,6 +38,10 @@ from notifier.tying import look_through
 app = queues.app
 log = structlog.get_logger(__name__)
 
+FINISH_SECONDS = 45.0
+"""How long a process of a worker that is told to stop waits for mails under way; it has a minute for all."""
+END_SECONDS = 7.0
+"""The same where a worker is a thread of another process, as in `notifier up`, for which somebody waits."""
 HELP_SECONDS = 1.0
 """How often a process that has more to send than it can claim at once rings for others to join in."""
 
@@ -78,10 +83,10 @@ class _Held:
         if self._service is not None:
             self._service.deliverer.stop()
 
-    def close(self) -> None:
+    def close(self, *, grace: float) -> None:
         with self._lock:
             if self._service is not None:
-                self._service.close()
+                self._service.close(grace=grace)
                 self._service = None
             self._stopping = False
 
@@ -178,9 +183,9 @@ def ask_for_help() -> None:
     _help.ask()
 
 
-def close() -> None:
-    """Let go of the service of this process."""
-    _held.close()
+def close(*, grace: float = GRACE_SECONDS) -> None:
+    """Give mails under way so many seconds, and let go of the service of this process."""
+    _held.close(grace=grace)
     _lately.forget()
     _help.forget()
 
@@ -292,6 +297,11 @@ def _cut(**_: object) -> None:
 
 
 @worker_process_shutdown.connect
+def _finish(**_: object) -> None:
+    """A deploy cuts no mail off, though the mail server takes its time."""
+    close(grace=FINISH_SECONDS)
+
+
 @worker_shutdown.connect
 def _close(**_: object) -> None:
-    close()
+    close(grace=END_SECONDS)

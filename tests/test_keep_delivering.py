@@ -180,3 +180,14 @@ def test_closing_ends_it_and_gives_back_what_was_not_begun(database: Database) -
 
     states = states_in(database)
     assert states == {"sent": len(script.accepted), "waiting": 40 - len(script.accepted)}
+
+
+@pytest.mark.parametrize(("grace", "state"), [(0.1, "in_data"), (20.0, "sent")])
+def test_mails_under_way_have_as_long_as_is_said_when_it_closes(database: Database, grace: float, state: str) -> None:
+    expect_digests(database, "ada")
+    with scripted(Script({"MESSAGE:ada": "after 1.5 250 2.0.0 ok"})) as script, _deliverer(database, script) as one:
+        one.keep_delivering(now=_now, more=_Helpers().ask)
+        wait_until(lambda: "DATA" in script.heard, what="the message", every=0.01)
+        one.close(grace=grace)
+
+    assert states_in(database) == {state: 1}

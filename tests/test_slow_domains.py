@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from notifier.delivering import Deliverer, Limits
-from notifier.domain.deliveries import Composed
-from notifier.domain.lanes import Lanes, Shares
+from notifier.domain.deliveries import Answer, Composed, Verdict
+from notifier.domain.lanes import KNOWN_SECONDS, Answered, Lanes, Shares
 from notifier.emails import pipelining, smtp
 from notifier.emails.pipelining import Timeouts
 from notifier.store.database import Database
@@ -98,6 +98,16 @@ def test_a_mail_server_that_freezes_costs_no_mail_a_try(database: Database, monk
 
     with database.reading() as session:
         assert set(session.scalars(select(Delivery.attempts))) == {0}
+
+
+def test_a_mail_that_hangs_speaks_against_no_domain_that_answers_others() -> None:
+    answered, hung = Answered(), Verdict(answer=Answer.LATER, reason="no reply")
+    taken = Verdict(answer=Answer.ACCEPTED, reply="250 ok")
+
+    assert not answered.shows_life("dead.example", hung, 0.0)
+    assert answered.shows_life("lives.example", taken, 0.0)
+    assert answered.shows_life("lives.example", hung, 5.0)
+    assert not answered.shows_life("lives.example", hung, KNOWN_SECONDS)
 
 
 def _fill(lanes: Lanes, *, moves: str, busy: Counter[str], **domains: int) -> Counter[str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
-from notifier.domain.deliveries import Composed
+from notifier.domain.deliveries import Composed, Verdict
 
 KNOWN_SECONDS = 600.0
 """A domain that answered so lately is known to; where there is little room it comes before those that did not."""
@@ -145,6 +145,12 @@ class Answered:
         if len(self._at) > MOST_DOMAINS:
             # Half of them, so that this is seldom.
             self._at = dict(sorted(self._at.items(), key=lambda one: one[1])[MOST_DOMAINS // 2 :])
+
+    def shows_life(self, domain: str, verdict: Verdict, now: float) -> bool:
+        """Whether a mail that ended shows that its domain lives: one that answers may let a single mail hang."""
+        if verdict.reply is not None:
+            self.note(domain, now)
+        return now - self._at.get(domain, -KNOWN_SECONDS) < KNOWN_SECONDS
 
     def is_any(self, now: float) -> bool:
         """Whether one answered lately for any."""

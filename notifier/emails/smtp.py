@@ -118,10 +118,9 @@ class Relay:
 
     def answer(self, mail: Composed, verdict: Verdict) -> None:
         """A mail ended; where that is our side's fault, those that wait are not tried."""
-        if verdict.reply is not None:
-            domain, now = domain_of(mail), asyncio.get_running_loop().time()
+        domain, now = domain_of(mail), asyncio.get_running_loop().time()
+        if self._answered.shows_life(domain, verdict, now):
             self._moved_at[domain] = now
-            self._answered.note(domain, now)
         self._count_off(mail)
         self._hand_in(mail, verdict)
         if verdict.answer is Answer.OURS:
