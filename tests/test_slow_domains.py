@@ -3,12 +3,13 @@
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
 
-from notifier.delivering import Deliverer, Limits
+from notifier.delivering import Composer, Deliverer, Limits
 from notifier.domain.deliveries import Answer, Composed, Verdict
 from notifier.domain.lanes import KNOWN_SECONDS, Answered, Lanes, Shares
 from notifier.emails import pipelining, smtp
@@ -26,26 +27,31 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 BY_FIRST_LETTER = compose_in_domains(lambda name: name[0])
 
 
+def _send_until(database: Database, script: Script, composer: Composer, ended: Callable[[], bool]) -> None:
+    """Send what is due until it is so, or for a minute."""
+    deliverer = Deliverer(
+        database=database,
+        mail_server=script.server,
+        sender="updates@example.org",
+        composer=composer,
+        limits=Limits(timeouts=LONG),
+    )
+    run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": lambda: datetime.now(UTC)})
+    run.start()
+    latest = time.monotonic() + 60
+    while not ended() and time.monotonic() < latest:
+        time.sleep(0.02)
+    deliverer.close()
+    run.join(10)
+
+
 @pytest.mark.slow
 def test_three_domains_that_hang_leave_room_for_a_fourth(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipelining, "STALL_SECONDS", 0.1)
     slow = [f"{domain}{number}" for domain in "xyz" for number in range(20)]
     expect_digests(database, *slow, *(f"a{number}" for number in range(40)))
     with scripted(Script({f"RCPT:{name}": HANG for name in slow})) as script:
-        deliverer = Deliverer(
-            database=database,
-            mail_server=script.server,
-            sender="updates@example.org",
-            composer=BY_FIRST_LETTER,
-            limits=Limits(timeouts=LONG),
-        )
-        run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": lambda: datetime.now(UTC)})
-        run.start()
-        end = time.monotonic() + 40
-        while len(script.accepted) < 40 and time.monotonic() < end:
-            time.sleep(0.02)
-        deliverer.close()
-        run.join(10)
+        _send_until(database, script, BY_FIRST_LETTER, lambda: len(script.accepted) >= 40)
 
     assert sorted(script.recipients) == sorted(f"a{number}" for number in range(40))
 
@@ -59,20 +65,12 @@ def test_very_many_dead_domains_make_way_for_one_that_lives(
     dead = [f"x{number}" for number in range(60)]
     expect_digests(database, *dead, *(f"a{number}" for number in range(100)))
     with scripted(Script({f"RCPT:{name}": HANG for name in dead})) as script:
-        deliverer = Deliverer(
-            database=database,
-            mail_server=script.server,
-            sender="updates@example.org",
-            composer=compose_in_domains(lambda name: name if name in dead else "a"),
-            limits=Limits(timeouts=LONG),
+        _send_until(
+            database,
+            script,
+            compose_in_domains(lambda name: name if name in dead else "a"),
+            lambda: len(script.accepted) >= 100,
         )
-        run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": lambda: datetime.now(UTC)})
-        run.start()
-        end = time.monotonic() + 60
-        while len(script.accepted) < 100 and time.monotonic() < end:
-            time.sleep(0.02)
-        deliverer.close()
-        run.join(10)
 
     assert sorted(script.recipients) == sorted(f"a{number}" for number in range(100))
 
@@ -83,18 +81,8 @@ def test_a_mail_server_that_freezes_costs_no_mail_a_try(database: Database, monk
     monkeypatch.setattr(smtp, "GIVE_WAY_SECONDS", 0.2)
     expect_digests(database, *(f"x{number}" for number in range(60)))
     with scripted(Script({"MAIL": HANG})) as script:
-        deliverer = Deliverer(
-            database=database,
-            mail_server=script.server,
-            sender="updates@example.org",
-            composer=compose_in_domains(lambda name: name),
-            limits=Limits(timeouts=LONG),
-        )
-        run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": lambda: datetime.now(UTC)})
-        run.start()
-        time.sleep(1.5)
-        deliverer.close()
-        run.join(10)
+        until = time.monotonic() + 1.5
+        _send_until(database, script, compose_in_domains(lambda name: name), lambda: time.monotonic() > until)
 
     with database.reading() as session:
         assert set(session.scalars(select(Delivery.attempts))) == {0}
