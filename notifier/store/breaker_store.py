@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, Update, case, func, select, update
+from sqlalchemy import Select, case, func, select, update
 from sqlalchemy.orm import Session
 
 from notifier.domain.breaking import (
@@ -24,6 +24,7 @@ from notifier.store.inserting import insert_once
 from notifier.store.models import Change, ChangeSignature, HeldChange, Match
 from notifier.store.portions import portions
 from notifier.store.trial_store import read_fields
+from notifier.store.unloaded import change_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +111,7 @@ def lock_and_assign(session: Session, chosen: Select[int]) -> None:
         .scalar_subquery()
     )
     for some in portions(ids):
-        run(session, update(Change).where(Change.id.in_(some)).values(held_id=waits_for))
-
-
-def run(session: Session, statement: Update) -> None:
-    """Run an UPDATE of many rows that this session has not loaded."""
-    session.execute(statement, execution_options={"synchronize_session": False})
+        change_rows(session, update(Change).where(Change.id.in_(some)).values(held_id=waits_for))
 
 
 def _trip(session: Session, renames: dict[bytes, Rename], *, now: datetime, threshold: Threshold) -> set[bytes]:

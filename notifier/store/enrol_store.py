@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from notifier.store.inserting import insert_for, insert_once, offered
 from notifier.store.models import Match, Subscriber, Subscription, Suppression, Told, Trial
 from notifier.store.retire_store import MERGED
+from notifier.store.unloaded import change_rows
 
 Target = tuple[int | None, int | None]
 """Ids of a trial and of a condition, one of them None."""
@@ -69,7 +70,7 @@ def add_subscriptions(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """
     insert_once(session, Subscription, rows)
     raised = update(Subscriber).where(Subscriber.id.in_({row["subscriber_id"] for row in rows}))
-    session.execute(raised.values(revision=Subscriber.revision + 1), execution_options={"synchronize_session": False})
+    change_rows(session, raised.values(revision=Subscriber.revision + 1))
     pairs = sorted({(row["subscriber_id"], row["trial_id"]) for row in rows if row["trial_id"] is not None})
     _begin_told(session, pairs)
 

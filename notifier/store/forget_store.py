@@ -7,7 +7,7 @@ from functools import partial
 from os import urandom
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Delete, Update, delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from notifier.domain.schedules import Cadence
@@ -22,6 +22,7 @@ from notifier.store.models import (
     Subscription,
     Told,
 )
+from notifier.store.unloaded import change_rows
 
 ERASED = "erased"
 """Why the subscriptions of a reader ended who is forgotten."""
@@ -98,7 +99,7 @@ def erase(session: Session, subscriber: Subscriber, *, now: datetime) -> Erased:
     id_ = subscriber.id
     subscriptions = session.scalars(select(Subscription.id).where(Subscription.subscriber_id == id_)).all()
     matches = _delete_matches(session, id_, subscriptions)
-    _run(session, delete(Told).where(Told.subscriber_id == id_))
+    change_rows(session, delete(Told).where(Told.subscriber_id == id_))
     mails = erase_mails(session, Delivery.subscriber_id == id_)
     _hollow_subscriptions(session, subscriptions, now=now)
     _hollow_subscriber(session, subscriber, now=now)
@@ -110,7 +111,7 @@ def erase_requests(session: Session, ids: Collection[int]) -> Erased:
     if not ids:
         return Erased()
     mails = erase_mails(session, Delivery.request_id.in_(ids))
-    return Erased(requests=_run(session, delete(PendingRequest).where(PendingRequest.id.in_(ids))), mails=mails)
+    return Erased(requests=change_rows(session, delete(PendingRequest).where(PendingRequest.id.in_(ids))), mails=mails)
 
 
 def erase_mails(session: Session, whose: ColumnElement[bool]) -> int:
@@ -119,11 +120,11 @@ def erase_mails(session: Session, whose: ColumnElement[bool]) -> int:
     ids = session.scalars(chosen.order_by(Delivery.id).with_for_update()).all()
     if not ids:
         return 0
-    _run(session, delete(DeliverySpan).where(DeliverySpan.delivery_id.in_(ids)))
-    gone = _run(session, delete(Delivery).where(Delivery.id.in_(ids), Delivery.state != "in_data"))
+    change_rows(session, delete(DeliverySpan).where(DeliverySpan.delivery_id.in_(ids)))
+    gone = change_rows(session, delete(Delivery).where(Delivery.id.in_(ids), Delivery.state != "in_data"))
     if gone < len(ids):
         bare = {"request_id": None, "reason": ERASED, "reply": None}
-        _run(session, update(Delivery).where(Delivery.id.in_(ids)).values(**bare))
+        change_rows(session, update(Delivery).where(Delivery.id.in_(ids)).values(**bare))
     return len(ids)
 
 
@@ -137,15 +138,16 @@ def delete_subscriptions(session: Session, ids: Collection[int]) -> int:
     """Delete ended subscriptions with their Matches; how many."""
     if not ids:
         return 0
-    _run(session, delete(Match).where(Match.subscription_id.in_(ids)))
+    change_rows(session, delete(Match).where(Match.subscription_id.in_(ids)))
     ended = delete(Subscription).where(Subscription.id.in_(ids), Subscription.ended_at.is_not(None))
-    return _run(session, ended)
+    return change_rows(session, ended)
 
 
 def _delete_matches(session: Session, subscriber_id: int, subscriptions: Sequence[int]) -> int:
     """By subscription, and by what waits: both have an index; a reader's ended Matches have none."""
     waiting = delete(Match).where(Match.subscriber_id == subscriber_id, Match.ended_at.is_(None))
-    return _run(session, delete(Match).where(Match.subscription_id.in_(subscriptions))) + _run(session, waiting)
+    theirs = delete(Match).where(Match.subscription_id.in_(subscriptions))
+    return change_rows(session, theirs) + change_rows(session, waiting)
 
 
 def _hollow_subscriptions(session: Session, ids: Sequence[int], *, now: datetime) -> None:
@@ -154,7 +156,7 @@ def _hollow_subscriptions(session: Session, ids: Sequence[int], *, now: datetime
         "consent_site": "", "consent_how": "", "consent_text_id": None, "consent_health": False,
         "consent_asked_at": None, "confirmed_at": now, "ended_at": now, "ended_reason": ERASED,
     }  # fmt: skip
-    _run(session, update(Subscription).where(Subscription.id.in_(ids)).values(**empty))
+    change_rows(session, update(Subscription).where(Subscription.id.in_(ids)).values(**empty))
 
 
 def _hollow_subscriber(session: Session, subscriber: Subscriber, *, now: datetime) -> None:
@@ -166,10 +168,3 @@ def _hollow_subscriber(session: Session, subscriber: Subscriber, *, now: datetim
     # Whatever was composed for them and did not go out yet is not to go out.
     subscriber.revision += 1
     session.flush()
-
-
-def _run(session: Session, statement: Delete | Update) -> int:
-    """Run a statement on rows that this session has not loaded; how many it concerned."""
-    done = session.execute(statement, execution_options={"synchronize_session": False})
-    assert isinstance(done, CursorResult)
-    return max(done.rowcount, 0)

@@ -8,9 +8,10 @@ from sqlalchemy import Select, delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from notifier.domain.breaking import DROPPED, Breaker
-from notifier.store.breaker_store import held_changes, list_breakers, lock_and_assign, run
+from notifier.store.breaker_store import held_changes, list_breakers, lock_and_assign
 from notifier.store.delivery_contents import end_matches
 from notifier.store.models import Change, ChangeSignature, HeldChange, Match
+from notifier.store.unloaded import change_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,7 @@ def decide(session: Session, ids: Collection[int], *, state: str, now: datetime)
     there = select(HeldChange.id).where(HeldChange.id.in_(ids)).order_by(HeldChange.id)
     found = set(session.scalars(there.with_for_update()))
     decided = update(HeldChange).where(HeldChange.id.in_(found), HeldChange.state != state)
-    run(session, decided.values(state=state, decided_at=now))
+    change_rows(session, decided.values(state=state, decided_at=now))
     signatures = select(HeldChange.signature).where(HeldChange.id.in_(found))
     carrying = select(ChangeSignature.change_id).where(ChangeSignature.signature.in_(signatures))
     lock_and_assign(session, select(Change.id).where(Change.held_id.is_not(None), Change.id.in_(carrying)))
@@ -80,7 +81,7 @@ def end_matches_of_dropped(session: Session, change_ids: Sequence[int], *, now: 
     concerned = session.scalars(chosen).all()
     if concerned:
         theirs = update(Match).where(Match.change_id.in_(concerned), Match.ended_at.is_(None))
-        run(session, theirs.values(ended_at=now, ended_as=DROPPED))
+        change_rows(session, theirs.values(ended_at=now, ended_as=DROPPED))
 
 
 def list_old_signatures(session: Session, *, before: datetime, limit: int) -> list[tuple[int, bytes]]:
@@ -96,7 +97,7 @@ def list_old_signatures(session: Session, *, before: datetime, limit: int) -> li
 def delete_signatures(session: Session, keys: Collection[tuple[int, bytes]]) -> None:
     """Delete these notes."""
     named = tuple_(ChangeSignature.change_id, ChangeSignature.signature).in_(keys)
-    session.execute(delete(ChangeSignature).where(named), execution_options={"synchronize_session": False})
+    change_rows(session, delete(ChangeSignature).where(named))
 
 
 def _count_by_breaker(session: Session, counted: Select[int | None, int]) -> dict[int | None, int]:

@@ -29,6 +29,7 @@ from notifier.store.models import Condition, Delivery, Match, PendingRequest, Sc
 from notifier.store.pause_store import is_awake
 from notifier.store.plan_store import DIGEST, cadence_of, insert_new, new_delivery
 from notifier.store.subscriber_store import SUBSCRIPTION
+from notifier.store.unloaded import change_rows
 from notifier.store.urgent_store import URGENT
 
 UNDECIDED = "restored"
@@ -40,7 +41,6 @@ AT_ONCE = 1_000
 AGAIN = "again"
 _NAMED_ELSEWHERE = (Subscriber, Subscription, PendingRequest, Delivery, Condition)
 """Tables whose ids stand in links and Message-IDs, or are kept by programs that ask us."""
-_NO_SYNC = {"synchronize_session": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ def hold(session: Session, ids: Sequence[int]) -> None:
     """Keep these back until the operator decides."""
     mine = update(Delivery).where(Delivery.id.in_(ids), Delivery.state.in_(UNRESOLVED))
     held = mine.values(state="unknown", reason=UNDECIDED, lease_token=None, leased_until=None)
-    session.execute(held, execution_options=_NO_SYNC)
+    change_rows(session, held)
 
 
 def list_undecided(session: Session, *, after: int) -> Sequence[int]:
@@ -154,7 +154,7 @@ def leave_alone(session: Session, ids: Sequence[int], *, found_by: datetime, now
         and_(_was_urgent(), Match.subscriber_id.in_(awake.where(Delivery.kind == URGENT))),
     )
     dropped = update(Match).where(told, _was_waiting(found_by)).values(ended_at=now, ended_as="dropped")
-    news = session.scalars(dropped.returning(Match.id), execution_options=_NO_SYNC).all()
+    news = session.scalars(dropped.returning(Match.id), execution_options={"synchronize_session": False}).all()
     end_frozen_matches(session, ids, ended_as="dropped", now=now)
     forget_spans(session, ids)
     _set(session, ids, reason=LEFT_ALONE)
@@ -186,7 +186,7 @@ def list_asked(session: Session) -> dict[bytes, datetime]:
 def cancel_held(session: Session, subscriber_id: int, *, reason: str) -> None:
     """End what waits for the operator's decision to a reader who left."""
     mine = update(Delivery).where(Delivery.subscriber_id == subscriber_id, _is_undecided())
-    session.execute(mine.values(state="cancelled", reason=reason), execution_options=_NO_SYNC)
+    change_rows(session, mine.values(state="cancelled", reason=reason))
 
 
 def cancel_asked(session: Session, address_index: bytes, *, asked_by: datetime, reason: str) -> None:
@@ -196,7 +196,7 @@ def cancel_asked(session: Session, address_index: bytes, *, asked_by: datetime, 
         PendingRequest.created_at <= asked_by,
     )  # fmt: skip
     mine = update(Delivery).where(Delivery.request_id.in_(asked), _is_undecided())
-    session.execute(mine.values(state="cancelled", reason=reason), execution_options=_NO_SYNC)
+    change_rows(session, mine.values(state="cancelled", reason=reason))
 
 
 def list_waiting(session: Session, lost: Lost) -> Sequence[int]:
@@ -268,4 +268,4 @@ def _has_twin() -> ColumnElement[bool]:
 
 def _set(session: Session, ids: Sequence[int], **values: object) -> None:
     if ids:
-        session.execute(update(Delivery).where(Delivery.id.in_(ids)).values(**values), execution_options=_NO_SYNC)
+        change_rows(session, update(Delivery).where(Delivery.id.in_(ids)).values(**values))

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Delete, Update, and_, delete, exists, or_, select, tuple_, update
-from sqlalchemy.engine import CursorResult
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
 from notifier.domain.deliveries import UNASKED
@@ -25,6 +24,7 @@ from notifier.store.models import (
     Trial,
 )
 from notifier.store.retire_store import MERGED
+from notifier.store.unloaded import change_rows
 
 _FINISHED = ("sent", "failed", "cancelled", "unknown")
 _PORTION = 1_000
@@ -48,7 +48,7 @@ def set_mark(session: Session, name: str, *, position: int | None, now: datetime
     first = insert_for(session, RetentionMark).values(name=name, position=0, finished_at=None)
     session.execute(first.on_conflict_do_nothing())
     values: dict[str, Any] = {"position": position or 0} | ({"finished_at": now} if position is None else {})
-    _run(session, update(RetentionMark).where(RetentionMark.name == name).values(**values))
+    change_rows(session, update(RetentionMark).where(RetentionMark.name == name).values(**values))
 
 
 def delete_requests(session: Session, *, unconfirmed: datetime, confirmed: datetime, day: datetime) -> Portion:
@@ -62,8 +62,8 @@ def delete_requests(session: Session, *, unconfirmed: datetime, confirmed: datet
     oldest = chosen.order_by(PendingRequest.expires_at).limit(_PORTION)
     found = session.scalars(oldest.with_for_update(skip_locked=True, key_share=True)).all()
     if found:
-        _run(session, update(Delivery).where(Delivery.request_id.in_(found)).values(request_id=None))
-        _run(session, delete(PendingRequest).where(PendingRequest.id.in_(found)))
+        change_rows(session, update(Delivery).where(Delivery.request_id.in_(found)).values(request_id=None))
+        change_rows(session, delete(PendingRequest).where(PendingRequest.id.in_(found)))
     return _portion(found)
 
 
@@ -98,9 +98,9 @@ def delete_matches(session: Session, *, after: int, before: datetime) -> Portion
     old = [row.id for row in rows if row.created_at < before and row.ended_at is not None and row.ended_at < before]
     if not old:
         return _walked(rows, 0, before=before)
-    removed = _run(session, delete(Match).where(Match.id.in_(old), _is_match_needless()))
+    removed = change_rows(session, delete(Match).where(Match.id.in_(old), _is_match_needless()))
     delivered = update(Match).where(Match.id.in_(old), Match.ended_as == "delivered", Match.delivery_id.is_not(None))
-    _run(session, delivered.values(delivery_id=None))
+    change_rows(session, delivered.values(delivery_id=None))
     return _walked(rows, removed, before=before)
 
 
@@ -116,10 +116,11 @@ def delete_mails(session: Session, *, after: int, before: datetime) -> Portion:
     if not old:
         return _walked(rows, 0, before=before)
     going = session.scalars(select(Delivery.id).where(Delivery.id.in_(old), _is_mail_needless(before))).all()
-    _run(session, delete(DeliverySpan).where(DeliverySpan.delivery_id.in_(old)))
-    removed = _run(session, delete(Delivery).where(Delivery.id.in_(going)))
+    change_rows(session, delete(DeliverySpan).where(DeliverySpan.delivery_id.in_(old)))
+    removed = change_rows(session, delete(Delivery).where(Delivery.id.in_(going)))
     bare: dict[str, Any] = {"message_id": None, "reply": None, "reason": None}
-    _run(session, update(Delivery).where(Delivery.id.in_(set(old) - set(going)), _carries_nothing()).values(**bare))
+    staying = update(Delivery).where(Delivery.id.in_(set(old) - set(going)), _carries_nothing())
+    change_rows(session, staying.values(**bare))
     return _walked(rows, removed, before=before)
 
 
@@ -129,7 +130,7 @@ def delete_answers(session: Session, *, now: datetime) -> Portion:
     over = select(*keys).where(IdempotentAnswer.expires_at < now).order_by(IdempotentAnswer.expires_at)
     found = [tuple(row) for row in session.execute(over.limit(_PORTION))]
     if found:
-        _run(session, delete(IdempotentAnswer).where(tuple_(*keys).in_(found)))
+        change_rows(session, delete(IdempotentAnswer).where(tuple_(*keys).in_(found)))
     return _portion(found)
 
 
@@ -138,7 +139,7 @@ def delete_audit(session: Session, *, before: datetime) -> Portion:
     over = select(AuditEntry.id).where(AuditEntry.done_at < before).order_by(AuditEntry.done_at).limit(_PORTION)
     found = session.scalars(over).all()
     if found:
-        _run(session, delete(AuditEntry).where(AuditEntry.id.in_(found)))
+        change_rows(session, delete(AuditEntry).where(AuditEntry.id.in_(found)))
     return _portion(found)
 
 
@@ -203,9 +204,3 @@ def _walked(rows: Sequence[Any], removed: int, *, before: datetime) -> Portion:
 
 def _portion(found: Sequence[Any]) -> Portion:
     return Portion(removed=len(found), position=0 if len(found) == _PORTION else None)
-
-
-def _run(session: Session, statement: Delete | Update) -> int:
-    done = session.execute(statement, execution_options={"synchronize_session": False})
-    assert isinstance(done, CursorResult)
-    return max(done.rowcount, 0)

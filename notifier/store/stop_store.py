@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, exists, select, text, update
 from sqlalchemy.orm import Session
 
 from notifier.store.models import SendingStop
+from notifier.store.unloaded import change_rows
 
 PAUSED = "paused"
 """Why: the operator said so."""
@@ -43,13 +44,13 @@ def add(session: Session, *, why: str, note: str | None, now: datetime) -> None:
 def turn(session: Session, *, why: str, into: str) -> None:
     """Say of open stops another reason than they had."""
     same = update(SendingStop).where(_IS_OPEN, SendingStop.why == why)
-    session.execute(same.values(why=into), execution_options={"synchronize_session": False})
+    change_rows(session, same.values(why=into))
 
 
 def end_restoring(session: Session, *, now: datetime) -> None:
     """End the stops for a backup that was put back before."""
     mine = update(SendingStop).where(_IS_OPEN, SendingStop.why == RESTORING)
-    session.execute(mine.values(ended_at=now), execution_options={"synchronize_session": False})
+    change_rows(session, mine.values(ended_at=now))
 
 
 def end_all(session: Session, *, now: datetime) -> int:

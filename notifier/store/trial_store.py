@@ -22,6 +22,7 @@ from notifier.store.models import Change, Match, StatePlace, StateTraits, Told, 
 from notifier.store.portions import portions
 from notifier.store.told_store import followers_of
 from notifier.store.traits_store import write_traits
+from notifier.store.unloaded import change_rows
 
 MERGED = "merged"
 """The listing of a trial that went into another one, which its row names; who says so, sets that."""
@@ -231,7 +232,7 @@ def tell_silently(session: Session, *, trial_id: int, seq: int) -> None:
     readers = session.scalars(known.with_for_update(skip_locked=True)).all()
     for some in portions(readers):
         told = update(Told).where(Told.trial_id == trial_id, Told.subscriber_id.in_(some))
-        session.execute(told.values(seq=seq), execution_options={"synchronize_session": False})
+        change_rows(session, told.values(seq=seq))
 
 
 def read_fields(body: bytes) -> tuple[FieldChange, ...]:
