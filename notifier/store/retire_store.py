@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session, aliased
 from notifier.store.delivery_contents import lock_subscribers
 from notifier.store.inserting import insert_for, insert_once
 from notifier.store.models import Change, Match, Subscription, Told, Trial, TrialAlias
-from notifier.store.told_store import follows
+from notifier.store.told_store import follows, move_on
 from notifier.store.trial_lookup import LONGEST_CHAIN
+from notifier.store.unloaded import change_rows
 
 MERGED = "merged"
 """Why a subscription to the old number ended."""
@@ -70,14 +71,13 @@ def end_moved(session: Session, *, limit: int, now: datetime) -> int:
     lock_subscribers(session, (row.subscriber_id for row in rows))
     ids = [row.id for row in rows]
     ended = update(Subscription).where(Subscription.id.in_(ids), Subscription.ended_at.is_(None), ~_is_waiting())
-    without_sync = {"synchronize_session": False}
-    session.execute(ended.values(ended_at=now, ended_reason=MERGED), execution_options=without_sync)
+    change_rows(session, ended.values(ended_at=now, ended_reason=MERGED))
     left = exists().where(
         Subscription.id.in_(ids), Subscription.subscriber_id == Told.subscriber_id,
         Subscription.trial_id == Told.trial_id,
     )  # fmt: skip
     uncovered = delete(Told).where(left, ~follows(Told.subscriber_id, Told.trial_id))
-    session.execute(uncovered, execution_options=without_sync)
+    change_rows(session, uncovered)
     return len(rows)
 
 
@@ -149,15 +149,7 @@ def _begin_told(session: Session, ids: Sequence[int]) -> None:
         Match.subscriber_id == Subscription.subscriber_id, Match.trial_id == into.id, Match.ended_at.is_(None)
     )
     begun = _moved(ids, Subscription.subscriber_id, into.id, into.seq).join(into, into.id == Trial.merged_into_id)
-    inserted = insert_for(session, Told).from_select(
-        ["subscriber_id", "trial_id", "seq"], begun.where(~waits).distinct()
-    )
-    further = inserted.on_conflict_do_update(
-        index_elements=["subscriber_id", "trial_id"],
-        set_={"seq": inserted.excluded.seq},
-        where=inserted.excluded.seq > Told.seq,
-    )
-    session.execute(further)
+    move_on(session, begun.where(~waits).distinct())
 
 
 def _copy(session: Session, ids: Sequence[int]) -> None:

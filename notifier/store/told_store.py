@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, delete, exists, func, or_, select, union
+from sqlalchemy import ColumnElement, CompoundSelect, Select, delete, exists, func, or_, select, union
 from sqlalchemy.orm import Session
 
 from notifier.store.given import among, is_sqlite
 from notifier.store.inserting import insert_on
 from notifier.store.models import Delivery, DeliverySpan, Match, Subscription, Told, Trial, TrialCondition
+from notifier.store.unloaded import change_rows
 
 
 def follows(subscriber_id: Any, trial_id: Any, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -54,6 +55,11 @@ def begin_now(session: Session, *, subscriber_id: int, trial_id: int) -> None:
         session.merge(Told(subscriber_id=subscriber_id, trial_id=trial_id, seq=seq))
 
 
+def move_on(session: Session, rows: Select[*tuple[Any, ...]]) -> None:
+    """Move readers on as far as rows of a reader, a trial and a number say; whoever is further stays there."""
+    session.execute(_never_back(rows, on_sqlite=is_sqlite(session)))
+
+
 def tell(session: Session, delivery_ids: Sequence[int]) -> None:
     """Move each reader on to where the spans of these Deliveries end; never back.
 
@@ -96,7 +102,11 @@ def _moving_on(*conditions: ColumnElement[bool], on_sqlite: bool) -> Any:
         .where(*told)
         .group_by(Delivery.subscriber_id, DeliverySpan.trial_id)
     )
-    inserted = insert_on(Told, on_sqlite=on_sqlite).from_select(["subscriber_id", "trial_id", "seq"], spans)
+    return _never_back(spans, on_sqlite=on_sqlite)
+
+
+def _never_back(rows: Select[*tuple[Any, ...]], *, on_sqlite: bool) -> Any:
+    inserted = insert_on(Told, on_sqlite=on_sqlite).from_select(["subscriber_id", "trial_id", "seq"], rows)
     return inserted.on_conflict_do_update(
         index_elements=["subscriber_id", "trial_id"],
         set_={"seq": inserted.excluded.seq},
@@ -110,4 +120,4 @@ def forget_uncovered(session: Session, subscriber_id: int) -> None:
     Whoever comes back begins anew: what changed in between is not told as if it had just happened.
     """
     uncovered = delete(Told).where(Told.subscriber_id == subscriber_id, ~follows(Told.subscriber_id, Told.trial_id))
-    session.execute(uncovered, execution_options={"synchronize_session": False})
+    change_rows(session, uncovered)
