@@ -72,7 +72,7 @@ class Letters:
 
     def _confirmation(self, session: Session, one: Claimed, now: datetime) -> Made:
         request = session.get(PendingRequest, one.request_id or 0)
-        if request is None or request.confirmed_at is not None or request.expires_at <= now:
+        if request is None or not subscriber_store.can_be_answered(request, now=now):
             return NothingToSay(delivery_id=one.id, reason="confirmed or expired already")
         mail = Confirmation(
             language=request.language,
@@ -87,7 +87,7 @@ class Letters:
     def _ask_mailbox(self, session: Session, one: Claimed, now: datetime) -> Made:
         """To a mailbox that a reader named: their own new one, or that of who shall take over."""
         request = session.get(PendingRequest, one.request_id or 0)
-        if request is None or request.confirmed_at is not None or request.expires_at <= now:
+        if request is None or not subscriber_store.can_be_answered(request, now=now):
             return NothingToSay(delivery_id=one.id, reason="answered, replaced or expired already")
         if not subscriber_store.count_open(session, request.from_subscriber_id or 0):
             return NothingToSay(delivery_id=one.id, reason="answered, replaced or expired already")

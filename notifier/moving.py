@@ -247,10 +247,13 @@ def _lock_request(session: Session, request_id: int, *, kind: str, now: datetime
 
 
 def _checked(session: Session, request: PendingRequest | None, *, kind: str, now: datetime) -> PendingRequest:
-    is_over = request is not None and request.confirmed_at is None and request.expires_at <= now
-    if request is None or request.kind != kind or is_over:
+    if request is None or request.kind != kind:
         raise InvalidToken(_GONE)
-    if request.confirmed_at is None and not subscriber_store.count_open(session, request.from_subscriber_id or 0):
+    if request.confirmed_at is not None:
+        return request
+    if not subscriber_store.can_be_answered(request, now=now):
+        raise InvalidToken(_GONE)
+    if not subscriber_store.count_open(session, request.from_subscriber_id or 0):
         raise InvalidToken(_GONE)
     return request
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from itertools import product
 
-from sqlalchemy import Update, exists, func, literal, or_, select, update
+from sqlalchemy import exists, func, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -13,10 +13,10 @@ from notifier.domain.deliveries import MOVED, UNSENT
 from notifier.domain.departures import ENDED, Departure
 from notifier.store import departure_log, forget_store, told_store
 from notifier.store.delivery_contents import release
-from notifier.store.inserting import insert_for
 from notifier.store.lock_order import hold
 from notifier.store.models import Delivery, Match, PendingRequest, Subscriber, Subscription, Told
-from notifier.store.subscriber_store import count_open, end_subscriptions, take_turn
+from notifier.store.subscriber_store import count_open, end_subscriptions, take_turn, waits_for_answer
+from notifier.store.unloaded import change_rows
 
 MOVE = "move"
 """The kind of request to move to another mailbox."""
@@ -95,7 +95,7 @@ def _is_more(session: Session, subscriber_id: int, known: frozenset[int]) -> boo
 def find_open_request(session: Session, subscriber_id: int, *, now: datetime) -> PendingRequest | None:
     """What a reader asked to be moved or handed over, and nobody answered yet."""
     mine = select(PendingRequest).where(PendingRequest.from_subscriber_id == subscriber_id)
-    waiting = mine.where(PendingRequest.confirmed_at.is_(None), PendingRequest.expires_at > now)
+    waiting = mine.where(waits_for_answer(now=now))
     return session.scalar(waiting.order_by(PendingRequest.id.desc()).limit(1))
 
 
@@ -127,7 +127,7 @@ def list_ended_now(session: Session, subscriber_id: int, *, now: datetime) -> Se
 def withdraw_requests(session: Session, subscriber_id: int, *, now: datetime) -> None:
     """End what a reader asked to be moved or handed over: its link leads to nothing any more."""
     mine = update(PendingRequest).where(PendingRequest.from_subscriber_id == subscriber_id)
-    waiting = mine.where(PendingRequest.confirmed_at.is_(None), PendingRequest.expires_at > now)
+    waiting = mine.where(waits_for_answer(now=now))
     session.execute(waiting.values(expires_at=now))
 
 
@@ -146,7 +146,7 @@ def change_address(session: Session, subscriber_id: int, *, index: bytes, sealed
     new = {"address_index": index, "address_sealed": sealed, "revision": Subscriber.revision + 1}
     try:
         with session.begin_nested():
-            _run(session, update(Subscriber).where(Subscriber.id == subscriber_id).values(**new))
+            change_rows(session, update(Subscriber).where(Subscriber.id == subscriber_id).values(**new))
     except IntegrityError:
         return False
     _settle_mails(session, subscriber_id)
@@ -169,7 +169,7 @@ def merge_readers(session: Session, *, from_id: int, into_id: int, now: datetime
     end_subscriptions(session, subscriber_id=from_id, subscription_id=None, reason=MOVED, now=now)
     _move_the_rest(session, from_id=from_id, into_id=into_id)
     told_store.forget_uncovered(session, into_id)
-    _run(session, update(Subscriber).where(Subscriber.id == into_id).values(revision=Subscriber.revision + 1))
+    change_rows(session, update(Subscriber).where(Subscriber.id == into_id).values(revision=Subscriber.revision + 1))
     former = session.get_one(Subscriber, from_id, populate_existing=True)
     forget_store.erase(session, former, now=now)
 
@@ -180,15 +180,15 @@ def _settle_mails(session: Session, subscriber_id: int) -> None:
     doubtful = session.scalars(mine.where(Delivery.state.in_(UNSENT))).all()
     release(session, doubtful)
     settled = {"state": "unknown", "reason": MOVED, "lease_token": None, "leased_until": None}
-    _run(session, update(Delivery).where(Delivery.id.in_(doubtful)).values(**settled))
+    change_rows(session, update(Delivery).where(Delivery.id.in_(doubtful)).values(**settled))
     going = update(Delivery).where(Delivery.subscriber_id == subscriber_id, Delivery.state == "in_data")
-    _run(session, going.values(reason=MOVED))
+    change_rows(session, going.values(reason=MOVED))
 
 
 def _copy_settings(session: Session, *, from_id: int, into_id: int) -> None:
     former = session.get_one(Subscriber, from_id)
     values = {name: getattr(former, name) for name in _SETTINGS}
-    _run(session, update(Subscriber).where(Subscriber.id == into_id).values(**values))
+    change_rows(session, update(Subscriber).where(Subscriber.id == into_id).values(**values))
 
 
 def _move_news_of_twins(session: Session, *, from_id: int, into_id: int) -> None:
@@ -200,7 +200,7 @@ def _move_news_of_twins(session: Session, *, from_id: int, into_id: int) -> None
     for left, kept in pairs:
         is_known = exists().where(known.subscription_id == kept, known.change_id == Match.change_id)
         moving = update(Match).where(Match.subscription_id == left, ~is_known)
-        _run(session, moving.values(subscription_id=kept, subscriber_id=into_id))
+        change_rows(session, moving.values(subscription_id=kept, subscriber_id=into_id))
 
 
 def _move_subscriptions(session: Session, *, from_id: int, into_id: int) -> None:
@@ -213,32 +213,22 @@ def _move_subscriptions(session: Session, *, from_id: int, into_id: int) -> None
     )
     mine = (Subscription.subscriber_id == from_id, Subscription.ended_at.is_(None))
     ids = session.scalars(select(Subscription.id).where(*mine, ~twin)).all()
-    _run(session, update(Match).where(Match.subscription_id.in_(ids)).values(subscriber_id=into_id))
-    _run(session, update(Subscription).where(Subscription.id.in_(ids)).values(subscriber_id=into_id))
+    change_rows(session, update(Match).where(Match.subscription_id.in_(ids)).values(subscriber_id=into_id))
+    change_rows(session, update(Subscription).where(Subscription.id.in_(ids)).values(subscriber_id=into_id))
 
 
 def _move_the_rest(session: Session, *, from_id: int, into_id: int) -> None:
     """What ended, the mails that were made, and what was asked: nobody but the other one is to answer for it."""
     ids = session.scalars(select(Subscription.id).where(Subscription.subscriber_id == from_id)).all()
-    _run(session, update(Match).where(Match.subscription_id.in_(ids)).values(subscriber_id=into_id))
-    _run(session, update(Subscription).where(Subscription.id.in_(ids)).values(subscriber_id=into_id))
-    _run(session, update(Delivery).where(Delivery.subscriber_id == from_id).values(subscriber_id=into_id))
+    change_rows(session, update(Match).where(Match.subscription_id.in_(ids)).values(subscriber_id=into_id))
+    change_rows(session, update(Subscription).where(Subscription.id.in_(ids)).values(subscriber_id=into_id))
+    change_rows(session, update(Delivery).where(Delivery.subscriber_id == from_id).values(subscriber_id=into_id))
     asked = update(PendingRequest).where(PendingRequest.from_subscriber_id == from_id)
-    _run(session, asked.values(from_subscriber_id=into_id))
+    change_rows(session, asked.values(from_subscriber_id=into_id))
 
 
 def _merge_told(session: Session, *, from_id: int, into_id: int) -> None:
     known = select(literal(into_id, Told.subscriber_id.type), Told.trial_id, Told.seq).where(
         Told.subscriber_id == from_id
     )
-    inserted = insert_for(session, Told).from_select(["subscriber_id", "trial_id", "seq"], known)
-    further = inserted.on_conflict_do_update(
-        index_elements=["subscriber_id", "trial_id"],
-        set_={"seq": inserted.excluded.seq},
-        where=inserted.excluded.seq > Told.seq,
-    )
-    session.execute(further)
-
-
-def _run(session: Session, statement: Update) -> None:
-    session.execute(statement, execution_options={"synchronize_session": False})
+    told_store.move_on(session, known)

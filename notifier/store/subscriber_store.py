@@ -3,7 +3,7 @@
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import BigInteger, func, literal, select, update
+from sqlalchemy import BigInteger, ColumnElement, and_, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import GOODBYE, UNSENT
@@ -193,9 +193,21 @@ def get_request(session: Session, request_id: int, *, now: datetime) -> PendingR
         InvalidToken: it is gone, has expired, or was for something else.
     """
     request = session.get(PendingRequest, request_id)
-    if request is None or request.kind != SUBSCRIPTION or (request.confirmed_at is None and request.expires_at <= now):
+    if request is None or request.kind != SUBSCRIPTION:
+        raise InvalidToken(_EXPIRED)
+    if request.confirmed_at is None and not can_be_answered(request, now=now):
         raise InvalidToken(_EXPIRED)
     return request
+
+
+def can_be_answered(request: PendingRequest, *, now: datetime) -> bool:
+    """Whether nobody said yes to a request yet, and it has not expired."""
+    return request.confirmed_at is None and request.expires_at > now
+
+
+def waits_for_answer(*, now: datetime) -> ColumnElement[bool]:
+    """`can_be_answered`, as a condition on rows."""
+    return and_(PendingRequest.confirmed_at.is_(None), PendingRequest.expires_at > now)
 
 
 def lock_request(session: Session, request_id: int) -> None:
@@ -215,7 +227,7 @@ def find_request(
     words_index: bytes | None,
     now: datetime,
 ) -> PendingRequest | None:
-    """An unconfirmed, unexpired request of the same mailbox for the same things."""
+    """A request of the same mailbox for the same things that waits for its answer."""
     same = select(PendingRequest).filter_by(
         kind=SUBSCRIPTION,
         address_index=address_index,
@@ -223,9 +235,8 @@ def find_request(
         condition_id=condition_id,
         words_index=words_index,
         condition_text=None,
-        confirmed_at=None,
     )
-    return session.scalar(same.where(PendingRequest.expires_at > now).order_by(PendingRequest.id.desc()))
+    return session.scalar(same.where(waits_for_answer(now=now)).order_by(PendingRequest.id.desc()))
 
 
 def words_of(request: PendingRequest, *, keys: AddressKeys) -> str | None:
