@@ -82,8 +82,11 @@ class Database:
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
-        """A connection in one transaction for a change of schema; SQLite must not check foreign keys meanwhile."""
-        with self._writer, _errors_told(), self.engine.connect() as connection:
+        """A connection in one transaction for a change of schema; SQLite must not check foreign keys meanwhile.
+
+        On SQLite it takes the write lock at once, as one that has read cannot go on to write once somebody else wrote.
+        """
+        with self._writer, _errors_told(), self._write_engine.connect() as connection:
             if self.is_sqlite:
                 connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")  # type: ignore[union-attr]
             with connection.begin():

@@ -172,6 +172,21 @@ def test_a_writer_goes_on_as_soon_as_another_process_is_done(on_sqlite: Database
     other.close()
 
 
+def test_nobody_writes_between_what_a_change_of_schema_reads_and_what_it_writes(
+    on_sqlite: Database, tmp_path: Path
+) -> None:
+    _ask(on_sqlite, "SELECT 1")
+    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None, timeout=0)
+
+    with on_sqlite.migrating() as connection:
+        connection.execute(text("SELECT * FROM sqlite_master"))
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("CREATE TABLE other (id integer)")
+        connection.execute(text("CREATE TABLE new (id integer)"))
+
+    other.close()
+
+
 def _ask_for_too_much(database: Database) -> None:
     with database.reading() as session:
         raw = session.connection().connection.driver_connection

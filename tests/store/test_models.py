@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Table, delete, select, text
 
-from notifier.store.models import Base, Delivery, PendingRequest, Subscriber, Subscription
+from notifier.store.models import Base, Condition, Delivery, PendingRequest, Subscriber, Subscription
 from tests.studies import make_study
 from tests.world import World
 
@@ -21,7 +21,7 @@ def test_the_id_of_a_deleted_row_is_not_given_again(either_world: World) -> None
         assert session.scalars(select(Subscription.id)).one() == 2
 
 
-@pytest.mark.parametrize("model", [Subscriber, Subscription, PendingRequest, Delivery])
+@pytest.mark.parametrize("model", [Subscriber, Subscription, PendingRequest, Delivery, Condition])
 def test_rows_that_links_lead_to_are_numbered_on_and_on(world: World, model: type[Base]) -> None:
     table = model.__table__
     assert isinstance(table, Table)
