@@ -34,7 +34,8 @@ def retain(*, database: Database, now: datetime) -> None:
         marks = retention_store.read_marks(session)
     for name, work in _WORKS.items():
         position, finished_at = marks.get(name, (0, None))
-        if position or finished_at is None or finished_at <= now - work.every:
+        # A clock that once ran ahead must not keep a work from being done until then.
+        if position or finished_at is None or not now - work.every < finished_at <= now:
             _work_on(name, work, position, database=database, now=now)
 
 

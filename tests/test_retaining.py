@@ -84,6 +84,16 @@ def test_a_confirmed_request_goes_after_thirty_days(world: World) -> None:
     assert (count(world, PendingRequest), count(world, Subscription)) == (0, 1)
 
 
+def test_a_clock_that_once_ran_ahead_does_not_end_the_retention(world: World) -> None:
+    world.ingest(make_study(), baseline=True)
+    retain(database=world.installation.database, now=world.now + timedelta(days=9_000))
+    ask(world, "nobody@example.org")
+
+    keep(world, later=timedelta(days=15))
+
+    assert count(world, PendingRequest) == 0
+
+
 def test_who_follows_nothing_for_ninety_days_is_forgotten(either_world: World) -> None:
     either_world.ingest(make_study(), baseline=True)
     reader = either_world.subscribe("a@example.org", trial=NUMBER)
