@@ -14,7 +14,7 @@ from notifier.domain.moves import direction, towards
 from notifier.domain.sides import Sides, joined, sides_of
 from notifier.domain.trials import STOPPED_STATUSES, TrialFacts
 from notifier.domain.vocabulary import Language
-from notifier.domain.wording import move_of, town_of, words
+from notifier.domain.wording import line_of, move_of, town_of, words
 
 FEWEST_TO_GROUP = 3
 MOST_TOWNS = 8
@@ -128,16 +128,7 @@ def _shared_line(alike: list[FieldChange], speech: Language) -> ChangeLine:
     is_place = first.field in _SITES and first.field != "site_name"
     sides = _places(alike, speech) if is_place else _texts(alike, speech)
     label = speech.plural(move.group, len(alike))
-    return ChangeLine(
-        tone=move.tone,
-        badge=move.badge,
-        label=label[:1].upper() + label[1:],
-        before=sides.before,
-        after=sides.after,
-        note=sides.note,
-        before_marks=sides.before_marks,
-        after_marks=sides.after_marks,
-    )
+    return line_of(move, label=label[:1].upper() + label[1:], sides=sides)
 
 
 def _places(alike: list[FieldChange], speech: Language) -> Sides:

@@ -45,12 +45,15 @@ _TERMS = {
 def words(change: FieldChange, *, language: str = DEFAULT_LANGUAGE) -> ChangeLine:
     """One change as a reader reads it; both sides are None where the note says all there is to say."""
     speech = language_of(language)
-    sides = _sides(change, speech)
-    move = move_of(change, speech)
+    return line_of(move_of(change, speech), label=_label(change, speech), sides=_sides(change, speech))
+
+
+def line_of(move: Move, *, label: str, sides: Sides) -> ChangeLine:
+    """What happened, under this label, and to what."""
     return ChangeLine(
         tone=move.tone,
         badge=move.badge,
-        label=_label(change, speech),
+        label=label,
         before=sides.before,
         after=sides.after,
         note=sides.note,
