@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 from notifier import queues
 from notifier.config import Settings
-from notifier.domain.blame import what_to_check
+from notifier.domain.blame import UNREACHABLE, what_to_check
 from notifier.domain.breaking import HELD
 from notifier.domain.retention import DEPARTED
+from notifier.emails.introducing import try_out
 from notifier.errors import NotifierError, StoreUnavailable
 from notifier.holding import list_held
 from notifier.installation import Installation, open_installation
@@ -20,7 +21,7 @@ from notifier.web.limiting import is_counting_together
 from notifier.web.probes import OK, look
 
 ADVICE = {
-    "database": "Is NOTIFIER_DATABASE_URL right, and was `notifier migrate` run?",
+    "database": "Is NOTIFIER_DATABASE_URL right, does it run, is there room to write, and was `notifier migrate` run?",
     "broker": "Is NOTIFIER_BROKER_URL right, and does the broker run? Mail waits for the sweep until it does.",
     "mail_server": "Is NOTIFIER_SMTP_URL right, and does the mail server run? Mail waits until it does.",
     "limits": "Does it run? Without the setting it is the broker's. Until then each process counts for itself.",
@@ -28,6 +29,7 @@ ADVICE = {
 
 
 DECIDED_WITHIN = timedelta(days=1)
+TRY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +42,42 @@ class Finding:
 
 
 def check_up(settings: Settings, *, now: datetime) -> list[Finding]:
-    """Look at every part; an installation that cannot be opened is the only finding."""
+    """Look at every part; a database or an installation that cannot be opened is the only finding."""
     try:
         installation = open_installation(settings, now=now)
+    except StoreUnavailable as error:
+        return [_finding("database", str(error))]
     except NotifierError as error:
         return [Finding("installation", False, str(error))]
     queues.configure(installation.settings)
     try:
-        found = look(installation)
+        found = [_finding(part, state) for part, state in look(installation).items()]
         waiting = [*_limits(installation.settings), *_held(installation, now=now), *_stops(installation)]
         waiting += _faults(installation)
+        waiting += _unplanned(installation, now=now)
         waiting += _unmatched(installation)
         waiting += _departures(installation, now=now)
     finally:
         installation.close()
     opened = Finding("installation", True, "the keys are those of this database")
-    return [opened, *(_finding(part, state) for part, state in found.items()), *waiting]
+    return [opened, *(_tried(one, installation.settings) for one in found), *waiting]
+
+
+def _tried(finding: Finding, settings: Settings) -> Finding:
+    """A mail server that answers may still refuse us; that should not show with the first reader's mail."""
+    if finding.part != "mail_server" or not finding.ok:
+        return finding
+    verdict = try_out(settings.mail_server, sender=settings.envelope_from, seconds=TRY_SECONDS)
+    if verdict is None:
+        return finding
+    reason = verdict.reason or UNREACHABLE
+    what = what_to_check(reason) or ADVICE[finding.part]
+    return Finding(finding.part, False, _trouble(reason, reply=verdict.reply, what=what))
+
+
+def _trouble(reason: str, *, reply: str | None, what: str) -> str:
+    said = f"It said: {reply.rstrip('.')}. " if reply else ""
+    return f"{reason}. {said}{what}"
 
 
 def _limits(settings: Settings) -> list[Finding]:
@@ -105,15 +127,38 @@ def list_faults(database: Database) -> list[str]:
     with database.reading() as session:
         reasons = status_store.list_reasons(session)
     return [
-        f"Mails kept here: {mails:,}, as {reason}. {f'It said: {reply}. ' if reply else ''}{what}"
-        for reason, mails, reply in reasons
-        if (what := what_to_check(reason, mails=mails))
+        f"Mails kept here: {one.mails:,}, as {_trouble(one.reason, reply=one.reply, what=what)}"
+        for one in reasons
+        if (what := what_to_check(one.reason, mails=one.mails, others_went=one.others_went))
     ]
 
 
 def _faults(installation: Installation) -> list[Finding]:
     try:
         return [Finding("mails", False, fault) for fault in list_faults(installation.database)]
+    except StoreUnavailable:
+        return []
+
+
+def list_unplanned(database: Database, *, now: datetime) -> list[str]:
+    """That changes are not matched, or digests not planned although their hour has come, and what to check.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached.
+    """
+    with database.reading() as session:
+        since = status_store.overdue_since(session, now=now)
+    if since is None:
+        return []
+    return [
+        f"Work that was due at {since:%Y-%m-%d %H:%M} UTC is not done yet. Do notifier beat, notifier worker and the "
+        "broker run (with SQLite: notifier up)? It is done, and readers hear of it, once these do."
+    ]
+
+
+def _unplanned(installation: Installation, *, now: datetime) -> list[Finding]:
+    try:
+        return [Finding("schedule", False, says) for says in list_unplanned(installation.database, now=now)]
     except StoreUnavailable:
         return []
 

@@ -184,7 +184,7 @@ def _database_url(settings: Settings) -> str:
 
 
 def _check(settings: Settings) -> None:
-    _check_secrets(settings)
+    check_secrets(settings)
     address = parseaddr(settings.mail_from)[1]
     if "@" not in address or any(character in settings.mail_from for character in "\r\n"):
         raise ConfigurationError("NOTIFIER_MAIL_FROM must be an address, such as Study updates <updates@example.org>.")
@@ -241,7 +241,12 @@ def check_shared(settings: Settings) -> None:
     parse_smtp_url(settings.smtp_url)
 
 
-def _check_secrets(settings: Settings) -> None:
+def check_secrets(settings: Settings) -> None:
+    """Check that no secret can be guessed, wherever it was set.
+
+    Raises:
+        ConfigurationError: one is too short.
+    """
     for secret in settings.secrets:
         if len(secret) < SHORTEST_SECRET:
             raise ConfigurationError(

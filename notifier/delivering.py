@@ -82,7 +82,13 @@ class Deliverer:
             if self._sends:
                 return
             self._sends = True
-        threading.Thread(target=self._keep_delivering, args=(now, more), name="delivering", daemon=True).start()
+        thread = threading.Thread(target=self._keep_delivering, args=(now, more), name="delivering", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # There is no room for another one; the next ring tries again.
+            self._sends = False
+            raise
 
     @property
     def is_delivering(self) -> bool:
@@ -129,16 +135,14 @@ class Deliverer:
             return run.go()
 
     def _keep_delivering(self, now: Clock, more: Callable[[], None]) -> None:
-        """One run after the other, until one stops early, or ends with nothing due and nobody has rung since."""
+        """One run after the other, until one stops early, or ends with nothing due, and nobody has rung since.
+
+        What is left then, others or the next sweep go on with.
+        """
         while self._goes_on():
             done = self._try_to_deliver(replace(self._terms(now, now), more=more))
-            with self._changing:
-                if done is None or done.stopped:
-                    # Others, or the next sweep, go on with what is left.
-                    self._sends = False
-                    return
-                if done.tried or done.held:
-                    self._rung.set()
+            if done is not None and not done.stopped and (done.tried or done.held):
+                self._rung.set()
 
     def _goes_on(self) -> bool:
         with self._changing:

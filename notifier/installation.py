@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from notifier.config import Settings
+from notifier.config import Settings, check_secrets
 from notifier.emails.links import Links
 from notifier.errors import ConfigurationError
 from notifier.store import migrating
@@ -85,7 +85,7 @@ def prepare_database(settings: Settings) -> Database:
     """
     database = open_database(settings.database_url)
     if settings.is_embedded:
-        _make_folder(settings.database_url)
+        make_folder(folder_of(settings.database_url))
         migrating.migrate(database)
     elif not migrating.is_current(database):
         raise ConfigurationError("The database is not at the newest schema. Run: notifier migrate")
@@ -98,19 +98,49 @@ def with_embedded_keys(settings: Settings) -> Settings:
         return settings
     made = remembered(settings.data_dir, "keys.json", _new_keys)
     given = {name: value for name, value in made.items() if not getattr(settings, name)}
-    return settings.model_copy(update=given)
+    settled = settings.model_copy(update=given)
+    check_secrets(settled)
+    return settled
 
 
 def remembered(folder: Path, name: str, make: Callable[[], dict[str, str]]) -> dict[str, str]:
-    """What a file in the data folder remembers; made once, readable by its owner only."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f".{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        file = folder / name
-        if not file.exists():
-            _write_private(file, json.dumps(make()))
-        content: dict[str, str] = json.loads(file.read_text())
+    """What a file in the data folder remembers; made once, readable by its owner only.
+
+    Raises:
+        ConfigurationError: the folder cannot be written, or the file is spoiled.
+    """
+    make_folder(folder)
+    try:
+        with (folder / f".{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            file = folder / name
+            if not file.exists():
+                _write_private(file, json.dumps(make()))
+            content: dict[str, str] = dict(json.loads(file.read_text()))
+    except OSError as error:
+        raise _unusable(folder, error) from None
+    except (ValueError, TypeError):
+        raise ConfigurationError(f"{folder / name} is spoiled: it must be one JSON object. Put a copy back.") from None
     return content
+
+
+def make_folder(folder: Path) -> None:
+    """Have this folder.
+
+    Raises:
+        ConfigurationError: that is not possible.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(folder, error) from None
+
+
+def _unusable(folder: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"The folder {folder} cannot be written ({error.strerror or error}). Is there room, and may this user write "
+        "there? NOTIFIER_DATA_DIR may name another one."
+    )
 
 
 def _new_keys() -> dict[str, str]:
@@ -127,8 +157,9 @@ def _write_private(file: Path, text: str) -> None:
     draft.replace(file)
 
 
-def _make_folder(url: str) -> None:
-    Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+def folder_of(url: str) -> Path:
+    """Where the file of a database of ours lies."""
+    return Path(url.removeprefix("sqlite:///")).parent
 
 
 def _keys_of(settings: Settings, database: Database, *, now: datetime) -> AddressKeys:

@@ -14,12 +14,16 @@ import structlog
 from notifier.domain.blame import Blame
 from notifier.domain.deliveries import Answer, Composed, Verdicts
 from notifier.emails.postman import Postman
+from notifier.errors import StoreUnavailable
 from notifier.sending_lease import Lease
 from notifier.sending_stock import ClaimedTwice, Stock
 from notifier.sending_terms import Delivered, Terms
 from notifier.sending_window import Window
 
 log = structlog.get_logger(__name__)
+
+AWAY = "the database was away"
+"""Why a run stops that could not look for more."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,21 +74,33 @@ class Run:
 
     def _step(self) -> bool:
         """Mark, admit, refill, wait; whether there is more to do."""
+        self._try_again()
         going = self._holds() and not self._is_over()
         verdicts = self._blame.judge(self.window.take())
         self._heed(verdicts)
         chosen = self._choose(verdicts) if going and self.stopped is None else []
         self._advance(verdicts, chosen)
+        if self._is_over() and self.stock:
+            # Others need not wait for what is under way here.
+            self._try_to_give_back()
         brought = going and self.stopped is None and self._refill()
-        if self._is_lost:
-            self.finish()
-            return False
         if not self.window.in_flight:
             return going and (brought or bool(self.stock) or self._awaits_turn())
-        if self.postman.is_closed:
+        if self._is_lost or self.postman.is_closed:
+            self.finish()
             return False
         self.window.wait()
         return True
+
+    def _try_again(self) -> None:
+        """Somebody rang: where our side was at fault, what is still under way may hang for long, and others wait."""
+        if self.stopped is None or self._is_lost or self.stopping.is_set() or not self.rung.is_set():
+            return
+        # Again, as what was claimed and is not known of would be held for as long as the run lasts.
+        if self._try_to_give_back():
+            self.stopped, self._blame = None, Blame()
+        else:
+            self.rung.clear()
 
     def _choose(self, ended: Verdicts) -> list[Composed]:
         return self.stock.choose(self.window.busy(but=ended), moves=self.window.moves)
@@ -102,6 +118,13 @@ class Run:
             return self.stock.refill(under_way=self.window.in_flight)
         except ClaimedTwice:
             return self._lose()
+        except StoreUnavailable as error:
+            if not self.window.in_flight:
+                raise
+            # It must be known what becomes of those; the next ring has others tried.
+            log.warning("delivery.broke_off", error=str(error))
+            self.stopped = AWAY
+            return False
 
     def _awaits_turn(self) -> bool:
         """Wait for mails that have a turn to come, where time passes."""
@@ -140,9 +163,16 @@ class Run:
         self.stopped = told.reason
         log.error("delivery.stopped", reason=told.reason, reply=told.reply)
 
+    def _try_to_give_back(self) -> bool:
+        try:
+            self._give_back()
+        except StoreUnavailable:
+            return False
+        return True
+
     def _give_back(self) -> None:
         """Return what was claimed and not begun: at once if we were asked to stop, in a minute if nothing goes out."""
-        if self.stopping.is_set() or self.stopped is None:
+        if self.stopping.is_set() or self.stopped in (None, AWAY):
             self.stock.put_back()
         else:
             self.stock.put_off(str(self.stopped))

@@ -91,14 +91,21 @@ class Stock:
 
     def put_back(self) -> None:
         """Give back what was claimed and not begun; it is due at once."""
+        self._forget()
         with self.terms.database.writing() as session:
             put_back(session, token=self.terms.token, now=self.terms.clock())
 
     def put_off(self, reason: str) -> None:
         """Give back what was claimed and not begun, for a minute, as nothing goes out."""
+        self._forget()
         until = self.terms.clock() + RETRY_OURS
         with self.terms.database.writing() as session:
             self.terms.counts["deferred"] += put_off(session, token=self.terms.token, until=until, reason=reason)
+
+    def _forget(self) -> None:
+        self._unmade.clear()
+        self._first.clear()
+        self._ready = Lanes()
 
     def _look_around(self, under_way: Container[int]) -> bool:
         """Fetch what somebody waits for; and others, where what is ready goes to domains that take no more just now."""
@@ -152,7 +159,9 @@ class Stock:
         self.lease.begin(since)
         terms.counts["held"] += len(held.rests)
         terms.counts.update(held.states.values())
-        return claimed, [one for one in claimed if one.id not in held]
+        # Those come first that were tried least: what is refused again and again keeps no other back.
+        wanted = sorted(claimed, key=lambda one: (not one.goes_first, one.attempts))
+        return claimed, [one for one in wanted if one.id not in held]
 
     def _rest_unmade(self, session: Session, claimed: Sequence[Claimed]) -> HeldBack:
         """To make mails whose destination rests would cost as much as to send them, each time they are due."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import structlog
 from sqlalchemy.orm import Session
 
+from notifier.domain.blame import BROKE
 from notifier.domain.deliveries import Answer, Composed, Verdict, Verdicts
 from notifier.domain.lanes import Answered, domain_of
 from notifier.domain.traffic import HeldBack
@@ -34,6 +35,7 @@ MOVING_SECONDS = 2.0
 MOST_DOMAINS = 4096
 """So many are remembered before those are forgotten of whose mails none ended lately."""
 NOT_SENT = Verdict(answer=Answer.OURS, reason="the database was away before it could go out")
+NOT_BEGUN = Verdict(answer=Answer.OURS, reason=BROKE)
 
 
 class _Done(NamedTuple):
@@ -108,7 +110,11 @@ class Window:
         """Hand over what was admitted, some of it ``first``."""
         self.in_flight |= {mail.delivery_id: mail for mail in mails}
         self._busy.update(map(domain_of, mails))
-        self.postman.send(mails, self._tray, first=first)
+        try:
+            self.postman.send(mails, self._tray, first=first)
+        except Exception:
+            self._tray.put_all({mail.delivery_id: NOT_BEGUN for mail in mails})
+            raise
 
     def let_go(self) -> None:
         """Nobody will hear of what is in flight; the sweep counts it."""

@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from notifier.config import MailServer
-from notifier.delivering import Deliverer, Limits
 from notifier.store.database import open_database
-from tests.delivery_rows import compose_simply
+from tests.deliverers import make_deliverer
 
 
 def _now() -> datetime:
@@ -19,13 +18,8 @@ def _now() -> datetime:
 
 def main(url: str, port: str, lease: str) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    deliverer = Deliverer(
-        database=open_database(url),
-        mail_server=MailServer(host="127.0.0.1", port=int(port), tls="none"),
-        sender="updates@example.org",
-        composer=compose_simply,
-        limits=Limits(lease=timedelta(seconds=float(lease))),
-    )
+    server = MailServer(host="127.0.0.1", port=int(port), tls="none")
+    deliverer = make_deliverer(open_database(url), server, lease=timedelta(seconds=float(lease)))
     while True:
         deliverer.sweep(now=_now)
         deliverer.deliver_due(now=_now)

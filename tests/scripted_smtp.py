@@ -27,11 +27,14 @@ class Script:
     piece: int = 0
     """Replies are written so many bytes at a time; 0 for whole."""
     mails_per_connection: int | None = None
+    most_connections: int | None = None
+    """At once; who comes then is told so and hung up on."""
     read_bytes: int = 0
     drops_groups: bool = False
     """Hangs up on who sends more than one command at once, whatever it offers."""
     port: int = 0
     connections: int = 0
+    open_connections: int = 0
     accepted: list[tuple[str, bytes]] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
 
@@ -58,6 +61,16 @@ class _Talk:
 
     async def go(self) -> None:
         self.script.connections += 1
+        if self.script.open_connections == self.script.most_connections:
+            await self.say("421 4.7.0 too many connections")
+            return
+        self.script.open_connections += 1
+        try:
+            await self.listen()
+        finally:
+            self.script.open_connections -= 1
+
+    async def listen(self) -> None:
         await self.say("220 here")
         while line := (await self.reader.readline()).decode().rstrip("\r\n"):
             self.script.heard.append(line)
@@ -121,13 +134,21 @@ class _Talk:
         for line in ahead.decode().splitlines():
             await self.obey(line)
 
+    async def hang(self) -> None:
+        """For a minute, or until the client has hung up."""
+        for _ in range(3000):
+            if self.reader._eof:  # type: ignore[attr-defined]
+                break
+            await asyncio.sleep(0.02)
+        raise ConnectionError
+
     async def say(self, reply: str) -> None:
         if reply == DROP:
             assert isinstance(self.writer.transport, asyncio.Transport)
             self.writer.transport.abort()
             raise ConnectionError
         if reply == HANG:
-            await asyncio.sleep(60)
+            await self.hang()
         if reply.startswith("after "):
             _, seconds, reply = reply.split(" ", 2)
             await asyncio.sleep(float(seconds))

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from notifier.delivering import Composer, Deliverer, Limits
+from notifier.delivering import Composer, Deliverer
 from notifier.domain.deliveries import Claimed, Composed, Composing
 from notifier.emails.pipelining import Timeouts
 from notifier.emails.postman import Postman
@@ -23,6 +23,7 @@ from notifier.errors import ConfigurationError
 from notifier.store.database import Database
 from notifier.store.lease_store import LEASE, claim
 from notifier.store.models import Delivery, Match, Subscriber, Told
+from tests.deliverers import delivering, make_deliverer
 from tests.delivery_rows import (
     add_change,
     add_confirmation,
@@ -96,19 +97,8 @@ def town(database: Database, now: datetime) -> Town:
     return Town(database, now)
 
 
-@contextmanager
-def _deliverer(town: Town, box: Mailbox, composer: Composer = compose_simply, **limits: int) -> Iterator[Deliverer]:
-    deliverer = Deliverer(
-        database=town.database,
-        mail_server=box.server,
-        sender="updates@example.org",
-        composer=composer,
-        limits=Limits(timeouts=SHORT, **{"connections": 2, **limits}),  # type: ignore[arg-type]  # counts only
-    )
-    try:
-        yield deliverer
-    finally:
-        deliverer.close()
+def _deliverer(town: Town, box: Mailbox, **special: Any) -> AbstractContextManager[Deliverer]:
+    return delivering(town.database, box.server, **{"timeouts": SHORT, "connections": 2, **special})
 
 
 @pytest.fixture
@@ -317,10 +307,8 @@ def test_a_worker_that_lost_its_lease_sends_nothing_more(town: Town, box: Mailbo
 def test_a_lease_is_renewed_while_the_server_is_slow(town: Town, box: Mailbox) -> None:
     town.expect("ada")
     box.hang_at = "message"
-    leases = Limits(timeouts=Timeouts(connect=2, command=2, message=1.2), lease=timedelta(seconds=0.7))
-    deliverer = Deliverer(
-        database=town.database, mail_server=box.server, sender="me@x.org", composer=compose_simply, limits=leases
-    )
+    slower = Timeouts(connect=2, command=2, message=1.2)
+    deliverer = make_deliverer(town.database, box.server, timeouts=slower, lease=timedelta(seconds=0.7))
     swept = threading.Event()
 
     def sweep_often() -> None:
@@ -388,10 +376,7 @@ def test_a_run_stopped_while_it_composes_gives_back_what_it_claimed(town: Town, 
 def test_a_deliverer_can_be_closed_while_the_mail_server_hangs(town: Town, box: Mailbox, watch: Watch) -> None:
     town.expect(*"abcd")
     box.hang_at = "message"
-    limits = Limits(connections=2)
-    deliverer = Deliverer(
-        database=town.database, mail_server=box.server, sender="me@x.org", composer=compose_simply, limits=limits
-    )
+    deliverer = make_deliverer(town.database, box.server, connections=2)
     run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": watch})
     run.start()
     while len(box.accepted) < 2:

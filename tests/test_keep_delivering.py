@@ -2,24 +2,22 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
 
 import pytest
 from sqlalchemy.orm import Session
 
-from notifier.delivering import Composer, Deliverer, Limits
+from notifier.delivering import Deliverer
 from notifier.domain.deliveries import Claimed, Composing
-from notifier.emails.pipelining import Timeouts
 from notifier.store.database import Database
+from tests.deliverers import delivering
 from tests.delivery_rows import add_confirmation, compose_simply, expect_digests, states_in
 from tests.scripted_smtp import HANG, Script, scripted
 from tests.topologies import wait_until
 
 pytestmark = pytest.mark.rules
-LONG = Timeouts(connect=2, command=60, data=60, message=60)
 
 
 class _Helpers:
@@ -33,23 +31,6 @@ class _Helpers:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-@contextmanager
-def _deliverer(
-    database: Database, script: Script, *, composer: Composer = compose_simply, **limits: int
-) -> Iterator[Deliverer]:
-    deliverer = Deliverer(
-        database=database,
-        mail_server=script.server,
-        sender="updates@example.org",
-        composer=composer,
-        limits=Limits(timeouts=LONG, lease=timedelta(seconds=60), **limits),
-    )
-    try:
-        yield deliverer
-    finally:
-        deliverer.close()
 
 
 def _end_of(deliverer: Deliverer) -> None:
@@ -66,7 +47,10 @@ def _threads() -> int:
 
 def test_whoever_asks_need_not_wait_for_the_mails(database: Database) -> None:
     expect_digests(database, "ada", "bob")
-    with scripted(Script({"MESSAGE:ada": "after 0.3 250 2.0.0 ok"})) as script, _deliverer(database, script) as one:
+    with (
+        scripted(Script({"MESSAGE:ada": "after 0.3 250 2.0.0 ok"})) as script,
+        delivering(database, script.server) as one,
+    ):
         began = time.monotonic()
         one.keep_delivering(now=_now, more=_Helpers().ask)
         seconds, was_at_it = time.monotonic() - began, one.is_delivering
@@ -80,7 +64,7 @@ def test_whoever_asks_need_not_wait_for_the_mails(database: Database) -> None:
 def test_many_rings_begin_one_thread_and_mail_nobody_twice(database: Database) -> None:
     names = [f"reader{number}" for number in range(60)]
     expect_digests(database, *names)
-    with scripted(Script()) as script, _deliverer(database, script) as one:
+    with scripted(Script()) as script, delivering(database, script.server) as one:
         most = 0
         for _ in range(50):
             one.keep_delivering(now=_now, more=_Helpers().ask)
@@ -94,7 +78,7 @@ def test_many_rings_begin_one_thread_and_mail_nobody_twice(database: Database) -
 @pytest.mark.slow
 def test_a_ring_is_heeded_at_once_while_a_mail_hangs(database: Database) -> None:
     expect_digests(database, "ada")
-    with scripted(Script({"RCPT:ada": HANG})) as script, _deliverer(database, script) as one:
+    with scripted(Script({"RCPT:ada": HANG})) as script, delivering(database, script.server) as one:
         one.keep_delivering(now=_now, more=_Helpers().ask)
         wait_until(lambda: any("ada" in line for line in script.heard), what="the mail that hangs")
         with database.writing() as session:
@@ -108,7 +92,7 @@ def test_a_ring_is_heeded_at_once_while_a_mail_hangs(database: Database) -> None
 
 def test_a_ring_that_comes_as_a_run_ends_is_not_lost(database: Database) -> None:
     names = [f"reader{number}" for number in range(30)]
-    with scripted(Script()) as script, _deliverer(database, script) as one:
+    with scripted(Script()) as script, delivering(database, script.server) as one:
         for name in names:
             with database.writing() as session:
                 add_confirmation(session, name, now=_now())
@@ -124,7 +108,7 @@ def test_help_is_asked_for_only_where_more_is_due_than_can_be_claimed(
 ) -> None:
     expect_digests(database, *[f"reader{number}" for number in range(12)])
     helpers = _Helpers()
-    with scripted(Script()) as script, _deliverer(database, script, chunk=chunk) as one:
+    with scripted(Script()) as script, delivering(database, script.server, chunk=chunk) as one:
         one.keep_delivering(now=_now, more=helpers.ask)
         _end_of(one)
 
@@ -139,7 +123,10 @@ def test_mails_are_composed_once_however_often_somebody_rings(database: Database
         composed.extend(one.id for one in claimed)
         return compose_simply(session, claimed, now)
 
-    with scripted(Script(piece=8)) as script, _deliverer(database, script, composer=compose, group=4, chunk=16) as one:
+    with (
+        scripted(Script(piece=8)) as script,
+        delivering(database, script.server, composer=compose, group=4, chunk=16) as one,
+    ):
         while len(script.accepted) < 40:
             one.keep_delivering(now=_now, more=_Helpers().ask)
             time.sleep(0.002)
@@ -158,7 +145,7 @@ def test_a_run_that_broke_off_does_not_keep_the_next_ring_from_sending(database:
             raise MemoryError
         return compose_simply(session, claimed, now)
 
-    with scripted(Script()) as script, _deliverer(database, script, composer=compose) as one:
+    with scripted(Script()) as script, delivering(database, script.server, composer=compose) as one:
         one.keep_delivering(now=_now, more=_Helpers().ask)
         _end_of(one)
         broken.clear()
@@ -172,7 +159,7 @@ def test_a_run_that_broke_off_does_not_keep_the_next_ring_from_sending(database:
 
 def test_closing_ends_it_and_gives_back_what_was_not_begun(database: Database) -> None:
     expect_digests(database, *[f"reader{number}" for number in range(40)])
-    with scripted(Script(piece=2)) as script, _deliverer(database, script, group=4) as one:
+    with scripted(Script(piece=2)) as script, delivering(database, script.server, group=4) as one:
         one.keep_delivering(now=_now, more=_Helpers().ask)
         wait_until(lambda: len(script.accepted) > 1, what="the first mails", every=0.005)
         one.close()
@@ -185,7 +172,10 @@ def test_closing_ends_it_and_gives_back_what_was_not_begun(database: Database) -
 @pytest.mark.parametrize(("grace", "state"), [(0.1, "in_data"), (20.0, "sent")])
 def test_mails_under_way_have_as_long_as_is_said_when_it_closes(database: Database, grace: float, state: str) -> None:
     expect_digests(database, "ada")
-    with scripted(Script({"MESSAGE:ada": "after 1.5 250 2.0.0 ok"})) as script, _deliverer(database, script) as one:
+    with (
+        scripted(Script({"MESSAGE:ada": "after 1.5 250 2.0.0 ok"})) as script,
+        delivering(database, script.server) as one,
+    ):
         one.keep_delivering(now=_now, more=_Helpers().ask)
         wait_until(lambda: "DATA" in script.heard, what="the message", every=0.01)
         one.close(grace=grace)

@@ -12,15 +12,14 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from notifier import sending_window
-from notifier.delivering import Deliverer, Limits, Traffic
+from notifier.delivering import Deliverer
 from notifier.domain.deliveries import Claimed, Composed, Composing, Verdicts
 from notifier.domain.traffic import HeldBack
 from notifier.emails import pipelining
-from notifier.emails.pipelining import Timeouts
 from notifier.errors import StoreUnavailable
-from notifier.sending_terms import Composer
 from notifier.store.database import Database
 from notifier.store.models import Delivery
+from tests.deliverers import delivering
 from tests.delivery_rows import (
     compose_in_domains,
     compose_simply,
@@ -30,39 +29,10 @@ from tests.delivery_rows import (
 from tests.scripted_smtp import HANG, Script, scripted
 
 pytestmark = pytest.mark.rules
-LONG = Timeouts(connect=2, command=60, data=60, message=60)
-DEFAULT = Limits(timeouts=LONG)
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-@contextmanager
-def _deliverer(
-    database: Database,
-    script: Script,
-    *,
-    traffic: Traffic | None = None,
-    composer: Composer = compose_simply,
-    limits: Limits = DEFAULT,
-) -> Iterator[Deliverer]:
-    deliverer = Deliverer(
-        database=database,
-        mail_server=script.server,
-        sender="updates@example.org",
-        composer=composer,
-        limits=limits,
-        traffic=traffic,
-    )
-    try:
-        yield deliverer
-    finally:
-        deliverer.close()
-
-
-def _leased(seconds: float) -> Limits:
-    return Limits(timeouts=LONG, lease=timedelta(seconds=seconds))
 
 
 def _take_leases(database: Database, *names: str) -> None:
@@ -111,7 +81,7 @@ def test_composing_that_takes_longer_than_a_lease_loses_none(database: Database)
     expect_digests(database, *(f"r{number}" for number in range(100)))
     with (
         scripted(Script()) as script,
-        _deliverer(database, script, composer=_slowly, limits=_leased(2)) as deliverer,
+        delivering(database, script.server, composer=_slowly, lease=timedelta(seconds=2)) as deliverer,
         _swept(deliverer),
     ):
         done = deliverer.deliver_due(now=_now)
@@ -132,7 +102,7 @@ def test_one_mail_that_takes_longer_than_a_lease_to_compose_costs_a_run_and_no_m
 
     with (
         scripted(Script()) as script,
-        _deliverer(database, script, composer=compose, limits=_leased(1)) as deliverer,
+        delivering(database, script.server, composer=compose, lease=timedelta(seconds=1)) as deliverer,
         _swept(deliverer),
     ):
         lost = deliverer.deliver_due(now=_now)
@@ -147,7 +117,7 @@ def test_a_run_that_lost_its_lease_ends_though_a_mail_hangs(database: Database) 
     expect_digests(database, "ada")
     with (
         scripted(Script({"MESSAGE:ada": HANG})) as script,
-        _deliverer(database, script, limits=_leased(0.7)) as deliverer,
+        delivering(database, script.server, lease=timedelta(seconds=0.7)) as deliverer,
     ):
         run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": _now}, daemon=True)
         run.start()
@@ -178,7 +148,7 @@ class _Broken:
 def test_an_error_of_ours_in_learning_loses_no_answer_and_ends_the_run(database: Database) -> None:
     expect_digests(database, "ada", "bob")
     errors: list[Exception] = []
-    with scripted(Script()) as script, _deliverer(database, script, traffic=_Broken()) as deliverer:
+    with scripted(Script()) as script, delivering(database, script.server, traffic=_Broken()) as deliverer:
 
         def go() -> None:
             try:
@@ -217,7 +187,7 @@ def test_what_was_admitted_though_nobody_heard_of_it_goes_out_in_a_minute_and_is
     database: Database,
 ) -> None:
     expect_digests(database, "ada")
-    with scripted(Script()) as script, _deliverer(database, script) as deliverer:
+    with scripted(Script()) as script, delivering(database, script.server) as deliverer:
         with _answer_lost(2):
             deliverer.deliver_due(now=_now)
         assert states_in(database) == {"deferred": 1}
@@ -244,7 +214,10 @@ def _go_away(database: Database, script: Script, *, seconds: float) -> None:
 def test_what_the_server_said_is_kept_longer_than_a_lease(database: Database) -> None:
     expect_digests(database, "ada")
     replies = {"MESSAGE:ada": "after 0.3 250 2.0.0 queued"}
-    with scripted(Script(replies)) as script, _deliverer(database, script, limits=_leased(1)) as deliverer:
+    with (
+        scripted(Script(replies)) as script,
+        delivering(database, script.server, lease=timedelta(seconds=1)) as deliverer,
+    ):
         threading.Thread(target=_go_away, args=(database, script), kwargs={"seconds": 1.8}).start()
         with suppress(StoreUnavailable):
             deliverer.deliver_due(now=_now)
@@ -267,7 +240,7 @@ def test_what_comes_back_under_the_same_token_goes_out_once(database: Database) 
     replies = {f"MESSAGE:{name}": "after 2 250 2.0.0 queued" for name in names}
     with (
         scripted(Script(replies)) as script,
-        _deliverer(database, script, composer=APART, limits=Limits(timeouts=LONG, group=4)) as deliverer,
+        delivering(database, script.server, composer=APART, group=4) as deliverer,
     ):
 
         def free() -> None:
@@ -290,10 +263,9 @@ def test_a_slow_destination_whose_mails_are_all_that_was_claimed_lets_others_pas
     slow = [f"slow{number}" for number in range(24)]
     expect_digests(database, *slow, "ada", "bob")
     hangs = {f"RCPT:{name}": HANG for name in slow}
-    limits = Limits(timeouts=LONG, group=8, chunk=24)
     with (
         scripted(Script(hangs)) as script,
-        _deliverer(database, script, composer=APART, limits=limits) as deliverer,
+        delivering(database, script.server, composer=APART, group=8, chunk=24) as deliverer,
     ):
         run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": _now})
         run.start()

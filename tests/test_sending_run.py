@@ -3,51 +3,29 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy.orm import Session
 
-from notifier.delivering import Deliverer, Limits, Traffic
 from notifier.domain.deliveries import OUR_SIDE, Answer, Claimed, Composed, NotBefore, Verdicts
 from notifier.domain.lanes import Lanes
 from notifier.domain.traffic import HeldBack
-from notifier.emails.pipelining import Timeouts
 from notifier.store.database import Database
+from tests.deliverers import delivering
 from tests.delivery_rows import (
     add_confirmation,
-    compose_simply,
     expect_digests,
     states_in,
 )
 from tests.scripted_smtp import HANG, Script, scripted
 
 pytestmark = pytest.mark.rules
-LONG = Timeouts(connect=2, command=60, data=60, message=60)
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-@contextmanager
-def _deliverer(
-    database: Database, script: Script, traffic: Traffic | None = None, **limits: int
-) -> Iterator[Deliverer]:
-    deliverer = Deliverer(
-        database=database,
-        mail_server=script.server,
-        sender="updates@example.org",
-        composer=compose_simply,
-        limits=Limits(timeouts=LONG, **limits),  # type: ignore[arg-type]  # counts only
-        traffic=traffic,
-    )
-    try:
-        yield deliverer
-    finally:
-        deliverer.close()
 
 
 def _wait_for(script: Script, *, sent: int) -> None:
@@ -59,7 +37,7 @@ def _wait_for(script: Script, *, sent: int) -> None:
 
 def test_a_letter_goes_out_while_a_run_waits_for_a_mail_that_hangs(database: Database) -> None:
     expect_digests(database, "ada", "bob")
-    with scripted(Script({"RCPT:ada": HANG})) as script, _deliverer(database, script) as deliverer:
+    with scripted(Script({"RCPT:ada": HANG})) as script, delivering(database, script.server) as deliverer:
         run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": _now})
         run.start()
         _wait_for(script, sent=1)
@@ -74,7 +52,7 @@ def test_a_letter_goes_out_while_a_run_waits_for_a_mail_that_hangs(database: Dat
 
 def test_letters_pass_the_digests_that_wait(database: Database) -> None:
     expect_digests(database, *[f"reader{number}" for number in range(300)])
-    with scripted(Script(piece=4)) as script, _deliverer(database, script, chunk=300, group=8) as deliverer:
+    with scripted(Script(piece=4)) as script, delivering(database, script.server, chunk=300, group=8) as deliverer:
         run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": _now})
         run.start()
         _wait_for(script, sent=5)
@@ -89,7 +67,7 @@ def test_refusals_of_what_we_are_end_the_run_and_blame_no_mailbox(database: Data
     names = [f"reader{number}" for number in range(40)]
     expect_digests(database, *names)
     refusals = {f"RCPT:{name}": "554 5.7.1 Relay access denied" for name in names}
-    with scripted(Script(refusals)) as script, _deliverer(database, script, group=8) as deliverer:
+    with scripted(Script(refusals)) as script, delivering(database, script.server, group=8) as deliverer:
         delivered = deliverer.deliver_due(now=_now)
 
     assert (delivered.deferred, delivered.stopped) == (40, OUR_SIDE)
@@ -120,7 +98,7 @@ class _Resting:
 def test_a_destination_that_rests_gets_nothing_and_the_others_do(database: Database) -> None:
     expect_digests(database, "ada", "bob")
     resting = _Resting(_now() + timedelta(hours=1))
-    with scripted(Script()) as script, _deliverer(database, script, traffic=resting) as deliverer:
+    with scripted(Script()) as script, delivering(database, script.server, traffic=resting) as deliverer:
         assert deliverer.deliver_due(now=_now).sent == 1
 
     assert (states_in(database), resting.noted) == ({"sent": 1, "deferred": 1}, [Answer.ACCEPTED])

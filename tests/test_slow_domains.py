@@ -9,18 +9,17 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
-from notifier.delivering import Composer, Deliverer, Limits
+from notifier.delivering import Composer
 from notifier.domain.deliveries import Answer, Composed, Verdict
 from notifier.domain.lanes import KNOWN_SECONDS, Answered, Lanes, Shares
 from notifier.emails import pipelining, smtp
-from notifier.emails.pipelining import Timeouts
 from notifier.store.database import Database
 from notifier.store.models import Delivery
+from tests.deliverers import make_deliverer
 from tests.delivery_rows import compose_in_domains, expect_digests
 from tests.scripted_smtp import HANG, Script, scripted
 
 pytestmark = pytest.mark.rules
-LONG = Timeouts(connect=2, command=60, data=60, message=60)
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
@@ -29,13 +28,7 @@ BY_FIRST_LETTER = compose_in_domains(lambda name: name[0])
 
 def _send_until(database: Database, script: Script, composer: Composer, ended: Callable[[], bool]) -> None:
     """Send what is due until it is so, or for a minute."""
-    deliverer = Deliverer(
-        database=database,
-        mail_server=script.server,
-        sender="updates@example.org",
-        composer=composer,
-        limits=Limits(timeouts=LONG),
-    )
+    deliverer = make_deliverer(database, script.server, composer=composer)
     run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": lambda: datetime.now(UTC)})
     run.start()
     latest = time.monotonic() + 60

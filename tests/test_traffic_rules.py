@@ -8,18 +8,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 from sqlalchemy.orm import Session
 
-from notifier.delivering import Deliverer, Limits
+from notifier.delivering import Deliverer
 from notifier.domain.deliveries import GIVEN_UP_AFTER, Claimed, Composing
 from notifier.domain.sending_rates import Rate, Rates
 from notifier.domain.traffic import GIVEN_UP, PROBES, REFUSALS, RESTING
-from notifier.sending_terms import Composer
 from notifier.store.addresses import AddressKeys, read_address
 from notifier.store.database import Database
 from notifier.store.models import Delivery, Destination, Match, Subscriber
 from notifier.traffic_rules import TrafficRules
+from tests.deliverers import make_deliverer
 from tests.delivery_rows import add_change, add_digest, add_reader, add_trial, compose_simply
 from tests.smtp_servers import Mailbox, mailbox
 
@@ -56,17 +56,9 @@ class Post:
             addresses = [sealed.decode() for sealed in session.scalars(select(Subscriber.address_sealed))]
         self.box.on_rcpt = {address: reply for address in addresses if address.endswith(f"@{domain}")}
 
-    def worker(
-        self, *, rates: Rates | None = None, group: int = 4, chunk: int = 256, composer: Composer = compose_simply
-    ) -> Deliverer:
-        deliverer = Deliverer(
-            database=self.database,
-            mail_server=self.box.server,
-            sender="updates@example.org",
-            composer=composer,
-            limits=Limits(connections=2, group=group, chunk=chunk),
-            traffic=TrafficRules(database=self.database, keys=KEYS, rates=rates),
-        )
+    def worker(self, *, rates: Rates | None = None, group: int = 4, **special: Any) -> Deliverer:
+        rules = TrafficRules(database=self.database, keys=KEYS, rates=rates)
+        deliverer = make_deliverer(self.database, self.box.server, traffic=rules, connections=2, group=group, **special)
         self.closing.callback(deliverer.close)
         return deliverer
 
@@ -152,6 +144,23 @@ def test_few_go_first_after_a_rest_and_then_all(post: Post) -> None:
     found = post.destination("busy.example")
     assert found is not None
     assert found.tries == 0
+
+
+def test_mails_refused_for_their_own_sake_keep_no_other_at_their_destination_back(post: Post) -> None:
+    waiting = post.expect("busy.example", 20)
+    post.refuse("busy.example")
+    worker = post.worker()
+    post.send(worker)
+    tried = [row for row in post.deliveries(waiting) if row.attempts]
+    with post.database.writing() as session:
+        readers = [session.get_one(Subscriber, row.subscriber_id) for row in tried]
+        post.box.on_rcpt = {(one.address_sealed or b"").decode(): REFUSED for one in readers}
+        post.until_rest_ends("busy.example")
+        session.execute(update(Delivery).values(not_before=post.now))
+
+    post.send(worker)
+
+    assert post.sent() == len(waiting) - len(tried) > 0
 
 
 def test_what_goes_to_a_destination_that_rests_is_not_even_made(post: Post) -> None:

@@ -11,6 +11,7 @@ LOGIN_REFUSED = "the mail server does not accept us: check NOTIFIER_SMTP_URL"
 SENDER_REFUSED = "the mail server does not accept our sender address: check NOTIFIER_MAIL_FROM"
 SENDER_UNFIT = "our sender address cannot be written: check NOTIFIER_MAIL_FROM"
 BROKE = "an error of ours while sending"
+UNSET = "the service is not set up"
 
 WHAT_TO_CHECK = {
     UNREACHABLE: "Does it run, and is NOTIFIER_SMTP_URL right?",
@@ -20,17 +21,19 @@ WHAT_TO_CHECK = {
     SENDER_REFUSED: "May this account send as NOTIFIER_MAIL_FROM?",
     SENDER_UNFIT: "NOTIFIER_MAIL_FROM must be one address of ASCII letters.",
     BROKE: "The log has what broke, by its kind, as smtp.broke.",
+    f"{UNSET}: TemplatesMissing": "Are the templates where the package expects them? Install it again.",
+    UNSET: "Is an old secret missing from NOTIFIER_SECRET_KEY or keys.json? Put it back behind the others; restart.",
     OUR_SIDE: "May this account send to others, as NOTIFIER_MAIL_FROM? Are SPF, DKIM and DMARC of that domain right?",
 }
 """For each reason to stop, by how it begins."""
 
 
-def what_to_check(reason: str, *, mails: int) -> str | None:
+def what_to_check(reason: str, *, mails: int = 1, others_went: bool = False) -> str | None:
     """What the operator can check where so many mails wait for a reason; None where it is no fault of ours.
 
-    A few that are refused for what we are may be the matter of the servers that refuse them.
+    A few that are refused for what we are, while others went, may be the matter of the servers that refuse them.
     """
-    if reason == OUR_SIDE and mails < OURS_IN_A_ROW:
+    if reason == OUR_SIDE and mails < OURS_IN_A_ROW and others_went:
         return None
     return next((what for beginning, what in WHAT_TO_CHECK.items() if reason.startswith(beginning)), None)
 

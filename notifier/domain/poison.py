@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from notifier.domain.blame import UNSET
 from notifier.domain.deliveries import CannotCompose, Claimed, Composed, Composing, NotYet
 from notifier.errors import ConfigurationError, StoreUnavailable, TemplatesMissing
 
@@ -28,7 +29,7 @@ def compose_each(compose: Compose, claimed: Sequence[Claimed]) -> list[Composing
 def why_not(claimed: Claimed, error: Exception) -> Composing:
     """Why a mail cannot be made, or not yet: the kind of error alone, as its message might repeat an address."""
     if isinstance(error, ConfigurationError | TemplatesMissing):
-        return NotYet(delivery_id=claimed.id, reason=f"the service is not set up: {type(error).__name__}")
+        return NotYet(delivery_id=claimed.id, reason=f"{UNSET}: {type(error).__name__}")
     return CannotCompose(delivery_id=claimed.id, reason=f"the mail could not be made: {type(error).__name__}")
 
 

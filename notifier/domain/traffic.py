@@ -113,9 +113,12 @@ def rests_of(standing: Standing) -> int:
 
 
 def after_rest(standing: Standing, *, delivery_id: int) -> NotBefore:
-    """When a mail comes back whose destination rests: a different moment for each, the same for the same mail."""
+    """When a mail comes back whose destination rests: a different moment for each, the same during one rest.
+
+    After the next rest others come first: what is refused for its own sake would keep them all back.
+    """
     assert standing.rests_until is not None
-    share = crc32(f"rest:{delivery_id}".encode()) / 2**32
+    share = crc32(f"rest:{rests_of(standing)}:{delivery_id}".encode()) / 2**32
     return NotBefore(until=standing.rests_until + SPREAD * share, reason=RESTING)
 
 

@@ -23,6 +23,8 @@ ANSWER_SECONDS = 2.0
 """Whoever takes longer to say so is left for a new connection; a firewall may have dropped the old one silently."""
 STALL_SECONDS = 1.0
 """A reply that takes longer holds up no mail but its own."""
+SLOW_SECONDS = STALL_SECONDS / 4
+"""Who takes longer over a mail than this loses little by being told of the next one after it."""
 _WRITABLE = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")
 _GO_AHEAD = 354
 
@@ -77,17 +79,24 @@ class _Closing(TalkEnded):
 class Line:
     """One connection to the mail server, secured and logged in."""
 
-    def __init__(self, reader: ReplyReader, *, sender: str, pipelines: bool, timeouts: Timeouts) -> None:
+    def __init__(
+        self, reader: ReplyReader, *, sender: str, pipelines: bool, timeouts: Timeouts, is_slow: bool = False
+    ) -> None:
         self._reader = reader
         self._sender = f"MAIL FROM:<{sender}>\r\n".encode("ascii")
         self._pipelines = pipelines
         self._timeouts = timeouts
+        self.is_slow = is_slow
+        """Whether the server takes its time over a mail. Then no envelope is begun behind it: it would be left, and the
+        connection with it."""
         self._count = 0
         self._must_reset = False
         self._ahead: Composed | None = None
         """Its envelope is begun, its message is not."""
         self._out: Composed | None = None
         """Its message began to be written, and no reply came yet."""
+        self._refusal: Verdict | None = None
+        """What the server said against the envelope that is heard now."""
         self._is_at_recipient = False
         """Whether the server took the sender of the envelope that is heard now, and is at its recipient."""
         self._used_at = asyncio.get_running_loop().time()
@@ -106,10 +115,10 @@ class Line:
         """The mails that were begun here and have no answer."""
         return [mail for mail in (self._out, self._ahead) if mail is not None]
 
-    def is_stalled(self, now: float) -> bool:
-        """Whether, by the loop's time, a reply has been waited for too long for others to wait, too."""
+    def is_stalled(self, now: float, *, seconds: float | None = None) -> bool:
+        """Whether, by the loop's time, a reply has been waited for too long for others to wait, too, or for so long."""
         since = self._reader.waiting_since
-        return since is not None and now - since >= STALL_SECONDS
+        return since is not None and now - since >= (STALL_SECONDS if seconds is None else seconds)
 
     def hangs_at_recipient(self, now: float, *, seconds: float) -> bool:
         """Whether a mail has hung for so long though the server took its sender, and nothing of its message went out.
@@ -199,8 +208,10 @@ class Line:
             self._offer(desk, after=())
             return
         self._out = mail
+        began = asyncio.get_running_loop().time()
         self._offer(desk, after=wire)
         verdict = await self._hear_end(mail, desk)
+        self.is_slow = asyncio.get_running_loop().time() - began >= SLOW_SECONDS
         self._out = None
         desk.answer(mail, verdict)
         self._go_on(desk)
@@ -208,12 +219,13 @@ class Line:
     def _go_on(self, desk: Desk) -> None:
         if not self.is_open:
             self._return_ahead(desk)
-        elif not self._pipelines:
+        elif self._ahead is None:
             self._offer(desk, after=())
 
     def _offer(self, desk: Desk, *, after: Sequence[bytes]) -> None:
         """Write a message, if there is one, and behind it in the same write the envelope of the next mail."""
-        following = self._take(desk) if self.is_open and (self._pipelines or not after) else None
+        is_time = not after or (self._pipelines and not self.is_slow)
+        following = self._take(desk) if self.is_open and is_time else None
         if following is not None:
             self._ahead, self._count = following, self._count + 1
         commands = self._commands(following) if following is not None and self._pipelines else ()
@@ -239,7 +251,20 @@ class Line:
 
     async def _hear_envelope(self, mail: Composed) -> Verdict | None:
         """None if the message may be written now. The first refusal counts; those behind it are its echo."""
-        refusal, self._is_at_recipient = None, False
+        self._refusal, self._is_at_recipient = None, False
+        try:
+            await self._hear_steps(mail)
+        except Garbled:
+            raise
+        except TalkEnded:
+            if self._refusal is None:
+                raise
+            # It was said before the connection ended.
+            self.close()
+        self._must_reset = self._refusal is not None
+        return self._refusal
+
+    async def _hear_steps(self, mail: Composed) -> None:
         # Made at once: what must be reset was decided when they were written.
         steps, commands = self._steps, () if self._pipelines else self._commands(mail)
         for number, step in enumerate(steps):
@@ -248,15 +273,13 @@ class Line:
             reply = await self._reader.read(self._timeouts.data if step is _Step.DATA else self._timeouts.command)
             self._must_reset = False
             if not _fits(step, reply):
-                refusal = refusal or _judge(step, reply, mail)
+                self._refusal = self._refusal or _judge(step, reply, mail)
                 if not self._pipelines:
                     break
             elif step is _Step.SENDER:
                 self._is_at_recipient = True
-            elif step is _Step.DATA and refusal is not None:
+            elif step is _Step.DATA and self._refusal is not None:
                 await self._send_nothing()
-        self._must_reset = refusal is not None
-        return refusal
 
     async def _send_nothing(self) -> None:
         """The server would take a message for nobody (RFC 2920 section 3.1): it gets an empty one."""

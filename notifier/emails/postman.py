@@ -61,15 +61,19 @@ class Postman:
             self.is_closed = True
 
     def _started(self) -> tuple[Relay, asyncio.AbstractEventLoop]:
-        if self._relay is None or self._loop is None or self._made_in != os.getpid():
-            self._made_in = os.getpid()
-            self._loop = asyncio.new_event_loop()
-            self._relay = Relay(
-                self._server, sender=self._sender, connections=self._connections, timeouts=self._timeouts
-            )
-            self._thread = threading.Thread(target=self._loop.run_forever, name="postman", daemon=True)
-            self._thread.start()
-        return self._relay, self._loop
+        if self._relay is not None and self._loop is not None and self._made_in == os.getpid():
+            return self._relay, self._loop
+        loop = asyncio.new_event_loop()
+        relay = Relay(self._server, sender=self._sender, connections=self._connections, timeouts=self._timeouts)
+        thread = threading.Thread(target=loop.run_forever, name="postman", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # There is no room for another one: a loop that nobody runs would keep what it is given for ever.
+            loop.close()
+            raise
+        self._made_in, self._loop, self._relay, self._thread = os.getpid(), loop, relay, thread
+        return relay, loop
 
     def _post(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
         assert self._loop is not None

@@ -5,7 +5,9 @@ Replies are kept without addresses. Codes: RFC 5321 section 4.2, RFC 3463, and t
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
+from ssl import SSLCertVerificationError
 
 from aiosmtplib import (
     SMTPAuthenticationError,
@@ -25,7 +27,7 @@ from aiosmtplib import (
     SMTPTimeoutError,
 )
 
-from notifier.domain.blame import LOGIN_REFUSED, SENDER_REFUSED, TAKES_NONE, UNREACHABLE
+from notifier.domain.blame import LOGIN_REFUSED, SENDER_REFUSED, TAKES_NONE, UNREACHABLE, UNSAFE
 from notifier.domain.deliveries import OUR_SIDE, Answer, Verdict
 
 LONGEST_REPLY = 200
@@ -43,14 +45,15 @@ in. A wrong address is 501."""
 _OUR_DETAILS = re.compile(
     # The sender's address; sending too much; our authentication; SPF, DKIM, DMARC and names of ours in the DNS.
     r"1\.[78]|4\.5|7\.(?:8|9|11|2[0-7])"
-    # What Exchange says to who may not relay, not send as this sender, or not from this network.
-    r"|7\.(?:5[47]|6[04]|6[0-4]\d|70[58])"
+    # What Exchange says to who may not relay, not send as this sender, not from this network, or cannot show who it is.
+    r"|7\.(?:5[47]|6[04]|50[1-3689]|51[15]|6[0-4]\d|70[58]|750)"
 )
 _OUR_TEXT = re.compile(
     r"relay(?:ing)?\b.{0,20}\b(?:denied|not permitted|prohibited|not allowed)"
     r"|(?:unable|not permitted|do not) (?:to )?relay|auth\w* (?:is )?required|not authenticated"
     r"|sender (?:address )?(?:rejected|denied|verify failed)|send as\b"
-    r"|not owned by|blocked using|(?:block|black|deny)list|bad reputation|poor reputation"
+    r"|not owned by|blocked using|(?:block|black|deny)list|\b(?:bad|poor|low) reputation"
+    r"|\b(?:SPF|DKIM|DMARC)\b|\ballowed rcpthosts"
     r"|(?:sending|message|hourly|daily) (?:quota|limit)|rate limit|reverse (?:dns|hostname)|PTR record"
     r"|\b(?:helo|ehlo) command rejected",
     re.IGNORECASE,
@@ -94,6 +97,20 @@ def judge_error(error: SMTPException, *, recipient: str = "") -> Verdict:
     """What an error before the end of the message means."""
     judge = next(JUDGES[kind] for kind in type(error).__mro__ if kind in JUDGES)
     return judge(error, recipient)
+
+
+def judge_connecting(error: Exception) -> Verdict:
+    """What a failed connection means; always our side's matter, never a mailbox's."""
+    if type(error) is SMTPException and "STARTTLS" in str(error):
+        return Verdict(answer=Answer.OURS, reason=f"{UNSAFE}: it offers no STARTTLS")
+    if isinstance(error, SMTPException):
+        verdict = judge_error(error)
+        reason = verdict.reason if verdict.answer is Answer.OURS else UNREACHABLE
+        return replace(verdict, answer=Answer.OURS, reason=reason)
+    what = type(error).__name__
+    if isinstance(error, SSLCertVerificationError):
+        what = f"its certificate: {error.verify_message.rstrip('.')}"
+    return Verdict(answer=Answer.OURS, reason=f"{UNSAFE}: {what}"[:LONGEST_REPLY])
 
 
 def mask_reply(text: str, *, recipient: str = "") -> str:

@@ -10,14 +10,15 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import structlog
-from aiosmtplib import SMTP, SMTPException, SMTPHeloError
 
 from notifier.config import MailServer
-from notifier.domain.blame import BROKE, SENDER_UNFIT, UNREACHABLE, UNSAFE
+from notifier.domain.blame import BROKE, SENDER_UNFIT
 from notifier.domain.deliveries import Answer, Composed, Verdict
 from notifier.domain.lanes import Answered, Lanes, domain_of
+from notifier.emails.habits import Habits
+from notifier.emails.introducing import connect, new_client
 from notifier.emails.pipelining import STALL_SECONDS, Line, Timeouts, is_writable
-from notifier.emails.replies import judge_error
+from notifier.emails.replies import judge_connecting
 from notifier.emails.reply_reader import ReplyReader
 from notifier.emails.tray import Tray
 
@@ -25,6 +26,9 @@ log = structlog.get_logger(__name__)
 
 CONNECT_AGAIN_SECONDS = 5.0
 """Where a connection could not be made while others work, no other is tried for so long."""
+WORKING_SECONDS = 60.0
+"""A connection that waited no longer for a reply works: many servers take few connections from one client, and some
+their time over each message."""
 STILL_SECONDS = 2.0
 """A domain of whose mails none ended for so long holds up others."""
 GIVE_WAY_SECONDS = 10.0
@@ -32,13 +36,8 @@ GIVE_WAY_SECONDS = 10.0
 Elsewhere it is waited for as long as RFC 5321 asks for (section 4.5.3.2)."""
 KEPT_FOR_KNOWN = 2
 """So many of the last connections are for domains that are known to answer."""
-OUT_OF_STEP = 2
-"""So many connections in a row that broke at their first group of commands."""
-IN_STEPS_SECONDS = 600.0
-"""How long a server that could not take the PIPELINING it offers is not asked to."""
 STOPPED = Verdict(answer=Answer.OURS, reason="asked to stop")
 _SENDER_UNFIT = Verdict(answer=Answer.OURS, reason=SENDER_UNFIT)
-_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Relay:
@@ -65,10 +64,9 @@ class Relay:
         self._resting: list[Line] = []
         self._own_name: str | None = None
         self._connect_again_at = 0.0
-        self._in_steps_until = 0.0
         self._none_stuck_until = 0.0
         """Looked at so often, as it is asked for each mail."""
-        self._out_of_step = 0
+        self._habits = Habits()
         self._closing = False
         self._look_again: asyncio.TimerHandle | None = None
 
@@ -124,7 +122,10 @@ class Relay:
         self._count_off(mail)
         self._hand_in(mail, verdict)
         if verdict.answer is Answer.OURS:
-            self._turn_away(verdict)
+            # The reply was about this mail.
+            self._turn_away(replace(verdict, reply=None))
+        elif verdict.answer is Answer.ACCEPTED:
+            self._habits.took_mail()
 
     def put_back(self, mail: Composed) -> None:
         """A mail was not begun."""
@@ -219,19 +220,15 @@ class Relay:
         return self._answered.of(self._waiting.rest, now) if self._stalled(now) else ()
 
     def _make_way(self, now: float) -> None:
-        """Leave mails that hang where no connection is left; nothing of them was said, so none can arrive twice."""
+        """Leave mails that hang where no connection is left."""
         stalled = self._stalled(now)
-        if len(stalled) < self._for_unknown:
-            return
-        for worker in stalled:
-            if worker.line is not None and worker.line.hangs_at_recipient(now, seconds=GIVE_WAY_SECONDS):
-                worker.line.hurry()
+        if len(stalled) >= self._for_unknown:
+            for line in _hanging(stalled, now):
+                line.hurry()
 
     def _turn_away(self, trouble: Verdict) -> None:
-        # The reply was about another mail.
-        unsent = replace(trouble, reply=None)
         for mail in list(self._waiting.drain()):
-            self._hand_in(mail, unsent)
+            self._hand_in(mail, trouble)
 
     def _staff(self) -> None:
         """Have as many connections at work as what waits can use."""
@@ -269,23 +266,28 @@ class Relay:
         try:
             worker.line = line = await self._take_line()
             await line.serve(worker)
-            self._keep_step(line)
+            self._habits.learn(line, asyncio.get_running_loop().time())
             if line.is_open:
                 self._resting.append(line)
         except Exception as error:  # noqa: BLE001 - a host name may break the library in ways of its own
-            self._cannot_connect(error)
+            self._cannot_connect(worker, error)
         finally:
             self._at_work.remove(worker)
             self._staff()
 
-    def _cannot_connect(self, error: Exception) -> None:
-        """Those that wait are turned away, unless another connection works."""
+    def _cannot_connect(self, worker: "_Worker", error: Exception) -> None:
+        """Those that wait are turned away, unless another connection works or is still being made."""
         loop = asyncio.get_running_loop()
-        if any(worker.line is not None and not worker.is_stalled(loop.time()) for worker in self._at_work):
-            self._connect_again_at = loop.time() + CONNECT_AGAIN_SECONDS
-            loop.call_later(CONNECT_AGAIN_SECONDS, self._staff)
+        now = loop.time()
+        others = [one for one in self._at_work if one is not worker]
+        if all(one.is_stalled(now, seconds=WORKING_SECONDS) for one in others):
+            self._turn_away(judge_connecting(error))
             return
-        self._turn_away(_judge_connecting(error))
+        self._connect_again_at = now + CONNECT_AGAIN_SECONDS
+        loop.call_later(CONNECT_AGAIN_SECONDS, self._staff)
+        # One at a time, as the server may not know at once that there is room.
+        for line in _hanging(others, now)[:1] if all(one.is_stalled(now) for one in others) else ():
+            line.hurry()
 
     async def _take_line(self) -> Line:
         while self._resting:
@@ -293,30 +295,19 @@ class Relay:
             if await line.is_alive():
                 return line
             self._hang_up_older(line)
-        client = self._new_client()
-        await client.connect(timeout=self._timeouts.connect)
-        if client.is_ehlo_or_helo_needed:
-            await _greet(client)
+        client = new_client(self._server, seconds=self._timeouts.command, own_name=self._own_name)
+        await connect(client, seconds=self._timeouts.connect)
         self._own_name = client.local_hostname
         transport = client.transport
         assert isinstance(transport, asyncio.Transport)
+        now = asyncio.get_running_loop().time()
         return Line(
             ReplyReader(transport),
             sender=self._sender,
-            pipelines=client.supports_extension("pipelining")
-            and asyncio.get_running_loop().time() >= self._in_steps_until,
+            pipelines=client.supports_extension("pipelining") and self._habits.takes_groups(now),
+            is_slow=self._habits.is_slow or any(worker.is_stalled(now) for worker in self._at_work),
             timeouts=self._timeouts,
         )
-
-    def _keep_step(self, line: Line) -> None:
-        """A server that offers to be told much at once and cannot take it is told one thing after the other.
-
-        One such failure may be due to the mail.
-        """
-        self._out_of_step = self._out_of_step + 1 if line.is_out_of_step else 0
-        if self._out_of_step >= OUT_OF_STEP:
-            log.warning("smtp.out_of_step", seconds=IN_STEPS_SECONDS)
-            self._in_steps_until = asyncio.get_running_loop().time() + IN_STEPS_SECONDS
 
     def _hang_up_older(self, line: Line) -> None:
         """Where a connection that rested gives no answer, those that rested longer would cost the same wait each."""
@@ -324,26 +315,6 @@ class Relay:
             for other in self._resting:
                 other.close()
             self._resting.clear()
-
-    def _new_client(self) -> SMTP:
-        """A password never goes out in clear: with one, ``offered`` means ``required``, except on this machine itself.
-
-        Without one, encryption that is only offered is taken without asking whose certificate it is (RFC 7435).
-        """
-        server = self._server
-        at_home = server.host in _LOCAL_HOSTS
-        required = server.tls == "required" or (server.tls == "offered" and bool(server.username) and not at_home)
-        return SMTP(
-            hostname=server.host,
-            port=server.port,
-            username=server.username,
-            password=server.password,
-            local_hostname=self._own_name,
-            timeout=self._timeouts.command,
-            use_tls=server.tls == "implicit",
-            start_tls={"implicit": False, "none": False}.get(server.tls, True if required else None),
-            validate_certs=required or server.tls == "implicit",
-        )
 
 
 class _Order(NamedTuple):
@@ -366,8 +337,8 @@ class _Worker:
         self.put_back = relay.put_back
         self.broke = relay.broke
 
-    def is_stalled(self, now: float) -> bool:
-        return self.line is not None and self.line.is_stalled(now)
+    def is_stalled(self, now: float, *, seconds: float | None = None) -> bool:
+        return self.line is not None and self.line.is_stalled(now, seconds=seconds)
 
     @property
     def under_way(self) -> Sequence[Composed]:
@@ -377,17 +348,7 @@ class _Worker:
         return self._relay.next_for(self)
 
 
-async def _greet(client: SMTP) -> None:
-    try:
-        await client.ehlo()
-    except SMTPHeloError:
-        await client.helo()
-
-
-def _judge_connecting(error: Exception) -> Verdict:
-    """What a failed connection means; always our side's matter, never a mailbox's."""
-    if isinstance(error, SMTPException):
-        verdict = judge_error(error)
-        reason = verdict.reason if verdict.answer is Answer.OURS else UNREACHABLE
-        return replace(verdict, answer=Answer.OURS, reason=reason)
-    return Verdict(answer=Answer.OURS, reason=f"{UNSAFE}: {type(error).__name__}")
+def _hanging(workers: Sequence[_Worker], now: float) -> Sequence[Line]:
+    """Those that may be left: nothing was said of their mails, so none can arrive twice."""
+    lines = [worker.line for worker in workers if worker.line is not None]
+    return [line for line in lines if line.hangs_at_recipient(now, seconds=GIVE_WAY_SECONDS)]

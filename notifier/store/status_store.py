@@ -1,14 +1,17 @@
 """How the service stands, as counts: for ``notifier status``, the API and metrics."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from notifier.store.breaker_store import held_changes
-from notifier.store.models import Base, Change, Delivery, Match, Subscriber, Subscription, Trial
+from notifier.store.models import Base, Change, Delivery, Match, Schedule, Subscriber, Subscription, Trial
 
+LATE = timedelta(minutes=15)
+"""Planning is asked for every ten seconds; what is so late was asked for by nobody."""
 _WAITING = ("waiting", "leased", "in_data", "deferred")
 
 
@@ -38,12 +41,44 @@ def count_all(session: Session, *, now: datetime) -> dict[str, int]:
     }
 
 
-def list_reasons(session: Session) -> list[tuple[str, int, str | None]]:
-    """Why mails wait for another time, those with most mails first: how many, and what a server said of one of them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """So many mails wait for another time for one reason: what a server said of one, and whether others went since."""
+
+    reason: str
+    mails: int
+    reply: str | None
+    others_went: bool
+
+
+def list_reasons(session: Session) -> list[Waiting]:
+    """Why mails wait for another time, those with most mails first."""
     number = func.count().label("number")
-    waiting = select(Delivery.reason, number, func.max(Delivery.reply)).where(Delivery.state == "deferred")
-    rows = session.execute(waiting.group_by(Delivery.reason).order_by(number.desc(), Delivery.reason))
-    return [(reason, mails, reply) for reason, mails, reply in rows if reason]
+    columns = (Delivery.reason, number, func.max(Delivery.reply), func.min(Delivery.created_at))
+    waiting = select(*columns).where(Delivery.state == "deferred").group_by(Delivery.reason)
+    rows = session.execute(waiting.order_by(number.desc(), Delivery.reason)).all()
+    return [
+        Waiting(reason=reason, mails=mails, reply=reply, others_went=_is_any_sent(session, since=made))
+        for reason, mails, reply, made in rows
+        if reason
+    ]
+
+
+def _is_any_sent(session: Session, *, since: datetime) -> bool:
+    sent = select(Delivery.id).where(Delivery.state == "sent", Delivery.sent_at >= since).limit(1)
+    return session.scalar(sent) is not None
+
+
+def overdue_since(session: Session, *, now: datetime) -> datetime | None:
+    """Since when a change should have been matched, or a digest planned, that was not; None where none is so late.
+
+    The time of each Schedule that comes at an hour moves on when it is planned, whether it has readers or none.
+    """
+    planned = session.scalar(select(func.min(Schedule.next_due_at)).where(Schedule.cadence != "instant"))
+    unmatched = select(func.min(Change.observed_at)).where(Change.matched_at.is_(None), Change.match_after.is_(None))
+    waiting = [moment for moment in (planned, session.scalar(unmatched)) if moment is not None]
+    oldest = min(waiting, default=now)
+    return oldest if oldest <= now - LATE else None
 
 
 def _count(session: Session, model: type[Base], *where: Any) -> int:

@@ -95,6 +95,15 @@ def test_mails_come_back_one_after_the_other() -> None:
     assert len(set(back)) == 200
 
 
+def test_others_come_first_after_the_next_rest() -> None:
+    first = [
+        min(range(200), key=lambda number: after_rest(standing, delivery_id=number).until)
+        for standing in (refused(REFUSALS + rests) for rests in range(5))
+    ]
+
+    assert len(set(first)) == len(first)
+
+
 def test_the_others_wait_a_minute_for_the_first_ones() -> None:
     standing = while_probed(refused(REFUSALS), now=NOW)
 

@@ -5,15 +5,17 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import pytest
+from structlog.testing import capture_logs
 
 from notifier.domain.deliveries import Composed, Verdict
-from notifier.emails import pipelining
+from notifier.emails import pipelining, smtp
 from notifier.emails.pipelining import Timeouts
 from notifier.emails.smtp import Relay
 from notifier.emails.tray import Tray
 from tests.scripted_smtp import DROP, HANG, HELLO, Script, scripted
 
 SHORT = Timeouts(connect=2, command=0.5, data=0.5, message=0.5)
+LONG = Timeouts(connect=2, command=60, data=60, message=60)
 PLAIN = HELLO.replace("PIPELINING", "SIZE")
 MESSAGE = b"Subject: Study updates\r\n\r\nHello\r\n.a dot\r\n"
 STUFFED = MESSAGE.replace(b"\r\n.", b"\r\n..")
@@ -93,6 +95,15 @@ def test_a_server_that_cannot_take_the_groups_it_offers_is_told_one_thing_after_
     assert script.connections == 3
 
 
+def test_recipients_that_hang_speak_against_no_server_that_takes_mail_in_groups() -> None:
+    replies = {"RCPT:a": HANG, "RCPT:b": HANG} | {f"MESSAGE:{name}": "after 0.2 250 2.0.0 ok" for name in "vwxyz"}
+    with scripted(Script(replies)) as script, capture_logs() as told:
+        verdicts = _send(script, "axyzwbv", connections=3)
+
+    assert _answers(verdicts) == "later accepted accepted accepted accepted later accepted"
+    assert told == []
+
+
 def test_a_message_for_nobody_stays_empty() -> None:
     with scripted(Script({"RCPT:b": "550 5.1.1 unknown", "DATA:b": "354 go on"})) as script:
         verdicts = _send(script, "abc")
@@ -108,6 +119,15 @@ def test_whatever_is_said_of_an_empty_message_it_was_not_sent(last: str) -> None
         verdicts = _send(script, "abc")
 
     assert _answers(verdicts) == "accepted later accepted"
+
+
+@pytest.mark.parametrize("end", [DROP, HANG, "421 4.7.0 too many errors"])
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_a_refusal_counts_though_the_connection_ends_behind_it(names: str, end: str) -> None:
+    with scripted(Script({"RCPT:a": "550 5.1.1 nobody", "DATA:a": end})) as script:
+        verdicts = _send(script, names)
+
+    assert {verdict.reply for verdict in verdicts.values()} == {"550 5.1.1 nobody", "250 2.0.0 queued"}
 
 
 def test_a_refused_sender_is_our_fault_and_the_echo_counts_for_nothing() -> None:
@@ -189,6 +209,42 @@ def test_a_mail_that_hangs_holds_up_no_other() -> None:
 
     assert sorted(script.recipients) == list("abcefgh")
     assert sum(verdict.answer.value == "accepted" for verdict in verdicts.values()) == 6
+
+
+def test_a_slow_server_that_takes_few_connections_gets_everything_on_those(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipelining, "STALL_SECONDS", 0.1)
+    monkeypatch.setattr(smtp, "CONNECT_AGAIN_SECONDS", 0.1)
+    replies = {f"MESSAGE:{name}": "after 0.4 250 2.0.0 ok" for name in "abcdefgh"}
+    with scripted(Script(replies, most_connections=4)) as script:
+        verdicts = _send(script, "abcdefgh", timeouts=LONG, connections=5)
+
+    assert _answers(verdicts) == " ".join(["accepted"] * 8)
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.0])
+def test_a_server_that_takes_its_time_over_each_mail_keeps_its_connection(
+    monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    monkeypatch.setattr(pipelining, "STALL_SECONDS", 0.2)
+    replies = {f"MESSAGE:{name}": f"after {seconds} 250 2.0.0 ok" for name in "bcdef"} | {
+        "MESSAGE:a": "after 0.3 250 ok"
+    }
+    with scripted(Script(replies)) as script:
+        verdicts = _send(script, "abcdefgh", timeouts=LONG)
+
+    assert _answers(verdicts) == " ".join(["accepted"] * 8)
+    assert script.connections <= 3
+
+
+def test_what_hangs_makes_way_where_the_server_takes_no_more_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipelining, "STALL_SECONDS", 0.1)
+    monkeypatch.setattr(smtp, "CONNECT_AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(smtp, "GIVE_WAY_SECONDS", 0.3)
+    with scripted(Script({"RCPT:a": HANG, "RCPT:b": HANG}, most_connections=2)) as script:
+        verdicts = _send(script, "abcd", timeouts=LONG, connections=5, enough=3)
+
+    assert script.recipients == ["c", "d"]
+    assert verdicts[1].answer.value == "later"
 
 
 def test_mails_somebody_waits_for_have_a_connection_of_their_own() -> None:

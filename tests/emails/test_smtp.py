@@ -11,7 +11,8 @@ import pytest
 import trustme
 
 from notifier.config import MailServer
-from notifier.domain.deliveries import Composed, Verdict
+from notifier.domain.blame import UNSAFE
+from notifier.domain.deliveries import Answer, Composed, Verdict
 from notifier.emails.pipelining import Timeouts, dot_stuffed
 from notifier.emails.smtp import Relay
 from notifier.emails.tray import Tray
@@ -244,6 +245,7 @@ def test_a_wrong_password_is_our_fault(authority: trustme.CA, password: str, ans
 
     assert _answers(verdicts) == [answer]
     assert answer == "accepted" or "NOTIFIER_SMTP_URL" in str(verdicts[0].reason)
+    assert answer == "accepted" or str(verdicts[0].reply).startswith("535 ")
 
 
 def test_starttls_protects_the_connection(authority: trustme.CA) -> None:
@@ -256,12 +258,16 @@ def test_starttls_protects_the_connection(authority: trustme.CA) -> None:
 @pytest.mark.usefixtures("authority")
 def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
     with mailbox(tls=_server_context(trustme.CA())) as box:
-        assert _answers(_send(replace(box.server, tls="required"), _mails("ada"))) == ["ours"]
+        [refused] = _send(replace(box.server, tls="required"), _mails("ada"))
+        assert refused.answer is Answer.OURS
+        assert refused.reason == f"{UNSAFE}: its certificate: unable to get local issuer certificate"
         assert _answers(_send(replace(box.server, tls="offered"), _mails("ada"))) == ["accepted"]
 
 
 def test_a_server_without_starttls_gets_nothing_where_it_is_required(box: Mailbox) -> None:
-    assert _answers(_send(replace(box.server, tls="required"), _mails("ada"))) == ["ours"]
+    [verdict] = _send(replace(box.server, tls="required"), _mails("ada"))
+
+    assert verdict == Verdict(answer=Answer.OURS, reason=f"{UNSAFE}: it offers no STARTTLS")
     assert box.accepted == []
 
 
