@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -24,10 +24,12 @@ from bench.mail_sinks import quick_sink
 from notifier.composing import Composer
 from notifier.domain.deliveries import Composed
 from notifier.installation import open_installation
-from notifier.planning import plan_mails
+from notifier.planning import plan_digests
 from notifier.rounds import Service, open_service
 from notifier.store.database import Database
 from notifier.store.models import Delivery, DeliverySpan, Subscriber
+
+LARGE = 40_000
 
 WATCHED = (
     ("notifier.store.lease_store:claim", "claim"),
@@ -57,28 +59,31 @@ class Profile:
 
 @dataclass(slots=True)
 class Sizes:
-    """How large messages are, in bytes."""
+    """How large messages are, in bytes; as running figures, or their list would be the memory that is measured."""
 
-    seen: list[int] = field(default_factory=list)
+    number: int = 0
+    total: int = 0
+    least: int = 0
+    most: int = 0
+    large: int = 0
 
     @property
     def mean(self) -> int:
         """The mean."""
-        return sum(self.seen) // len(self.seen)
+        return self.total // self.number
 
     @property
-    def least(self) -> int:
-        """The smallest."""
-        return min(self.seen)
+    def share_of_large(self) -> float:
+        """How many are of `LARGE` bytes and more, as a share of all."""
+        return self.large / self.number
 
-    @property
-    def most(self) -> int:
-        """The largest."""
-        return max(self.seen)
-
-    def share_from(self, least: int) -> float:
-        """How many are at least so large, as a share of all."""
-        return sum(size >= least for size in self.seen) / len(self.seen)
+    def add(self, size: int) -> None:
+        """Count one."""
+        self.least = min(self.least, size) if self.number else size
+        self.most = max(self.most, size)
+        self.number += 1
+        self.total += size
+        self.large += size >= LARGE
 
     @contextmanager
     def counting(self) -> Iterator[None]:
@@ -87,7 +92,9 @@ class Sizes:
 
         def counted(*positional: Any, **named: Any) -> Any:
             made = compose(*positional, **named)
-            self.seen.extend(len(one.message) for one in made if isinstance(one, Composed))
+            for one in made:
+                if isinstance(one, Composed):
+                    self.add(len(one.message))
             return made
 
         Composer.__call__ = counted  # type: ignore[method-assign]
@@ -121,7 +128,7 @@ def measure(service: Service, crowd: Crowd, *, server: int | None, sink: int) ->
     began = time.perf_counter()
     with stages.watching(WATCHED), sizes.counting():
         with stages.within("plan"):
-            waiting = plan_mails(database=service.installation.database, now=MONDAY)
+            waiting = plan_digests(database=service.installation.database, now=MONDAY)
         planned = time.perf_counter()
         with stages.whole():
             delivered = service.deliverer.deliver_due(now=partial(_fixed, MONDAY), real=_clock)
@@ -164,7 +171,7 @@ def as_table(profile: Profile, *, engine: str, sink: str) -> Table:
         "bytes of a digest: mean, least, most",
         f"{profile.sizes.mean:,}, {profile.sizes.least:,}, {profile.sizes.most:,}",
     )
-    table.add_row("digests of 40 kB and more", f"{profile.sizes.share_from(40_000):.0%}")
+    table.add_row("digests of 40 kB and more", f"{profile.sizes.share_of_large:.0%}")
     table.add_row("digests a second, planned, composed and marked sent", f"{profile.sent / profile.seconds:,.0f}")
     table.add_row("digests planned a second", f"{profile.sent / profile.planning:,.0f}")
     for stage in sorted(profile.stages.seconds, key=_in_order):

@@ -21,10 +21,8 @@ from bench.installations import MONDAY
 from bench.machine import collect_as_in_production
 from notifier.installation import open_installation
 from notifier.logs import set_up_logs
-from notifier.planning import plan_mails
+from notifier.planning import plan_digests
 from notifier.rounds import Service, open_service
-
-LARGE = 40_000
 
 
 def main() -> None:
@@ -44,7 +42,7 @@ def main() -> None:
 
 def _plan(service: Service) -> dict[str, object]:
     began, cpu = time.perf_counter(), time.process_time()
-    planned = plan_mails(database=service.installation.database, now=MONDAY)
+    planned = plan_digests(database=service.installation.database, now=MONDAY)
     return {"planned": planned, "seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}
 
 
@@ -58,8 +56,8 @@ def _deliver(service: Service) -> dict[str, object]:
         "stopped": delivered.stopped,
         "stages": stages.seconds,
         "peak_kb": peak,
-        "bytes": sum(sizes.seen),
-        "large": sum(size >= LARGE for size in sizes.seen),
+        "bytes": sizes.total,
+        "large": sizes.large,
     }
 
 

@@ -62,12 +62,15 @@ def studies_for(readers: int) -> int:
     return min(2_000, max(40, readers * 3 // 200))
 
 
-def gather(installation: Installation, *, readers: int, now: datetime, seed: int = 1) -> Crowd:
+def gather(
+    installation: Installation, *, readers: int, now: datetime, studies: int | None = None, seed: int = 1
+) -> Crowd:
     """Fill an empty database at the newest schema: studies by ingesting, readers in bulk, Matches by matching.
 
-    Nothing is planned yet: every reader's schedule is due at ``now``.
+    Nothing is planned yet: every reader's schedule is due at ``now``. ``studies`` is how many change; where it is not
+    said, `studies_for` so many readers.
     """
-    studies = studies_for(readers)
+    studies = studies or studies_for(readers)
     conditions = studies // 2
     firsts = [first_version(number, conditions=conditions) for number in range(studies)]
     seconds = [second_version(record, number) for number, record in enumerate(firsts)]

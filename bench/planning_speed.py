@@ -16,7 +16,7 @@ from bench.many_readers import Crowd, analyse, open_crowded
 from bench.server_time import cpu_seconds, peak_memory
 from bench.write_locks import posting_forms, watching_writes
 from notifier.installation import Installation
-from notifier.planning import plan_mails
+from notifier.rounds import News
 from notifier.store.models import Change, Delivery, Schedule, Subscriber
 from tests.servers import ServerMissing
 
@@ -55,15 +55,16 @@ def run(
 def plan_day(installation: Installation, *, now: datetime) -> Planned:
     """Plan all that is due, while somebody posts forms."""
     database = installation.database
+    news = News(database, now=lambda: now)
     with (
         watching_writes(database) as transactions,
         posting_forms(database) as forms,
         peak_memory() as grown,
         cpu_seconds(database) as cpu,
     ):
-        made = plan_mails(database=database, now=now)
+        news.plan()
     return Planned(
-        made=made,
+        made=news.planned,
         seconds=cpu.wall,
         cpu=cpu.spent,
         longest=transactions.longest,

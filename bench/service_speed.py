@@ -21,7 +21,7 @@ from bench.mail_sinks import quick_sink
 from bench.service_processes import service_process, service_processes
 from notifier.config import Settings
 from notifier.installation import open_installation
-from notifier.planning import plan_mails
+from notifier.planning import plan_digests
 from notifier.store.database import Database, open_database
 from notifier.store.models import Delivery, Schedule
 from tests.servers import redis_server
@@ -94,7 +94,7 @@ def _ticks(processes: int) -> Start:
     @contextmanager
     def start(settings: Settings, database: Database) -> Iterator[list[int]]:
         _set_due(database, _now() - timedelta(minutes=1))
-        plan_mails(database=database, now=_now())
+        plan_digests(database=database, now=_now())
         with ExitStack() as running:
             ticks = [service_process(settings, ["tick"], log=f"tick-{number}") for number in range(processes)]
             yield [running.enter_context(tick) for tick in ticks]

@@ -1,5 +1,6 @@
 """Matching: each Change meets the subscriptions it concerns, in one set-based statement a batch."""
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
@@ -20,13 +21,16 @@ MATCHES = 5_000
 NAMED = 5
 """So many of the Changes that cannot be matched are named to the operator."""
 
+Then = Callable[[], object]
+
 log = structlog.get_logger(__name__)
 
 
-def match_changes(*, database: Database, now: datetime, wait: bool = False) -> int:
+def match_changes(*, database: Database, now: datetime, wait: bool = False, then: Then | None = None) -> int:
     """Match every Change that waits, batch by batch; how many Matches that made.
 
-    What somebody else is matching is left to them, unless told to ``wait`` until it is done.
+    What somebody else is matching is left to them, unless told to ``wait`` until it is done. ``then`` is
+    called after each transaction that made Matches, for what cannot wait for the last of them.
 
     Claim, Matches and mark are one transaction, so a batch is matched wholly or not at all, whoever dies. A Change that
     concerns very many is matched in portions of their subscriptions, of which the same is true; the next one goes on
@@ -35,7 +39,7 @@ def match_changes(*, database: Database, now: datetime, wait: bool = False) -> i
     Raises:
         StoreUnavailable: the database cannot be reached.
     """
-    return _match_all(database=database, now=now, wait=wait, newest=None)
+    return _match_all(database=database, now=now, wait=wait, newest=None, then=then)
 
 
 def settle_changes(*, database: Database, now: datetime) -> int:
@@ -66,22 +70,22 @@ def list_broken(database: Database) -> list[str]:
     ]
 
 
-def _match_all(*, database: Database, now: datetime, wait: bool, newest: int | None) -> int:
+def _match_all(*, database: Database, now: datetime, wait: bool, newest: int | None, then: Then | None = None) -> int:
     made = 0
     while True:
         with database.reading() as session:
             batches = match_store.list_unmatched(session, limit=CHANGES, matches=MATCHES, newest=newest, now=now)
-        done = [_match_or_leave(batch, database=database, now=now, wait=wait) for batch in batches]
+        done = [_match_or_leave(batch, database=database, now=now, wait=wait, then=then) for batch in batches]
         if all(one is None for one in done) and not (batches and wait):
             # Nothing is left, or somebody else has it: what they leave behind, the sweep finds.
             return made
         made += sum(one or 0 for one in done)
 
 
-def _match_or_leave(batch: Batch, *, database: Database, now: datetime, wait: bool) -> int | None:
+def _match_or_leave(batch: Batch, *, database: Database, now: datetime, wait: bool, then: Then | None) -> int | None:
     """Match a batch; where that breaks, one by one, so that only what is broken is left, and noted as such."""
     try:
-        return _match_batch(batch, database=database, now=now, wait=wait)
+        return _match_batch(batch, database=database, now=now, wait=wait, then=then)
     except StoreUnavailable:
         raise
     except Exception as error:  # noqa: BLE001  # a poison Change may raise anything
@@ -89,7 +93,7 @@ def _match_or_leave(batch: Batch, *, database: Database, now: datetime, wait: bo
             _put_off(batch.change_ids[0], error, database=database, now=now)
             return 0
     alone = [Batch(change_ids=[one]) for one in batch.change_ids]
-    return sum(_match_or_leave(one, database=database, now=now, wait=wait) or 0 for one in alone)
+    return sum(_match_or_leave(one, database=database, now=now, wait=wait, then=then) or 0 for one in alone)
 
 
 def _put_off(change_id: int, error: Exception, *, database: Database, now: datetime) -> None:
@@ -99,7 +103,9 @@ def _put_off(change_id: int, error: Exception, *, database: Database, now: datet
         log.error("matching.broken", change=change_id, error=type(error).__name__)
 
 
-def _match_batch(batch: Batch, *, database: Database, now: datetime, wait: bool = False) -> int | None:
+def _match_batch(
+    batch: Batch, *, database: Database, now: datetime, wait: bool = False, then: Then | None = None
+) -> int | None:
     """Match a batch, each portion in a transaction of its own; how many Matches that made, None if nothing was left."""
     made = None
     for upto in (*batch.bounds, None):
@@ -107,7 +113,10 @@ def _match_batch(batch: Batch, *, database: Database, now: datetime, wait: bool 
             portion = match_store.claim_portion(session, batch.change_ids, upto=upto, wait=wait)
             if portion is None:
                 return made
-            made = (made or 0) + (0 if portion.is_done else _match(session, portion, now=now))
+            new = 0 if portion.is_done else _match(session, portion, now=now)
+        made = (made or 0) + new
+        if new and then:
+            then()
     return made
 
 

@@ -25,13 +25,11 @@ from notifier.holding import forget_signatures
 from notifier.ingesting import ingest_records
 from notifier.installation import open_installation
 from notifier.logs import set_up_logs
-from notifier.matching import match_changes as match
-from notifier.planning import plan_mails as plan
 from notifier.registries.record_files import FoundRecord
 from notifier.rereading import reread_trials
 from notifier.retaining import retain
 from notifier.retiring import settle_merged
-from notifier.rounds import Service, open_service
+from notifier.rounds import News, Service, open_service
 from notifier.store.shared_clock import SharedClock
 from notifier.tying import look_through
 
@@ -58,7 +56,7 @@ class _Held:
         self._processes = 1
 
     def use(self, settings: Settings) -> None:
-        self._settings = settings
+        self._settings, self._stopping = settings, False
 
     def service(self) -> Service:
         with self._lock:
@@ -85,10 +83,11 @@ class _Held:
 
     def close(self, *, grace: float) -> None:
         with self._lock:
+            # A task that comes after it, from a queue that is not empty yet, must begin to send nothing.
+            self._stopping = True
             if self._service is not None:
                 self._service.close(grace=grace)
                 self._service = None
-            self._stopping = False
 
 
 class _Lifeline:
@@ -198,6 +197,15 @@ def _now() -> datetime:
     return _held.now()
 
 
+def _news() -> News:
+    """What is urgent is sent from here at once: a ring might wait behind the very tasks that plan."""
+    return News(_held.service().installation.database, now=_now, send=_send)
+
+
+def _send() -> None:
+    _held.service().deliverer.keep_delivering(now=_now, more=ask_for_help)
+
+
 @app.task(name=queues.INGEST_RECORD)
 def ingest_record(record: dict[str, Any]) -> dict[str, int]:
     """Take one record in. Best effort: whoever needs to know that it is on disk posts it over HTTP."""
@@ -222,8 +230,10 @@ def match_changes() -> None:
 
     Not by a ring: what is urgent would wait behind other tasks once more.
     """
-    database = _held.service().installation.database
-    if match(database=database, now=_now()) and plan(database=database, now=_now()):
+    news = _news()
+    if news.match():
+        news.plan()
+    if news.planned:
         queues.ring(queues.SEND_DELIVERIES)
 
 
@@ -235,9 +245,10 @@ def plan_digests(every: float = 0) -> None:
     """
     if _lately.was_done(queues.PLAN_DIGESTS, every=every):
         return
-    database = _held.service().installation.database
-    match(database=database, now=_now(), wait=True)
-    if plan(database=database, now=_now()):
+    news = _news()
+    news.match(wait=True)
+    news.plan()
+    if news.planned:
         queues.ring(queues.SEND_DELIVERIES)
     _lately.note(queues.PLAN_DIGESTS)
 
@@ -248,7 +259,7 @@ def send_deliveries(**_: object) -> None:
 
     What a ring of an earlier version said of itself counts for nothing.
     """
-    _held.service().deliverer.keep_delivering(now=_now, more=ask_for_help)
+    _send()
 
 
 @app.task(name=queues.SWEEP)

@@ -1,6 +1,6 @@
 """Whatever happens in whatever order: what readers were told adds up, nothing is missed, and nothing comes twice."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -295,8 +295,8 @@ class Histories(RuleBasedStateMachine):
         asked = fitted(asked, reader.filter, net, year=self.now.year)
         # Whether coming to be what they asked for was news then is for the Change with which it came.
         asked = replace(asked, concerned_before=asked.concerned_before or asked.concerned_after)
-        if known.told is None and not asked.concerned_after:
-            # Some of it may have come when the study was no longer theirs.
+        if known.told is None and not all(self._concerns(session, reader, trial_id, range(start, trial.seq + 1))):
+            # Some of it may have come while the study was not theirs.
             return
         if before is None:
             assert not (asked.concerned_after and (reader.wants == EVERYTHING or after.status in OPEN_STATUSES))
@@ -307,14 +307,7 @@ class Histories(RuleBasedStateMachine):
         was_told = known.told is not None
         if reader.condition is None:
             return Asked(wants=reader.wants, condition=None, was_told=was_told)
-        rows = session.scalars(
-            select(TrialCondition)
-            .join(Condition, Condition.id == TrialCondition.condition_id)
-            .where(TrialCondition.trial_id == trial_id, Condition.name == reader.condition)
-        ).all()
-        before, after = (
-            any(row.since_seq <= seq and (row.until_seq is None or seq < row.until_seq) for row in rows) for seq in span
-        )
+        before, after = self._concerns(session, reader, trial_id, span)
         return Asked(
             wants=reader.wants,
             condition=reader.condition,
@@ -322,6 +315,20 @@ class Histories(RuleBasedStateMachine):
             concerned_after=after,
             was_told=was_told,
         )
+
+    def _concerns(self, session: Session, reader: Reader, trial_id: int, states: Iterable[int]) -> list[bool]:
+        """Whether each of these states of a study is one of theirs."""
+        if reader.condition is None:
+            return [True for _ in states]
+        rows = session.scalars(
+            select(TrialCondition)
+            .join(Condition, Condition.id == TrialCondition.condition_id)
+            .where(TrialCondition.trial_id == trial_id, Condition.name == reader.condition)
+        ).all()
+        return [
+            any(row.since_seq <= seq and (row.until_seq is None or seq < row.until_seq) for row in rows)
+            for seq in states
+        ]
 
 
 def _installation(url: str, folder: Path) -> Installation:

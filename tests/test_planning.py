@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifier import planning
-from notifier.domain.schedules import Cadence, next_due, period
+from notifier.domain.schedules import FURTHEST, Cadence, next_due, period
+from notifier.store.restore_store import raise_ids
 from tests.studies import make_study
 from tests.world import World
 
@@ -66,6 +67,29 @@ def test_a_change_of_cadence_takes_waiting_news_along(world: World) -> None:
     assert world.tick().sent == 1
 
 
+def test_a_clock_that_ran_ahead_keeps_no_reader_waiting(either_world: World) -> None:
+    either_world.ingest(make_study(1))
+    either_world.subscribe("d@example.org", trial="NCT90000001", cadence=DAILY)
+    either_world.subscribe("w@example.org", trial="NCT90000001", cadence=WEEKLY)
+    either_world.now += 400 * DAY
+    either_world.plan()
+    either_world.now -= 400 * DAY
+    either_world.ingest(make_study(1, enrollment=120))
+
+    assert sum(either_world.tick(after=DAY).sent for _ in range(9)) == 2
+
+
+def test_a_wide_gap_in_the_numbers_of_readers_keeps_nobody_waiting(either_world: World) -> None:
+    either_world.ingest(make_study(1))
+    either_world.subscribe("a@example.org", trial="NCT90000001", cadence=DAILY)
+    with either_world.installation.database.writing() as session:
+        raise_ids(session, now=either_world.now)
+    either_world.subscribe("b@example.org", trial="NCT90000001", cadence=DAILY)
+    either_world.ingest(make_study(1, enrollment=120))
+
+    assert either_world.tick(after=DAY).sent == 2
+
+
 @given(
     after=st.integers(0, 60_000).map(lambda hours: datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=hours)),
     zone=st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "UTC"]),
@@ -82,7 +106,7 @@ def test_every_local_period_is_due_exactly_once(
     first = next_due(schedule, after=after)
     second = next_due(schedule, after=first)
 
-    assert after < first <= after + step + timedelta(hours=25)
+    assert after < first <= after + step + timedelta(hours=25) < after + FURTHEST[cadence]
     days = [datetime.fromisoformat(period(schedule, due=due)) for due in (first, second)]
     assert days[1] - days[0] == step
 

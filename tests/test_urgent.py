@@ -242,7 +242,7 @@ def test_where_nothing_is_urgent_next_to_nothing_is_looked_at(world: World) -> N
     with world.installation.database.reading() as session:
         connection = session.connection()
         event.listen(connection, "before_cursor_execute", lambda *given: run.append((given[2], given[3])))
-        urgent_store.list_zones(session)
+        urgent_store.list_schedules(session)
         urgent_store.list_readers(session, zone="UTC", since=world.now, now=world.now, size=100)
         looked = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", given).all() for one, given in run[:2]]
 

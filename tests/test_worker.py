@@ -9,6 +9,7 @@ import pytest
 
 from notifier import queues, worker
 from notifier.config import load_settings
+from notifier.domain.schedules import Cadence
 from tests.smtp_servers import Mailbox
 from tests.studies import make_study
 from tests.topologies import wait_until
@@ -116,6 +117,20 @@ def test_what_comes_in_is_matched_and_sent_while_a_mail_hangs(
     assert worker.is_sending()
 
 
+def test_an_urgent_mail_is_sent_from_where_it_is_planned_whatever_else_the_bells_wait_for(
+    working: World, mailbox: Mailbox
+) -> None:
+    working.ingest(make_study(1))
+    weekly = Cadence(cadence="weekly", hour=7, weekday=4)
+    working.subscribe("a@example.org", trial="NCT90000001", cadence=weekly, urgent=True)
+
+    worker.ingest_record(make_study(1, status="SUSPENDED", why_stopped="Safety", updated="2026-03-03"))
+    worker.match_changes()
+    wait_until(lambda: not worker.is_sending(), what="the end of sending")
+
+    assert mailbox.recipients == ["a@example.org"]
+
+
 def test_a_process_with_more_than_it_can_claim_rings_for_others_now_and_then(working: World, rung: list[str]) -> None:
     for _ in range(3):
         worker.ask_for_help()
@@ -136,6 +151,17 @@ def test_a_worker_told_to_stop_sends_nothing_more(working: World, mailbox: Mailb
     worker.ingest_record(make_study(1, enrollment=120, updated="2026-02-21"))
     for task in (worker.match_changes, worker.plan_digests, send):
         task()
+
+    assert mailbox.recipients == []
+
+
+def test_a_task_that_comes_after_a_worker_was_closed_sends_nothing(working: World, mailbox: Mailbox) -> None:
+    working.ingest(make_study(1))
+    working.subscribe("a@example.org", trial="NCT90000001")
+    worker.ingest_record(make_study(1, enrollment=120, updated="2026-02-21"))
+    worker.match_changes()
+    worker.close()
+    send()
 
     assert mailbox.recipients == []
 

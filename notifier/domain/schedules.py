@@ -11,6 +11,8 @@ from notifier.errors import InvalidRequest
 CADENCES = ("instant", "daily", "weekly")
 ALWAYS_DUE = datetime(1970, 1, 1, tzinfo=UTC)
 """When "as it happens" is next due: always."""
+FURTHEST = {"daily": timedelta(days=3), "weekly": timedelta(days=9)}
+"""No schedule is next due later than this from now, whatever its clocks or calendar skip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, String, Subquery, and_, case, exists, func, literal, select, update
+from sqlalchemy import ColumnElement, Select, String, Subquery, and_, case, func, literal, or_, select, update
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session, aliased
 
 from notifier.domain.deliveries import UNRESOLVED, UNSENT
-from notifier.domain.schedules import Cadence
+from notifier.domain.schedules import FURTHEST, Cadence
 from notifier.store.breaker_store import held_changes
 from notifier.store.inserting import insert_for
 from notifier.store.models import Delivery, DeliverySpan, Match, Schedule, Subscriber, Subscription
@@ -21,11 +21,13 @@ DIGEST = "digest"
 
 ReaderRange: TypeAlias = tuple[int, int]
 """The readers from one id to another."""
+Names: TypeAlias = dict[int, str | None]
+"""By schedule id, what names a mail of its readers; see `insert_digests`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueSchedule:
-    """A schedule that is due, and since when."""
+    """A schedule, and since when it is due, or from when."""
 
     id: int
     cadence: Cadence
@@ -35,7 +37,13 @@ class DueSchedule:
 def list_due(session: Session, *, now: datetime) -> list[DueSchedule]:
     """Schedules that are due, longest overdue first; "as it happens" always is."""
     due = session.scalars(select(Schedule).where(Schedule.next_due_at <= now).order_by(Schedule.next_due_at))
-    return [DueSchedule(id=one.id, cadence=cadence_of(one), due_at=one.next_due_at) for one in due]
+    return [due_schedule(one) for one in due]
+
+
+def list_ahead(session: Session, *, now: datetime) -> list[DueSchedule]:
+    """Schedules that are due so late as they never are: who set that was ahead of the time."""
+    ahead = or_(*(and_(Schedule.cadence == one, Schedule.next_due_at > now + most) for one, most in FURTHEST.items()))
+    return [due_schedule(one) for one in session.scalars(select(Schedule).where(ahead))]
 
 
 def is_anything_waiting(session: Session) -> bool:
@@ -50,14 +58,27 @@ def set_next_due(session: Session, schedule: DueSchedule, *, at: datetime) -> No
     session.execute(same.values(next_due_at=at))
 
 
+def next_reader(session: Session, *, after: int) -> int | None:
+    """The id of the first reader beyond this one; None where nobody came later."""
+    return session.scalar(select(func.min(Subscriber.id)).where(Subscriber.id > after))
+
+
 def list_readers_due(
-    session: Session, *, names: dict[int, str | None], now: datetime, size: int
+    session: Session, *, among: ReaderRange, names: Names, now: datetime, size: int
 ) -> Sequence[ReaderRange]:
-    """The readers of these schedules who have news and no digest on its way; ``names`` as for `insert_digests`.
+    """Of some readers, those of these schedules who have news and no digest on its way; ``names`` as `insert_digests`.
 
     Looking through all that waits may take long, so it is not for a writing transaction.
     """
-    news = waiting_news(Subscriber.schedule_id.in_(names), now=now).subquery()
+    theirs = and_(Subscriber.schedule_id.in_(names), Match.subscriber_id.between(*among))
+    return due_ranges(session, theirs, names=names, now=now, size=size)
+
+
+def due_ranges(
+    session: Session, whose: ColumnElement[bool], *, names: Names, now: datetime, size: int
+) -> Sequence[ReaderRange]:
+    """As `list_readers_due`, of the Matches that are meant."""
+    news = waiting_news(whose, now=now).subquery()
     return ranges_of(session, _rows(news, [news.c.subscriber_id], names), size=size)
 
 
@@ -72,7 +93,7 @@ def ranges_of(session: Session, readers: Select[Any], *, size: int) -> Sequence[
     return [(first, last) for first, last in session.execute(parts.order_by(turn))]
 
 
-def insert_digests(session: Session, *, readers: ReaderRange, names: dict[int, str | None], now: datetime) -> int:
+def insert_digests(session: Session, *, readers: ReaderRange, names: Names, now: datetime) -> int:
     """One waiting digest for each reader among these who has news and no digest on its way; how many.
 
     Args:
@@ -85,9 +106,14 @@ def insert_digests(session: Session, *, readers: ReaderRange, names: dict[int, s
     A digest on its way whose content is not frozen takes later news along; a frozen one does not, so it does not count.
     News on a study that a mail in doubt may have told waits until that is resolved.
     """
-    look_up_only(session)
     # A range, because PostgreSQL looks for each of its rows in a list from one end to the other.
-    news = waiting_news(Match.subscriber_id.between(*readers), now=now).subquery()
+    return insert_digests_of(session, Match.subscriber_id.between(*readers), names=names, now=now)
+
+
+def insert_digests_of(session: Session, whose: ColumnElement[bool], *, names: Names, now: datetime) -> int:
+    """As `insert_digests`, for whom the Matches that are meant wait."""
+    look_up_only(session)
+    news = waiting_news(whose, now=now).subquery()
     key = _key(news.c.subscriber_id, news.c.newest, names)
     row = new_delivery(kind=DIGEST, key=key, subscriber_id=news.c.subscriber_id, lane=1, now=now)
     return insert_new(session, row, _rows(news, row.values(), names))
@@ -119,7 +145,7 @@ def insert_new(session: Session, row: dict[str, ColumnElement[Any]], rows: Selec
     return max(counted.rowcount, 0)
 
 
-def _rows(news: Subquery, columns: Iterable[ColumnElement[Any]], names: dict[int, str | None]) -> Select[Any]:
+def _rows(news: Subquery, columns: Iterable[ColumnElement[Any]], names: Names) -> Select[Any]:
     """From the news of readers, those of these schedules for whom a digest is to be made."""
     key = _key(news.c.subscriber_id, news.c.newest, names)
     joined = select(*columns).select_from(news).join(Subscriber, Subscriber.id == news.c.subscriber_id)
@@ -135,10 +161,13 @@ def waiting_news(whose: ColumnElement[bool], *, now: datetime) -> Select[int, in
 
     ``whose`` says of which readers, or of which Matches.
     """
-    in_doubt = (
-        exists()
-        .where(DeliverySpan.delivery_id == Delivery.id, DeliverySpan.trial_id == Match.trial_id)
-        .where(Delivery.subscriber_id == Match.subscriber_id, Delivery.state.in_(UNRESOLVED))
+    may_tell = select(DeliverySpan.trial_id).where(
+        DeliverySpan.delivery_id == Delivery.id, DeliverySpan.trial_id == Match.trial_id
+    )
+    in_doubt = _has(
+        Delivery.subscriber_id == Match.subscriber_id,
+        Delivery.state.in_(UNRESOLVED),
+        may_tell.correlate(Delivery, Match).offset(0).exists(),
     )
     is_free = and_(Match.delivery_id.is_(None), Match.change_id.not_in(held_changes()))
     waiting = and_(Match.ended_at.is_(None), is_free, ~in_doubt)
@@ -150,7 +179,7 @@ def waiting_news(whose: ColumnElement[bool], *, now: datetime) -> Select[int, in
     return newest.where(whose, is_awake(now), Subscription.ended_at.is_(None), waiting).group_by(Match.subscriber_id)
 
 
-def _key(reader: ColumnElement[int], newest: ColumnElement[int], names: dict[int, str | None]) -> ColumnElement[str]:
+def _key(reader: ColumnElement[int], newest: ColumnElement[int], names: Names) -> ColumnElement[str]:
     instant = moment_key(reader, newest)
     periods = [(Subscriber.schedule_id == one, literal(name)) for one, name in names.items() if name is not None]
     name: ColumnElement[str] = case(*periods, else_=instant) if periods else instant
@@ -161,24 +190,39 @@ def moment_key(reader: ColumnElement[int], newest: ColumnElement[int]) -> Column
     """Names what is mailed at once: by the newest Match and the reader's last Delivery."""
     # Under a name of its own, or it would be taken for the Delivery of the statement around it.
     earlier = aliased(Delivery)
-    newest_mail = select(func.coalesce(func.max(earlier.id), 0)).where(earlier.subscriber_id == reader)
+    # The sum keeps PostgreSQL from going through all Deliveries, newest first, where it thinks that there are few.
+    newest_mail = select(func.coalesce(func.max(earlier.id + 0), 0)).where(earlier.subscriber_id == reader)
     last = newest_mail.correlate_except(earlier).scalar_subquery()
     return literal("now:").concat(sql_cast(newest, String)).concat("/").concat(sql_cast(last, String))
 
 
 def is_made(reader: ColumnElement[int], key: ColumnElement[str]) -> ColumnElement[bool]:
     """Whether a reader has had a mail of this name; asked of their own only, as keys of all are many."""
-    return exists().where(Delivery.subscriber_id == reader, Delivery.dedupe_key == key)
+    return _has(Delivery.subscriber_id == reader, Delivery.dedupe_key == key)
 
 
 def is_on_its_way(reader: ColumnElement[int], *, kind: str, states: Sequence[str]) -> ColumnElement[bool]:
     """Whether a mail of this kind to a reader is in one of these states and may still take later news along."""
-    return exists().where(
+    return _has(
         Delivery.subscriber_id == reader,
         Delivery.kind == kind,
         Delivery.state.in_(states),
         Delivery.message_id.is_(None),
     )
+
+
+def _has(*said: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a reader has such a Delivery.
+
+    The offset has PostgreSQL look it up for each of them. Where it counted Deliveries while there were none, it would
+    join them otherwise by going through all for each reader.
+    """
+    return select(Delivery.id).where(*said).offset(0).exists()
+
+
+def due_schedule(schedule: Schedule) -> DueSchedule:
+    """The schedule as a value, with when it is due."""
+    return DueSchedule(id=schedule.id, cadence=cadence_of(schedule), due_at=schedule.next_due_at)
 
 
 def cadence_of(schedule: Schedule) -> Cadence:

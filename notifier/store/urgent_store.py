@@ -12,7 +12,12 @@ from notifier.store.models import Delivery, Match, Schedule, Subscriber, Subscri
 from notifier.store.pause_store import came_since_pause
 from notifier.store.plan_store import (
     DIGEST,
+    DueSchedule,
+    Names,
     ReaderRange,
+    due_ranges,
+    due_schedule,
+    insert_digests_of,
     insert_new,
     is_made,
     is_on_its_way,
@@ -33,15 +38,29 @@ _MAY_BE_URGENT: ColumnElement[bool] = and_(text("matches.urgent"), Match.ended_a
 _IS_URGENT = and_(_MAY_BE_URGENT, Subscription.urgent, came_since_pause())
 
 
-def list_zones(session: Session) -> Sequence[str]:
-    """The time zones of readers for whom something urgent waits; empty, at next to no cost, where there is nothing."""
+def list_schedules(session: Session) -> list[DueSchedule]:
+    """The schedules, due or not, of readers for whom something urgent waits, but for "as it happens".
+
+    Empty, at next to no cost, where there is nothing.
+    """
     waiting = (
-        select(Schedule.time_zone)
+        select(Schedule)
         .join(Subscriber, Subscriber.schedule_id == Schedule.id)
         .join(Match, Match.subscriber_id == Subscriber.id)
         .where(_MAY_BE_URGENT, Match.delivery_id.is_(None), Schedule.cadence != "instant")
     )
-    return session.scalars(waiting.distinct()).all()
+    return [due_schedule(one) for one in session.scalars(waiting.distinct())]
+
+
+def list_readers_due(session: Session, *, names: Names, now: datetime, size: int) -> Sequence[ReaderRange]:
+    """The readers of these schedules for whom something urgent waits and no digest is on its way."""
+    return due_ranges(session, _of_schedules(names), names=names, now=now, size=size)
+
+
+def insert_digests(session: Session, *, readers: ReaderRange, names: Names, now: datetime) -> int:
+    """As `plan_store.insert_digests`, only for those of these readers for whom something urgent waits."""
+    whose = and_(_of_schedules(names), Match.subscriber_id.between(*readers))
+    return insert_digests_of(session, whose, names=names, now=now)
 
 
 def list_readers(session: Session, *, zone: str, since: datetime, now: datetime, size: int) -> Sequence[ReaderRange]:
@@ -61,6 +80,10 @@ def insert_mails(session: Session, *, readers: ReaderRange, zone: str, since: da
     news = waiting_news(and_(_IS_URGENT, Match.subscriber_id.between(*readers)), now=now).subquery()
     row = new_delivery(kind=URGENT, key=_key(news), subscriber_id=news.c.subscriber_id, lane=0, now=now)
     return insert_new(session, row, _rows(news, row.values(), zone=zone, since=since))
+
+
+def _of_schedules(names: Names) -> ColumnElement[bool]:
+    return and_(_IS_URGENT, Subscriber.schedule_id.in_(names))
 
 
 def _rows(news: Subquery, columns: Iterable[ColumnElement[Any]], *, zone: str, since: datetime) -> Select[Any]:
