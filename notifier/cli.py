@@ -4,9 +4,8 @@ import gc
 import json
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -16,14 +15,16 @@ from celery.signals import beat_init
 from rich.console import Console
 
 from notifier import __version__, embedded, queues, why_command, worker
-from notifier.checkup import check_up, list_faults
+from notifier.answering import AsJson, err, print_counts
+from notifier.checkup import check_up, list_faults, list_unplanned
 from notifier.conditions_command import conditions
 from notifier.config import Settings, check_shared, load_settings
+from notifier.domain.moments import read_moment
 from notifier.errors import ConfigurationError, NotifierError, UnknownCondition, UnknownTown
 from notifier.gone_command import gone
 from notifier.held_commands import held
 from notifier.ingesting import ingest_records
-from notifier.installation import Installation, open_installation
+from notifier.installation import Installation, folder_of, make_folder, open_installation
 from notifier.interrupting import end_beat_when_told, finishing
 from notifier.keys_command import keys
 from notifier.loading import records_of, show_progress
@@ -46,9 +47,12 @@ from notifier.web.warming import warm
 ABOUT = "Tells people by e-mail when a clinical study they follow changes. Everything on this machine: notifier up"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=ABOUT)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+AHEAD = timedelta(days=1)
+TICK_AHEAD = (
+    "As if it were {} UTC, and for good: what is due by then goes out now, the next digests come after that, and what "
+    "is kept until then at most is erased."
+)
 
 
 def main() -> NoReturn:
@@ -121,9 +125,8 @@ def beat() -> None:
 def migrate() -> None:
     """The database to the newest schema."""
     settings = _settings()
-    settings_folder = Path(settings.database_url.removeprefix("sqlite:///")).parent if settings.is_embedded else None
-    if settings_folder:
-        settings_folder.mkdir(parents=True, exist_ok=True)
+    if settings.is_embedded:
+        make_folder(folder_of(settings.database_url))
     database = open_database(settings.database_url)
     changed = migrating.migrate(database)
     database.close()
@@ -156,13 +159,19 @@ def ingest(
 
 @app.command()
 def tick(
-    now: Annotated[datetime | None, typer.Option(help="Act as if it were this moment (UTC unless it says so).")] = None,
+    now: Annotated[
+        datetime | None,
+        typer.Option(parser=read_moment, metavar="TIME", help="To try out: act, for good, as if it were then (UTC)."),
+    ] = None,
     send: Annotated[bool, typer.Option("--deliver/--no-deliver", help="Send what is due, or only plan it.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Do all work that is due, here and now, and print what was done; told to end, finish the mails in hand."""
     clock = _clock(now)
+    if now is not None and now > _now() + AHEAD:
+        err.print(TICK_AHEAD.format(f"{now:%Y-%m-%d %H:%M}"), markup=False)
     with embedded.opened(now=_now()) as installation:
+        _say_stops(installation)
         matched, planned = make_news(installation, now=clock())
         done = {"matched": matched, "planned": planned, "sent": 0, "deferred": 0, "failed": 0}
         if not send:
@@ -186,10 +195,11 @@ def status(as_json: AsJson = False) -> None:
             counts = status_store.count_all(session, now=_now())
         stops = list_stops(installation.database)
         faults = [*list_faults(installation.database), *list_broken(installation.database)]
+        faults += list_unplanned(installation.database, now=_now())
     if as_json:
         typer.echo(json.dumps({**counts, "stops": [as_dict(one) for one in stops], "faults": faults}))
         return
-    _answer(counts, as_json=False)
+    print_counts(counts)
     for line in (*map(said, stops), *faults):
         err.print(line, markup=False)
 
@@ -217,6 +227,7 @@ def why(
     """What was seen, matched, held back and mailed for one reader, and why; exit code 1 if nothing is known of them."""
     with embedded.opened(now=_now()) as installation:
         account = why_command.account_of(installation, email, trial=trial, since=since, now=_now())
+        _say_stops(installation)
     if as_json:
         typer.echo(why_command.as_json(account))
     else:
@@ -260,16 +271,20 @@ def _announce(settings: Settings, fresh: bool) -> None:
 def _answer(counts: dict[str, int], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(counts))
-        return
-    for name, count in counts.items():
-        typer.echo(f"{count:>10,}  {name.replace('_', ' ')}")
+    else:
+        print_counts(counts)
 
 
 def _clock(moment: datetime | None) -> Callable[[], datetime]:
     if moment is None:
         return _now
-    fixed = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return lambda: fixed
+    return lambda: moment
+
+
+def _say_stops(installation: Installation) -> None:
+    """That no mail goes out, for who wonders why none did."""
+    for stop in list_stops(installation.database):
+        err.print(said(stop), markup=False)
 
 
 def _now() -> datetime:

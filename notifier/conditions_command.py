@@ -10,18 +10,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from notifier import embedded
+from notifier.answering import AsJson, err, print_counts
 from notifier.importing import Chosen, import_vocabulary, tie_anew
 from notifier.registries.vocabulary_files import FORMATS
 from notifier.store import suggestion_store, text_conditions
 
 conditions = typer.Typer(no_args_is_help=True, help="The conditions that studies held here are about.")
-err = Console(stderr=True, highlight=False, soft_wrap=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
 
 @conditions.command("search")
@@ -71,7 +68,7 @@ def import_conditions(
         return
     err.print(f"{report.vocabulary} is imported. It widens what later changes match; nobody is mailed for it.")
     counts = {said: count for said, count in report.as_dict().items() if isinstance(count, int)}
-    _answer(counts | {"studies looked at": studies}, as_json=False)
+    print_counts(counts | {"studies looked at": studies})
 
 
 @contextmanager
@@ -85,11 +82,3 @@ def _progress() -> Iterator[tuple[Callable[[int], None], Callable[[int, int], No
 
 def _show(bars: Progress, task: TaskID, done: int, total: int | None = None) -> None:
     bars.update(task, completed=done, total=total, of="" if total is None else f" of {total:,}")
-
-
-def _answer(counts: dict[str, int], *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(counts))
-        return
-    for name, count in counts.items():
-        typer.echo(f"{count:>10,}  {name}")

@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from notifier import embedded
+from notifier.answering import AsJson
 from notifier.retiring import Retired, retire_study
 
 
 def gone(
     number: Annotated[str, typer.Argument(help="The study, such as NCT01234567.")],
     merged_into: Annotated[str | None, typer.Option(help="The number under which it goes on.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say that the registry shows a study no longer; its readers are told once. A later record brings it back."""
     now = datetime.now(UTC)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from notifier import embedded
+from notifier.answering import AsJson
 from notifier.domain.breaking import HELD, Parts
 from notifier.domain.vocabulary import DEFAULT_LANGUAGE, language_of
 from notifier.holding import drop, list_held, release
@@ -15,7 +16,6 @@ from notifier.store.held_store import HeldNews
 held = typer.Typer(no_args_is_help=True, help="One same change in many studies, kept back until you decide.")
 
 Ids = Annotated[list[int], typer.Argument(help="Numbers that notifier held list shows.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
 
 @held.command("list")

@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from notifier import embedded
+from notifier.answering import AsJson
 from notifier.domain.scopes import MEANINGS, in_order, read_scopes
 from notifier.keying import KeyView, list_keys, make_key, revoke_key
 
 keys = typer.Typer(no_args_is_help=True, help="Keys for programs that use the API.")
 
 Name = Annotated[str, typer.Argument(help="What the key is for, such as our-website; never a person.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 _SCOPES = "; ".join(f"{name} ({meaning})" for name, meaning in MEANINGS.items())
 
 

@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from notifier import embedded
+from notifier.answering import err
 from notifier.domain.languages import read_language
 from notifier.domain.vocabulary import DEFAULT_LANGUAGE
 from notifier.emails.templates import RenderedMail
 from notifier.errors import ConfigurationError
 from notifier.previewing import preview_reader, preview_sample, preview_trial, write_gallery
 from notifier.store.addresses import read_address
-
-err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def preview(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from notifier import embedded
+from notifier.answering import AsJson
 from notifier.forgetting import collect_address, forget_address, is_anything_held
 from notifier.store import audit_store
 from notifier.store.addresses import read_address
@@ -16,7 +17,6 @@ from notifier.store.forget_store import Erased
 NOTHING = "Nothing is held of this address."
 
 Email = Annotated[str, typer.Argument(help="Whose mailbox it is.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
 
 def export(

@@ -9,18 +9,24 @@ from typing import Annotated
 import typer
 
 from notifier import embedded
+from notifier.answering import AsJson
+from notifier.domain.moments import read_moment
 from notifier.errors import ConfigurationError
 from notifier.installation import Installation
 from notifier.matching import settle_changes
 from notifier.restoring import Decided, Log, Restored, leave_alone, look_over, read_log, restore, send_again
 from notifier.stopping import list_stops
+from notifier.store import status_store
 from notifier.store.stop_store import PAUSED
 
 DECIDE = "Decide about these, then go on: --resend sends them (again), --drop leaves them to the next news."
 
 
 def restored(  # noqa: PLR0913, PLR0917  # one option each, as typed
-    at: Annotated[datetime, typer.Option(help="When the backup was taken (UTC unless it says so).")],
+    at: Annotated[
+        datetime,
+        typer.Option(parser=read_moment, metavar="TIME", help="When the backup was taken (UTC unless it says so)."),
+    ],
     log: Annotated[
         list[Path] | None, typer.Option(help="Folder of a log of who left; again for each machine that has its own.")
     ] = None,
@@ -28,11 +34,13 @@ def restored(  # noqa: PLR0913, PLR0917  # one option each, as typed
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what it comes to.")] = False,
     resend: Annotated[bool, typer.Option("--resend", help="Send what was unfinished: some arrive twice.")] = False,
     drop: Annotated[bool, typer.Option("--drop", help="Do not send it: the next news tells it.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """After a backup was put back: stop all sending, have who left since gone again, hold what was unfinished."""
-    now, at = datetime.now(UTC), at if at.tzinfo else at.replace(tzinfo=UTC)
+    now = datetime.now(UTC)
     _check(at=at, now=now, choices=(dry_run, resend, drop))
+    if log and no_log:
+        raise ConfigurationError("Only one of --log and --no-log makes sense at a time.")
     decided = None
     with embedded.opened(now=now) as here:
         said = read_log([] if no_log else _folders(here, log), at=at)
@@ -40,6 +48,8 @@ def restored(  # noqa: PLR0913, PLR0917  # one option each, as typed
             found = look_over(here.database, said, keys=here.keys, at=at, now=now)
         else:
             found = put_right(here, said, at=at, now=now)
+        with here.database.reading() as session:
+            held = status_store.count_all(session, now=now)
         if resend:
             decided = send_again(here.database, now=now)
         elif drop:
@@ -48,6 +58,9 @@ def restored(  # noqa: PLR0913, PLR0917  # one option each, as typed
         choice = {"decided": None if decided is None else {"resend": resend, **asdict(decided)}}
         typer.echo(json.dumps({"at": at.isoformat(), "written": not dry_run, **asdict(found), **choice}))
         return
+    hours = int((now - at).total_seconds() // 3600)
+    holds = f"{held['trials']:,} studies and {held['subscribers']:,} subscribers"
+    typer.echo(f"The backup was taken at {_words(at)}, {hours:,} hours ago. In the database are {holds} now.")
     _print(found, decided=decided, resend=resend, dry_run=dry_run)
 
 
@@ -65,7 +78,14 @@ def _check(*, at: datetime, now: datetime, choices: tuple[bool, ...]) -> None:
     if sum(choices) > 1:
         raise ConfigurationError("Only one of --dry-run, --resend and --drop makes sense at a time.")
     if at > now:
-        raise ConfigurationError("--at must be when the backup was taken, and that lies in the future.")
+        raise ConfigurationError(
+            f"--at must be when the backup was taken, and {_words(at)} lies in the future: now it is {_words(now)}. "
+            "A time without Z, or a zone such as +01:00, is UTC."
+        )
+
+
+def _words(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _folders(here: Installation, named: list[Path] | None) -> list[Path]:

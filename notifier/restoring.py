@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -170,7 +170,7 @@ def _stop(session: Session, *, at: datetime, now: datetime) -> datetime:
     if since is not None:
         return since
     stop_store.end_restoring(session, now=now)
-    stop_store.add(session, why=stop_store.RESTORING, note=f"taken at {at.isoformat(timespec='minutes')}", now=now)
+    stop_store.add(session, why=stop_store.RESTORING, note=f"taken at {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC", now=now)
     return now
 
 

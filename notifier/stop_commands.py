@@ -7,11 +7,10 @@ from typing import Annotated
 import typer
 
 from notifier import embedded, queues
-from notifier.stopping import Stop, list_stops
+from notifier.answering import AsJson
+from notifier.stopping import Stop, list_stops, said
 from notifier.stopping import pause as stop_sending
 from notifier.stopping import resume as go_on
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
 
 def pause(
@@ -26,10 +25,15 @@ def pause(
     if as_json:
         typer.echo(json.dumps({"paused": True, "changed": changed, "stops": [as_dict(one) for one in stops]}))
         return
-    began = "All sending is paused." if changed else "All sending was paused already."
+    if not changed:
+        kept = " Its note stays as it was." if note else ""
+        typer.echo(f"It was paused already.{kept}")
+        for one in stops:
+            typer.echo(said(one))
+        return
     typer.echo(
-        f"{began} No mail goes out, confirmations and other letters included, but those in a worker's hands: "
-        "at most 32 each. News is still found and waits. To go on: notifier resume"
+        "All sending is paused. No mail goes out, confirmations and other letters included, but those in a worker's "
+        "hands: at most 32 each. News is still found and waits. To go on: notifier resume"
     )
 
 
@@ -47,6 +51,6 @@ def resume(as_json: AsJson = False) -> None:
     typer.echo("Mails go out again, what waited first." if changed else "Nothing was paused.")
 
 
-def as_dict(stop: Stop) -> dict[str, str | None]:
+def as_dict(stop: Stop) -> dict[str, str | int | None]:
     """A stop as JSON says it."""
-    return {"since": stop.since.isoformat(), "why": stop.why, "note": stop.note}
+    return {"since": stop.since.isoformat(), "why": stop.why, "note": stop.note, "undecided": stop.undecided}

@@ -4,32 +4,63 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from notifier.errors import Undecided
+from notifier.errors import StoreUnavailable, Undecided
 from notifier.store import restore_store, stop_store
 from notifier.store.database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """That no mail goes out: since when, why (``paused``, ``restoring`` or ``restored``), and what was noted."""
+    """That no mail goes out: since when, why (``paused``, ``restoring`` or ``restored``), and what was noted.
+
+    ``undecided`` mails of a backup that was put back wait for the operator's decision.
+    """
 
     since: datetime
     why: str
     note: str | None
+    undecided: int = 0
 
 
 def said(stop: Stop) -> str:
-    """A stop in one sentence, for the operator."""
+    """A stop, and what ends it, for the operator."""
     reason = "paused by notifier pause" if stop.why == stop_store.PAUSED else "a backup was put back"
     note = f": {stop.note}" if stop.note else ""
-    return f"No mail goes out since {stop.since:%Y-%m-%d %H:%M} UTC ({reason}{note}). To go on: notifier resume"
+    return f"No mail goes out since {stop.since:%Y-%m-%d %H:%M} UTC ({reason}{note}). {_how_to_go_on(stop)}"
+
+
+def _how_to_go_on(stop: Stop) -> str:
+    if stop.why == stop_store.RESTORING:
+        return "That was broken off: run notifier restored --at TIME again, with the same time."
+    if not stop.undecided:
+        return "To go on: notifier resume"
+    return (
+        f"Mails that wait for your decision: {stop.undecided:,}. Decide with notifier restored --at TIME --resend, "
+        "or --drop; then: notifier resume"
+    )
 
 
 def list_stops(database: Database) -> Sequence[Stop]:
     """What keeps all mails back now, the oldest first; nothing where they go out."""
     with database.reading() as session:
-        found = stop_store.list_open(session)
-    return [Stop(since=one.stopped_at, why=one.why, note=one.note) for one in found]
+        return [
+            Stop(
+                since=one.stopped_at,
+                why=one.why,
+                note=one.note,
+                undecided=restore_store.count_undecided(session) if one.why == stop_store.RESTORED else 0,
+            )
+            for one in stop_store.list_open(session)
+        ]
+
+
+def is_stopped(database: Database) -> bool:
+    """Whether no mail goes out now, for who waits for one; False where the database cannot be asked."""
+    try:
+        with database.reading() as session:
+            return stop_store.is_stopped(session)
+    except StoreUnavailable:
+        return False
 
 
 def pause(database: Database, *, note: str | None, now: datetime) -> bool:

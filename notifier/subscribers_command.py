@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from notifier import embedded
+from notifier.answering import AsJson, err, print_counts
 from notifier.domain.enrol_reports import EnrolReport
 from notifier.domain.subscriber_lists import LONGEST_TEXT, template
 from notifier.enrolling import Terms, bring_list, check_list
 from notifier.errors import InvalidList
 
 subscribers = typer.Typer(no_args_is_help=True, help="Readers whom you bring in a list.")
-err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 SHOWN = 50
 """Bad rows told on the screen; --json has more."""
@@ -48,7 +47,7 @@ def import_subscribers(
     accept_unknown: Annotated[
         bool, typer.Option("--accept-unknown", help="Follow words that no condition bears, as text.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Bring a list of readers; only says what it comes to, unless you add --apply. Nobody is mailed for it.
 
@@ -96,8 +95,7 @@ def _tell(report: EnrolReport, *, applied: bool) -> None:
         err.print(f"unknown condition in {found.rows:,} rows: {name}.{perhaps}", markup=False)
     if report.columns_left_out:
         err.print(f"Columns that are not read: {', '.join(report.columns_left_out)}", markup=False)
-    for column, said in _SAID.items():
-        typer.echo(f"{getattr(report, column):>10,}  {said}")
+    print_counts({said: getattr(report, column) for column, said in _SAID.items()})
     err.print("Written. Nobody is mailed for it." if applied else "Nothing was written. To write it, add --apply.")
 
 

@@ -67,6 +67,46 @@ def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
     assert "short" not in sentence
 
 
+@pytest.mark.parametrize("command", ["up", "status", "doctor", "migrate"])
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path, command: str) -> None:
+    (tmp_path / "taken").write_text("a file, where the folder should be")
+
+    sentence = one_sentence(notifier(tmp_path, command, DATA_DIR="taken"))
+
+    assert "The folder taken cannot be written" in sentence
+    assert "NOTIFIER_DATA_DIR" in sentence
+
+
+@pytest.mark.parametrize("command", [("tick", "--now"), ("restored", "--no-log", "--at")])
+@pytest.mark.parametrize("moment", ["2026", "1795440000", "0001-01-01", "9999-12-31", "yesterday"])
+def test_what_is_no_moment_is_one_sentence(tmp_path: Path, command: tuple[str, ...], moment: str) -> None:
+    sentence = one_sentence(notifier(tmp_path, *command, moment))
+
+    assert f"“{moment}” is no time that can be used: write it like 2026-11-22T03:00:00Z." in sentence
+
+
+def test_acting_as_if_it_were_much_later_says_that_it_is_for_good(tmp_path: Path) -> None:
+    done = notifier(tmp_path, "tick", "--no-deliver", "--json", "--now", "2099-01-01")
+
+    assert json.loads(done.stdout)["planned"] == 0
+    assert "As if it were 2099-01-01 00:00 UTC, and for good" in done.stderr
+    assert "for good" not in notifier(tmp_path, "tick", "--no-deliver", "--now", "2026-01-01T00:00+02:00").stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("{", "keys.json is spoiled"),
+        ("17", "keys.json is spoiled"),
+        ('{"secret_key": "short", "index_key": "x"}', "NOTIFIER_SECRET_KEY needs at least 32 characters"),
+    ],
+)
+def test_spoiled_keys_are_one_sentence(tmp_path: Path, content: str, says: str) -> None:
+    (tmp_path / "keys.json").write_text(content)
+
+    assert says in one_sentence(notifier(tmp_path, "status", DATA_DIR="."))
+
+
 def test_a_database_that_does_not_answer_is_one_sentence(tmp_path: Path) -> None:
     production = {
         "DATABASE_URL": "postgresql://nobody:secret-password@127.0.0.1:9/none", "SECRET_KEY": GOOD_SECRET,

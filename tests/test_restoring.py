@@ -249,7 +249,13 @@ def test_the_command_says_first_and_then_does(tmp_path: Path) -> None:
     looked = json.loads(notifier(tmp_path, *order, "--dry-run", "--json").stdout)
     assert (looked["written"], json.loads(notifier(tmp_path, "status", "--json").stdout)["stops"]) == (False, [])
 
+    ahead = notifier(tmp_path, "restored", "--no-log", "--at", "2999-01-01T01:00:00+01:00")
+    assert (ahead.returncode, "2999-01-01 00:00 UTC lies in the future" in ahead.stderr) == (2, True)
+
     done = notifier(tmp_path, *order)
+    assert "The backup was taken at 2026-03-02 09:00 UTC, " in done.stdout
+    assert "In the database are 1 studies and 0 subscribers now." in done.stdout
+    assert notifier(tmp_path, *order, "--log", "departures").returncode == 2
     assert (done.returncode, "All sending is stopped. To go on: notifier resume" in done.stdout) == (0, True)
     assert notifier(tmp_path, *order, "--drop", "--resend").returncode == 2
     assert json.loads(notifier(tmp_path, "resume", "--json").stdout)["changed"]

@@ -14,8 +14,8 @@ from notifier.errors import ConfigurationError, Undecided
 from notifier.matching import match_changes
 from notifier.restored_command import put_right
 from notifier.restoring import Decided, Log, Restored, leave_alone, look_over, read_log, restore, send_again
-from notifier.stopping import resume
-from notifier.store import pause_store, restore_store
+from notifier.stopping import list_stops, resume, said
+from notifier.store import pause_store, restore_store, stop_store
 from notifier.store.addresses import read_address
 from notifier.store.models import Condition, Delivery
 from notifier.subscribing import request_subscription
@@ -158,6 +158,30 @@ def test_a_backup_taken_while_another_waited_for_its_decision_holds_what_was_mad
     assert world.plan() == 1
     assert put_back(world, after=timedelta(hours=1)).mails == 1
     assert [state for _, state, _ in states(world)] == ["unknown"]
+
+
+def test_what_waits_for_a_decision_is_said_with_how_to_decide(world: World) -> None:
+    follow(world)
+    world.plan()
+    put_back(world, after=timedelta(hours=1))
+    database = world.installation.database
+
+    [undecided] = [said(one) for one in list_stops(database)]
+    send_again(database, now=world.now)
+    [decided] = [said(one) for one in list_stops(database)]
+
+    assert "Mails that wait for your decision: 1. Decide with notifier restored --at TIME --resend, or" in undecided
+    assert "To go on: notifier resume" not in undecided
+    assert decided.endswith("To go on: notifier resume")
+
+
+def test_what_was_broken_off_is_said_with_how_to_finish_it(world: World) -> None:
+    with world.installation.database.writing() as session:
+        stop_store.add(session, why=stop_store.RESTORING, note=None, now=world.now)
+
+    [stop] = list_stops(world.installation.database)
+
+    assert said(stop).endswith("That was broken off: run notifier restored --at TIME again, with the same time.")
 
 
 def test_a_folder_without_any_log_is_no_log(tmp_path: Path, world: World) -> None:

@@ -117,7 +117,21 @@ def test_the_doctor_says_since_when_and_why(world: World) -> None:
 
     found = [one for one in check_up(world.installation.settings, now=world.now) if one.part == "sending"]
     assert [one.ok for one in found] == [False]
-    assert "since 2026-03-02 09:00 UTC (paused by notifier pause: the relay moves)" in found[0].message
+    assert found[0].message == (
+        "No mail goes out since 2026-03-02 09:00 UTC (paused by notifier pause: the relay moves). "
+        "To go on: notifier resume"
+    )
+
+
+def test_who_wonders_why_no_mail_goes_out_is_told(tmp_path: Path) -> None:
+    notifier(tmp_path, "pause")
+
+    again = notifier(tmp_path, "pause", "--note", "another reason")
+    asked = [again.stdout, notifier(tmp_path, "tick", "--no-deliver").stderr]
+    asked.append(notifier(tmp_path, "why", "ada@example.org").stderr)
+
+    assert all("paused by notifier pause" in said and "notifier resume" in said for said in asked)
+    assert "note stays as it was" in again.stdout
 
 
 @pytest.mark.slow

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from notifier.domain import wishes
 from notifier.domain.changes import IMPORTANT, Weight
 from notifier.domain.conditions import BROADER
+from notifier.domain.moments import read_moment
 from notifier.domain.reader_filters import AGE, OPEN_PLACE, PHASE, PLACE, RECRUITING, SEX
-from notifier.errors import InvalidRequest
+from notifier.errors import ConfigurationError, InvalidRequest
 
 SINCE_DAYS = 30
 MOST_DAYS = 3660
@@ -205,9 +206,8 @@ def read_since(text: str | None, *, now: datetime) -> datetime:
     if days and int(days[1]) <= MOST_DAYS:
         return now - timedelta(days=int(days[1]))
     try:
-        moment = datetime.fromisoformat(text.strip())
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
+        return read_moment(text)
+    except ConfigurationError:
         raise InvalidRequest(f"Since when must be a day, or a number of days up to {MOST_DAYS}d.") from None
 
 
