@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from notifier.domain.languages import gettext_noop, list_languages
 from notifier.domain.sites import Site, site_at
 from notifier.emails.catalogs import translated
+from notifier.stopping import is_stopped
 from notifier.store import condition_store, trial_lookup
 from notifier.viewing import view_study
 from notifier.web.form_fields import Form
@@ -60,7 +61,8 @@ def take(request: Request, here: Here, fields: Form, origin: str = "") -> HTMLRe
     if sent.address is None:
         return tell_to_wait(_page(request, here, sent, origin=origin), sent.too_often)
     parent = _parent(here, origin)
-    return page(request, "embed_done", parent=parent, address=masked(sent.address))
+    waits = is_stopped(here.installation.database)
+    return page(request, "embed_done", parent=parent, address=masked(sent.address), mails_wait=waits)
 
 
 @cache

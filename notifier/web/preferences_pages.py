@@ -14,6 +14,7 @@ from notifier.domain.pauses import day_after, last_day
 from notifier.emails.links import END_ALL, PREFERENCES, PREFERENCES_LIVE, TokenContent
 from notifier.forgetting import collect, forget_subscriber
 from notifier.moving import has_moved
+from notifier.stopping import is_stopped
 from notifier.store import plan_store, subscriber_store
 from notifier.store.models import Schedule, Subscriber
 from notifier.subscribing import request_preferences
@@ -63,7 +64,8 @@ def _ask(request: Request, here: Surroundings, content: TokenContent, *, sent: b
     over = not sent and _is_over(here, content)
     status = EXPIRED if over else 200
     language = _language(request, here, content.id)
-    return page(request, "preferences_ask", status=status, language=language, sent=sent, over=over)
+    waits = sent and is_stopped(here.installation.database)
+    return page(request, "preferences_ask", status=status, language=language, sent=sent, over=over, mails_wait=waits)
 
 
 def _send_link(request: Request, here: Surroundings, content: TokenContent) -> HTMLResponse:

@@ -51,7 +51,10 @@ _WORDS = {
         gettext_noop("Something went wrong on our side"),
         gettext_noop("It was noted, and nothing was left half done. Try again later."),
     ),
-    503: (gettext_noop("We cannot do this just now"), gettext_noop("Nothing is lost. Please try again in a minute.")),
+    503: (
+        gettext_noop("We cannot do this just now"),
+        gettext_noop("Nothing was changed. Please try again in a minute."),
+    ),
 }
 DEAD_LINK = gettext_noop("This link does not work")
 

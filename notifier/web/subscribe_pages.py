@@ -10,6 +10,7 @@ from notifier.domain.consent_words import consent_text
 from notifier.domain.consents import Agreement
 from notifier.domain.wishes import Wish
 from notifier.estimating import Outlook, estimate
+from notifier.stopping import is_stopped
 from notifier.store import trial_lookup
 from notifier.store.addresses import Address
 from notifier.subscribing import request_subscription
@@ -63,7 +64,8 @@ def take_form(request: Request, here: Here, fields: FormOfSites) -> HTMLResponse
     if sent.address is None:
         shown = _form_page(request, here, sent.form, errors=sent.errors, offer=sent.offer, towns=sent.towns)
         return tell_to_wait(shown, sent.too_often)
-    return page(request, "check_mailbox", address=masked(sent.address))
+    waits = is_stopped(here.installation.database)
+    return page(request, "check_mailbox", address=masked(sent.address), mails_wait=waits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from notifier.installation import Installation
+from notifier.stopping import pause
 from notifier.store.models import Subscriber
 from notifier.web.app import create_app
 from notifier.web.limiting import MAILBOX, RULES
@@ -237,6 +238,7 @@ def test_a_page_left_open_for_too_long_changes_nothing_and_offers_one_way_on(
 ) -> None:
     late = TestClient(create_app(installation, now=lambda: now + timedelta(hours=2)))
 
+    pause(installation.database, note=None, now=now)
     refused = late.post(path, data={"action": "end_all"})
     asked = late.post(path, data={"action": "fresh"})
 
@@ -244,6 +246,8 @@ def test_a_page_left_open_for_too_long_changes_nothing_and_offers_one_way_on(
     assert BeautifulSoup(refused.text, "html.parser").select("main form button")[0]["value"] == "fresh"
     assert rows("SELECT count(*) FROM subscriptions WHERE ended_at IS NULL") == [(2,)]
     assert "Now check your mailbox" in asked.text
+    assert "No mails go out from here just now" in asked.text
+    assert "No mails go out from here just now" not in refused.text
     assert rows("SELECT kind FROM deliveries") == [("preferences",)]
 
 

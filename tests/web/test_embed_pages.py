@@ -83,6 +83,7 @@ def test_the_embedded_form_is_answered_in_the_frame_and_says_where_they_agreed(l
     answer = listing.post(f"/embed?origin={CLINIC}", data=form, headers={"origin": "http://testserver"})
 
     assert "Now check your mailbox" in answer.text
+    assert "folder for spam" in answer.text
     assert f'data-parent="{CLINIC}"' in answer.text
     assert rows("SELECT site FROM pending_requests") == [("clinic",)]
 

@@ -136,6 +136,7 @@ def test_a_database_that_cannot_be_opened_is_told_to_come_back(installation: Ins
     form = client.post("/subscribe", data=filled_form())
 
     assert (page.status_code, api.status_code, form.status_code) == (503, 503, 503)
+    assert "Nothing was changed" in form.text
     assert page.headers["retry-after"] == "5"
     assert api.headers["content-type"] == "application/problem+json"
 

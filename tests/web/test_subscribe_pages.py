@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from bs4 import BeautifulSoup
 from starlette.testclient import TestClient
 
 from notifier.installation import Installation
+from notifier.stopping import pause
 from tests.web.site import NUMBER, READER, filled_form, hidden_fields
 
 Rows = Callable[[str], list[Any]]
@@ -38,6 +40,19 @@ def test_the_answer_is_the_same_for_known_and_unknown_addresses(client: TestClie
     assert known.status_code == unknown.status_code
     assert known.text == unknown.text
     assert known.headers.items() == unknown.headers.items()
+
+
+def test_who_asks_while_no_mail_goes_out_is_not_sent_to_look_for_one(
+    installation: Installation, client: TestClient, now: datetime, subscriber: int
+) -> None:
+    pause(installation.database, note=None, now=now)
+
+    known = client.post("/subscribe", data=filled_form())
+    unknown = client.post("/subscribe", data=filled_form(email="r@example.org"))
+
+    assert known.text == unknown.text
+    assert "No mails go out from here just now. Yours waits, and comes by itself" in unknown.text
+    assert "folder for spam" not in unknown.text
 
 
 BAD = [
