@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +15,8 @@ from importlib import resources
 from pathlib import Path
 
 import httpx
+
+from tests.servers import choose_ports
 
 API_KEY = "a made-up key for the API of this service"
 STARTS_WITHIN = 60.0
@@ -45,19 +46,21 @@ def page_service(folder: Path, **settings: str) -> Iterator[PageService]:
     """Run ``notifier up`` in a folder, with the settings of these names, until the block ends.
 
     Raises:
-        RuntimeError: it does not answer within a minute.
+        RuntimeError: it does not answer within a minute, or ended before it did.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    port = _free_port()
+    port = choose_ports(folder / "var")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NOTIFIER_")}
-    given = {"PORT": str(port), "DATA_DIR": str(folder / "var"), "API_KEY": API_KEY, **settings}
+    given = {"DATA_DIR": str(folder / "var"), "API_KEY": API_KEY, **settings}
     environment |= {f"NOTIFIER_{name}": value for name, value in given.items()}
     with (folder / "up.log").open("wb") as log:
         command = [sys.executable, "-m", "notifier", "up"]
         running = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
     service = PageService(url=f"http://127.0.0.1:{port}", folder=folder)
     try:
-        wait_until(lambda: _answers(service.url), what="the service")
+        wait_until(lambda: running.poll() is not None or _answers(service.url), what="the service")
+        if running.poll() is not None:
+            raise RuntimeError(f"the service ended with {running.returncode}: {(folder / 'up.log').read_text()[-2000:]}")
         yield service
         running.send_signal(signal.SIGINT)
         running.wait(40)
@@ -106,9 +109,3 @@ def _answers(url: str) -> bool:
         return httpx.get(f"{url}/readyz", timeout=5).status_code == 200
     except httpx.TransportError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import resources
@@ -79,9 +79,11 @@ def settle(settings: Settings) -> Settings:
     """The settings with keys and ports that were chosen once, so that links in the mailbox go on working."""
     remembered(settings.data_dir, PORTS, _choose_ports)
     settled = with_remembered_ports(with_embedded_keys(settings))
-    _refuse_taken(settled.bind, settled.port)
+    web = f"Stop it, or set NOTIFIER_PORT to another port (links in old mails lead to {settled.port})."
+    _refuse_taken(settled.bind, settled.port, web)
     if _is_own_mailbox(settled):
-        _refuse_taken("127.0.0.1", settled.mail_server.port)
+        mailbox = f"Stop it, or delete {settings.data_dir / PORTS}: ports are then chosen anew."
+        _refuse_taken("127.0.0.1", settled.mail_server.port, mailbox)
     return settled
 
 
@@ -201,17 +203,20 @@ def _own_mailbox(ports: dict[str, str]) -> str:
 
 
 def _choose_ports() -> dict[str, str]:
-    """Two free ports, held together while they are chosen so that they differ."""
+    """Two free ports, held together while they are chosen so that they differ.
+
+    They are remembered for ever, so none of those that systems give to outgoing connections if there are others.
+    """
     with socket.socket() as web, socket.socket() as smtp:
         for one, wanted in ((web, 8000), (smtp, 2525)):
-            try:
-                one.bind(("127.0.0.1", wanted))
-            except OSError:
-                one.bind(("127.0.0.1", 0))
+            for port in (*range(wanted, wanted + 20), 0):
+                with suppress(OSError):
+                    one.bind(("127.0.0.1", port))
+                    break
         return {"web": str(web.getsockname()[1]), "smtp": str(smtp.getsockname()[1])}
 
 
-def _refuse_taken(host: str, port: int) -> None:
+def _refuse_taken(host: str, port: int, advice: str) -> None:
     try:
         places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, kind, protocol, _, place in places:
@@ -224,8 +229,7 @@ def _refuse_taken(host: str, port: int) -> None:
                 f"Nothing can listen on NOTIFIER_BIND {host}, port {port}: {error.strerror or error}."
             ) from None
         raise ConfigurationError(
-            f"Port {port} is taken: is the service running already in this folder? "
-            f"Stop it, or set NOTIFIER_PORT to another port (links in old mails lead to {port})."
+            f"Port {port} is taken: is the service running already in this folder? {advice}"
         ) from None
 
 

@@ -1,6 +1,7 @@
 """Starts real PostgreSQL and Redis servers on a free local port, as root too, and stops them."""
 
 import fcntl
+import json
 import os
 import pwd
 import random
@@ -34,6 +35,17 @@ def free_port() -> int:
     Whoever is killed and started again on the same port must find it free.
     """
     return next(port for port in _ports if _is_ours(port) and _is_free(port))
+
+
+def choose_ports(data_dir: Path) -> int:
+    """Have the embedded service of this folder remember ports that nobody else gets; gives that of its pages.
+
+    Left to itself it chooses when it starts, and two that start in the same moment may choose the same.
+    """
+    ports = {"web": str(free_port()), "smtp": str(free_port())}
+    data_dir.mkdir(parents=True, exist_ok=True)
+    (data_dir / "ports.json").write_text(json.dumps(ports))
+    return int(ports["web"])
 
 
 def _ports_from_anywhere() -> Iterator[int]:

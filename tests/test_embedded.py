@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -15,7 +15,7 @@ import pytest
 from notifier.config import load_settings
 from notifier.embedded import serve, settle
 from notifier.errors import ConfigurationError
-from tests.servers import free_port
+from tests.servers import choose_ports, free_port
 from tests.smtp_servers import Mailbox
 from tests.studies import make_study
 from tests.topologies import COMMAND, environment_of, run, wait_until
@@ -24,9 +24,9 @@ from tests.topologies import COMMAND, environment_of, run, wait_until
 @contextmanager
 def _up(folder: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     """``notifier up``, ready."""
-    port = free_port()
+    port = choose_ports(folder / "var")
     given = {f"NOTIFIER_{name}": value for name, value in settings.items()}
-    environment = environment_of({"NOTIFIER_PORT": str(port), **given})
+    environment = environment_of(given)
     with (folder / "up.log").open("wb") as log:
         service = subprocess.Popen([*COMMAND, "up"], cwd=folder, env=environment, stderr=log)
     try:
@@ -90,6 +90,27 @@ def test_a_port_that_is_taken_is_one_sentence(tmp_path: Path, host: str) -> None
 
         with pytest.raises(ConfigurationError, match="is taken"):
             settle(settings)
+
+
+def test_a_taken_port_of_the_mailbox_is_said_to_be_one_that_may_change(tmp_path: Path) -> None:
+    choose_ports(tmp_path)
+    port = json.loads((tmp_path / "ports.json").read_text())["smtp"]
+
+    with (
+        socket.create_server(("127.0.0.1", int(port))),
+        pytest.raises(ConfigurationError, match=rf"Port {port} is taken.*delete .*ports\.json"),
+    ):
+        settle(load_settings(data_dir=tmp_path))
+
+
+def test_ports_that_are_taken_are_passed_over_for_the_next(tmp_path: Path) -> None:
+    with ExitStack() as held:
+        with suppress(OSError):
+            held.enter_context(socket.create_server(("127.0.0.1", 2525)))
+        settle(load_settings(data_dir=tmp_path, port=free_port()))
+
+    chosen = json.loads((tmp_path / "ports.json").read_text())
+    assert 2525 < int(chosen["smtp"]) < 2545
 
 
 def test_a_mailbox_that_cannot_be_kept_is_one_sentence(tmp_path: Path) -> None:
