@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import UNASKED, UNSENT
 from notifier.store.models import Delivery, Match, Subscriber
+from notifier.store.unloaded import change_rows
 
 PAUSED = "paused"
 """Why a mail rests, or was given up for a later one."""
@@ -31,8 +32,8 @@ def begin(session: Session, subscriber_id: int, *, until: datetime) -> None:
     _set(session, subscriber_id, until)
     unsent = _mails_of(subscriber_id).where(Delivery.state.in_(UNSENT))
     given_back = {"reason": PAUSED, "lease_token": None, "leased_until": None}
-    _run(session, unsent.where(Delivery.message_id.is_(None)).values(state="cancelled", **given_back))
-    _run(session, unsent.where(Delivery.message_id.is_not(None)).values(
+    change_rows(session, unsent.where(Delivery.message_id.is_(None)).values(state="cancelled", **given_back))
+    change_rows(session, unsent.where(Delivery.message_id.is_not(None)).values(
         state="deferred", not_before=until, **given_back
     ))  # fmt: skip
 
@@ -41,17 +42,13 @@ def end(session: Session, subscriber_id: int, *, now: datetime) -> None:
     """End a pause at once; that there was one until now stays known, so that what waited comes in one digest."""
     _set(session, subscriber_id, now)
     resting = and_(Delivery.state == "deferred", Delivery.reason == PAUSED)
-    _run(session, _mails_of(subscriber_id).where(resting).values(not_before=now))
+    change_rows(session, _mails_of(subscriber_id).where(resting).values(not_before=now))
 
 
 def _set(session: Session, subscriber_id: int, moment: datetime) -> None:
     row = update(Subscriber).where(Subscriber.id == subscriber_id)
-    _run(session, row.values(paused_until=moment, revision=Subscriber.revision + 1))
+    change_rows(session, row.values(paused_until=moment, revision=Subscriber.revision + 1))
 
 
 def _mails_of(subscriber_id: int) -> Update:
     return update(Delivery).where(Delivery.subscriber_id == subscriber_id, Delivery.kind.in_(UNASKED))
-
-
-def _run(session: Session, statement: Update) -> None:
-    session.execute(statement, execution_options={"synchronize_session": False})
