@@ -60,7 +60,8 @@ def page_service(folder: Path, **settings: str) -> Iterator[PageService]:
     try:
         wait_until(lambda: running.poll() is not None or _answers(service.url), what="the service")
         if running.poll() is not None:
-            raise RuntimeError(f"the service ended with {running.returncode}: {(folder / 'up.log').read_text()[-2000:]}")
+            wrote = (folder / "up.log").read_text()
+            raise RuntimeError(f"the service ended with {running.returncode}: {wrote[-2000:]}")
         yield service
         running.send_signal(signal.SIGINT)
         running.wait(40)
