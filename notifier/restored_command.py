@@ -19,6 +19,7 @@ from notifier.stopping import list_stops
 from notifier.store import status_store
 from notifier.store.stop_store import PAUSED
 
+NOTHING_LEFT = "No mail waits for your decision; what was decided before stays so. To go on: notifier resume"
 DECIDE = "Decide about these, then go on: --resend sends them (again), --drop leaves them to the next news."
 
 
@@ -105,6 +106,8 @@ def _print(found: Restored, *, decided: Decided | None, resend: bool, dry_run: b
         typer.echo(f"{count:>10,}  {MEANT[name]}")
     if dry_run:
         typer.echo("Nothing was written. Without --dry-run it is done, and all sending stops.")
+    elif decided is not None and not decided.mails:
+        typer.echo(NOTHING_LEFT)
     elif decided is None:
         typer.echo(f"All sending is stopped. {DECIDE if found.mails else 'To go on: notifier resume'}")
     elif resend:

@@ -258,4 +258,5 @@ def test_the_command_says_first_and_then_does(tmp_path: Path) -> None:
     assert notifier(tmp_path, *order, "--log", "departures").returncode == 2
     assert (done.returncode, "All sending is stopped. To go on: notifier resume" in done.stdout) == (0, True)
     assert notifier(tmp_path, *order, "--drop", "--resend").returncode == 2
+    assert "what was decided before stays so" in notifier(tmp_path, *order, "--resend").stdout
     assert json.loads(notifier(tmp_path, "resume", "--json").stdout)["changed"]

@@ -259,3 +259,57 @@ def test_a_condition_made_since_gets_no_number_that_links_may_lead_to(either_wor
         assert view_condition(session, ids["Asthma"]).name == "Asthma"
     assert ids["Stroke"] < world.now.timestamp() < ids["Asthma"]
     assert world.match() == 1
+
+
+@pytest.mark.parametrize("planned_since", [False, True])
+@pytest.mark.parametrize("cadence", [INSTANT, DAILY])
+def test_what_was_decided_is_not_asked_nor_counted_again(
+    either_world: World, cadence: Cadence, planned_since: bool
+) -> None:
+    world = either_world
+    follow(world, cadence)
+    world.plan()
+    at = world.now
+    put_back(world, after=world.day)
+    database, keys = world.installation.database, world.installation.keys
+    if planned_since:
+        ingest(world, make_study(status="COMPLETED", updated="2026-03-04"))
+        world.plan()
+    assert send_again(database, now=world.now).mails == 1
+    decided = states(world)
+
+    world.now += timedelta(minutes=5)
+    found = restore(database, read_log([], at=at), keys=keys, at=at, now=world.now)
+    assert (found.mails, found.waiting, send_again(database, now=world.now)) == (0, 0, Decided(mails=0))
+    assert (states(world), world.counts()["ambiguous"]) == (decided, 1)
+    assert resume(database, now=world.now)
+    world.tick(after=world.day)
+    assert len(world.mails(READER)) == 1
+
+
+def test_a_frozen_mail_that_goes_out_again_is_counted_once(world: World) -> None:
+    follow(world)
+    world.tick()
+    at = world.now
+    with world.installation.database.writing() as session:
+        session.scalars(select(Delivery)).one().state = "in_data"
+    put_back(world, after=timedelta(hours=1))
+    database, keys = world.installation.database, world.installation.keys
+
+    assert send_again(database, now=world.now).mails == 1
+    looked = look_over(database, log_of(), keys=keys, at=at, now=world.now)
+    restore(database, log_of(), keys=keys, at=at, now=world.now)
+    assert (looked.mails, send_again(database, now=world.now).mails) == (0, 0)
+    assert states(world) == [("digest", "waiting", 1)]
+
+
+def test_a_mail_of_a_later_backup_is_asked_about_though_it_was_sent_again_before(world: World) -> None:
+    follow(world)
+    world.plan()
+    put_back(world, after=timedelta(hours=1))
+    send_again(world.installation.database, now=world.now)
+    world.now += timedelta(hours=1)
+
+    assert put_back(world, after=timedelta(hours=1)).mails == 1
+    send_again(world.installation.database, now=world.now)
+    assert world.counts()["ambiguous"] == 2

@@ -89,15 +89,18 @@ def raise_ids(session: Session, *, now: datetime) -> None:
 
 
 def list_unfinished(session: Session, *, after: int, made_by: datetime) -> Sequence[int]:
-    """Some mails that were made by a moment and of which nobody knows yet how they end; by id, from one on."""
-    chosen = select(Delivery.id).where(Delivery.id > after, Delivery.state.in_(UNRESOLVED))
-    return session.scalars(chosen.where(Delivery.created_at <= made_by).order_by(Delivery.id).limit(AT_ONCE)).all()
+    """Some mails that were made by a moment and of which nobody knows yet how they end; by id, from one on.
+
+    Not those of which it was decided since that moment that they go out.
+    """
+    chosen = select(Delivery.id).where(Delivery.id > after, _is_unfinished(made_by))
+    return session.scalars(chosen.order_by(Delivery.id).limit(AT_ONCE)).all()
 
 
 def list_owners_of_unfinished(session: Session, *, made_by: datetime) -> Sequence[int | None]:
     """Whose the mails are that wait for a decision, or would; None for those to nobody who is subscribed."""
-    unfinished = and_(Delivery.state.in_(UNRESOLVED), Delivery.created_at <= made_by)
-    return session.scalars(select(Delivery.subscriber_id).where(or_(unfinished, _is_undecided()))).all()
+    waits = or_(_is_unfinished(made_by), _is_undecided())
+    return session.scalars(select(Delivery.subscriber_id).where(waits)).all()
 
 
 def hold(session: Session, ids: Sequence[int]) -> None:
@@ -129,16 +132,19 @@ def send_again(session: Session, ids: Sequence[int], *, now: datetime) -> None:
     session.add_all(_anew(one, now=now) for one in open_ones if one.id not in twins)
     counted = Delivery.ambiguous + 1
     replaced = {one.id for one in open_ones}
-    _set(session, sorted(twins), state="cancelled", reason=TOLD_BY_ANOTHER, ambiguous=counted)
-    _set(session, sorted(replaced - twins), state="cancelled", reason=TOLD_BY_ANOTHER)
+    # When it was decided is kept with each, so that nobody is asked again.
+    told_by_another = {"state": "cancelled", "reason": TOLD_BY_ANOTHER, "not_before": now}
+    _set(session, sorted(twins), **told_by_another, ambiguous=counted)
+    _set(session, sorted(replaced - twins), **told_by_another)
     others = sorted(set(ids) - replaced)
     _set(session, others, state="waiting", reason=SENT_AGAIN, not_before=now, ambiguous=counted)
 
 
 def _anew(mail: Delivery, *, now: datetime) -> Delivery:
+    """A mail in place of another, which keeps the doubts that it had."""
     return Delivery(
         kind=mail.kind, dedupe_key=f"{mail.dedupe_key}:{AGAIN}", subscriber_id=mail.subscriber_id, lane=mail.lane,
-        state="waiting", reason=SENT_AGAIN, not_before=now, created_at=now, ambiguous=mail.ambiguous + 1,
+        state="waiting", reason=SENT_AGAIN, not_before=now, created_at=now, ambiguous=1,
     )  # fmt: skip
 
 
@@ -227,8 +233,9 @@ def _waiting(session: Session, lost: Lost) -> Select[int, bool]:
     news = exists().where(mine, or_(is_digest, _was_urgent()))
     made = and_(Delivery.state.in_(UNRESOLVED), Delivery.created_at <= lost.made_by)
     tells_it = or_(Delivery.kind == DIGEST, and_(Delivery.kind == URGENT, ~is_digest))
+    asked_about = or_(made, _is_undecided(), _is_to_go_out(since=lost.made_by))
     takes_along = exists().where(
-        Delivery.subscriber_id == Subscriber.id, tells_it, Delivery.message_id.is_(None), or_(made, _is_undecided())
+        Delivery.subscriber_id == Subscriber.id, tells_it, Delivery.message_id.is_(None), asked_about
     )
     is_held = exists().where(Delivery.dedupe_key == _held_key(Subscriber.id, at=lost.at))
     return select(Subscriber.id, is_digest.label("is_digest")).where(is_awake(lost.now), news, ~takes_along, ~is_held)
@@ -246,6 +253,17 @@ def _was_waiting(found_by: datetime) -> ColumnElement[bool]:
 def _was_urgent() -> ColumnElement[bool]:
     asked = exists().where(Subscription.id == Match.subscription_id, Subscription.urgent)
     return and_(Match.urgent, asked)
+
+
+def _is_unfinished(made_by: datetime) -> ColumnElement[bool]:
+    made = and_(Delivery.state.in_(UNRESOLVED), Delivery.created_at <= made_by)
+    return and_(made, ~_is_to_go_out(since=made_by))
+
+
+def _is_to_go_out(*, since: datetime) -> ColumnElement[bool]:
+    """That it was decided since then, when all sending stopped, that a mail goes out, or another in its place."""
+    decided = func.coalesce(Delivery.reason, "").in_((SENT_AGAIN, TOLD_BY_ANOTHER))
+    return and_(decided, Delivery.not_before >= since)
 
 
 def _is_undecided() -> ColumnElement[bool]:
