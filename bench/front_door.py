@@ -29,7 +29,7 @@ from rich.table import Table
 from sqlalchemy import create_engine, make_url
 from sqlalchemy import text as sql
 
-from bench.installations import REPOSITORY, free_port, stop
+from bench.installations import REPOSITORY, stop
 from bench.measuring import percentile, timed
 from bench.query_plans import Plan, big_tables, catching
 from bench.reader_database import Size, condition_name, count, fill, known_address, suppressed_address
@@ -42,7 +42,7 @@ from notifier.web import form_tokens, proof_of_work
 from notifier.web.app import create_app
 from notifier.web.form_tokens import FormToken, FormTokens
 from notifier.web.proof_of_work import Proofs
-from tests.servers import postgres_server, redis_server
+from tests.servers import free_port, postgres_server, redis_server
 
 NOTIFIER = (sys.executable, "-c", "from notifier.cli import main; main()")
 BOUND_MILLISECONDS = 250

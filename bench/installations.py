@@ -1,6 +1,5 @@
 """Installations to measure: on SQLite in a folder of their own, with mail servers on free local ports."""
 
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from notifier.config import load_settings
 from notifier.emails.mailbox import Mailbox, serve_mailbox
 from notifier.installation import open_installation
 from notifier.rounds import Service, open_service
+from tests.servers import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -68,10 +68,3 @@ def stop(process: "subprocess.Popen[str]") -> None:
     """End a process we started; what it holds is thrown away with its folder, so it need not say goodbye."""
     process.kill()
     process.wait()
-
-
-def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -17,7 +17,6 @@ from sqlalchemy import func, select, update
 
 from bench.crowd_records import first_version
 from bench.databases import API_KEY, place_for, settings_on
-from bench.installations import free_port
 from bench.mail_crowd import gather
 from bench.measuring import percentile
 from bench.noting_sink import Arrivals, noting_sink
@@ -33,7 +32,7 @@ from notifier.store.addresses import read_address
 from notifier.store.database import Database
 from notifier.store.models import Delivery, Schedule
 from notifier.subscribing import subscribe_directly
-from tests.servers import redis_server
+from tests.servers import free_port, redis_server
 
 FIRST_URGENT = 5_000_000
 """Numbers of the studies that are stopped, one for each measured mail."""

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.installations import REPOSITORY, free_port, stop
+from bench.installations import REPOSITORY, stop
+from tests.servers import free_port
 
 START_SECONDS = 10
 _BACKLOG = "512"

@@ -15,7 +15,6 @@ from sqlalchemy import func, select, update
 
 from bench.cpu_stages import cpu_of
 from bench.databases import Place, place_for, settings_on
-from bench.installations import free_port
 from bench.mail_crowd import gather
 from bench.mail_sinks import quick_sink
 from bench.service_processes import service_process, service_processes
@@ -24,7 +23,7 @@ from notifier.installation import open_installation
 from notifier.planning import plan_digests
 from notifier.store.database import Database, open_database
 from notifier.store.models import Delivery, Schedule
-from tests.servers import redis_server
+from tests.servers import free_port, redis_server
 
 LOOK_SECONDS = 0.1
 LONGEST_SECONDS = 600
