@@ -1,6 +1,6 @@
 """Matching: each Change meets the subscriptions it concerns, in one set-based statement a batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -83,15 +83,33 @@ def _match_all(*, database: Database, now: datetime, wait: bool, newest: int | N
 
 
 def _match_or_leave(batch: Batch, *, database: Database, now: datetime, wait: bool, then: Then | None) -> int | None:
-    """Match a batch; where that breaks, one by one, so that only what is broken is left, and noted as such."""
-    try:
-        return _match_batch(batch, database=database, now=now, wait=wait, then=then)
-    except StoreUnavailable:
-        raise
-    except Exception as error:  # noqa: BLE001  # a poison Change may raise anything
-        if len(batch.change_ids) == 1:
-            _put_off(batch.change_ids[0], error, database=database, now=now)
-            return 0
+    """Match a batch, each portion in a transaction of its own; how many Matches that made, None if nothing was left.
+
+    Where that breaks, one by one, so that only what is broken is left, and noted as such.
+    """
+    made = None
+    for upto in (*batch.bounds, None):
+        try:
+            new = _match_portion(batch.change_ids, upto=upto, database=database, now=now, wait=wait)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  # a poison Change may raise anything
+            return (made or 0) + _leave(batch, error, database=database, now=now, wait=wait, then=then)
+        if new is None:
+            return made
+        made = (made or 0) + new
+        # Not tried with them: what breaks here is no fault of these Changes.
+        if new and then:
+            then()
+    return made
+
+
+def _leave(
+    batch: Batch, error: Exception, *, database: Database, now: datetime, wait: bool, then: Then | None
+) -> int:
+    if len(batch.change_ids) == 1:
+        _put_off(batch.change_ids[0], error, database=database, now=now)
+        return 0
     alone = [Batch(change_ids=[one]) for one in batch.change_ids]
     return sum(_match_or_leave(one, database=database, now=now, wait=wait, then=then) or 0 for one in alone)
 
@@ -103,21 +121,14 @@ def _put_off(change_id: int, error: Exception, *, database: Database, now: datet
         log.error("matching.broken", change=change_id, error=type(error).__name__)
 
 
-def _match_batch(
-    batch: Batch, *, database: Database, now: datetime, wait: bool = False, then: Then | None = None
+def _match_portion(
+    change_ids: Sequence[int], *, upto: int | None, database: Database, now: datetime, wait: bool
 ) -> int | None:
-    """Match a batch, each portion in a transaction of its own; how many Matches that made, None if nothing was left."""
-    made = None
-    for upto in (*batch.bounds, None):
-        with database.writing() as session:
-            portion = match_store.claim_portion(session, batch.change_ids, upto=upto, wait=wait)
-            if portion is None:
-                return made
-            new = 0 if portion.is_done else _match(session, portion, now=now)
-        made = (made or 0) + new
-        if new and then:
-            then()
-    return made
+    with database.writing() as session:
+        portion = match_store.claim_portion(session, change_ids, upto=upto, wait=wait)
+        if portion is None:
+            return None
+        return 0 if portion.is_done else _match(session, portion, now=now)
 
 
 def _match(session: Session, portion: Portion, *, now: datetime) -> int:

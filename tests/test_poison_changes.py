@@ -93,3 +93,16 @@ def test_the_next_try_is_alone_so_that_it_costs_the_others_nothing(world: World)
         later = world.now + timedelta(minutes=5)
         batches = match_store.list_unmatched(session, limit=100, matches=1000, now=later)
     assert [len(batch.change_ids) for batch in batches] == [1, 2]
+
+
+def test_what_breaks_after_they_are_matched_is_not_their_fault(world: World) -> None:
+    database, now = set_trap(world), world.now
+    take_away_trap(database)
+
+    def break_down() -> None:
+        raise ValueError("a bug of planning")
+
+    with pytest.raises(ValueError, match="of planning"):
+        match_changes(database=database, now=now, then=break_down)
+
+    assert (list_broken(database), len(world.endings())) == ([], 3)
