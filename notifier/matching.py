@@ -104,9 +104,7 @@ def _match_or_leave(batch: Batch, *, database: Database, now: datetime, wait: bo
     return made
 
 
-def _leave(
-    batch: Batch, error: Exception, *, database: Database, now: datetime, wait: bool, then: Then | None
-) -> int:
+def _leave(batch: Batch, error: Exception, *, database: Database, now: datetime, wait: bool, then: Then | None) -> int:
     if len(batch.change_ids) == 1:
         _put_off(batch.change_ids[0], error, database=database, now=now)
         return 0

@@ -43,6 +43,12 @@ def plan_urgent(*, database: Database, now: datetime) -> int:
     return planned
 
 
+def is_period_due(*, database: Database, now: datetime) -> bool:
+    """Whether a Schedule is due that then moves on: what is matched later waits for its next period."""
+    with database.reading() as session:
+        return plan_store.is_period_due(session, now=now)
+
+
 def plan_digests(*, database: Database, now: datetime, meanwhile: Meanwhile = _nothing) -> int:
     """Plan every Schedule that is due; how many Deliveries that made.
 

@@ -11,7 +11,7 @@ from notifier.holding import forget_signatures
 from notifier.installation import Installation
 from notifier.letters import Sender
 from notifier.matching import match_changes
-from notifier.planning import plan_digests, plan_urgent
+from notifier.planning import is_period_due, plan_digests, plan_urgent
 from notifier.rereading import reread_trials
 from notifier.retaining import retain
 from notifier.retiring import settle_merged
@@ -99,9 +99,15 @@ class News:
         return matched
 
     def plan(self) -> None:
-        """Plan what is urgent and what is due, also of what comes in meanwhile."""
+        """Plan what is urgent and what is due, also of what comes in meanwhile.
+
+        What is due for a period waits for what somebody else is just matching: the next one may be a week away.
+        """
         self._plan_urgent()
-        self.planned += plan_digests(database=self._database, now=self._now(), meanwhile=self._match_meanwhile)
+        now = self._now()
+        if is_period_due(database=self._database, now=now):
+            self.match(wait=True)
+        self.planned += plan_digests(database=self._database, now=now, meanwhile=self._match_meanwhile)
         if self._is_matched:
             self._plan_urgent()
 

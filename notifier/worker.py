@@ -246,7 +246,7 @@ def plan_digests(every: float = 0) -> None:
     if _lately.was_done(queues.PLAN_DIGESTS, every=every):
         return
     news = _news()
-    news.match(wait=True)
+    news.match()
     news.plan()
     if news.planned:
         queues.ring(queues.SEND_DELIVERIES)

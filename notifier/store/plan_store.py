@@ -40,6 +40,12 @@ def list_due(session: Session, *, now: datetime) -> list[DueSchedule]:
     return [due_schedule(one) for one in due]
 
 
+def is_period_due(session: Session, *, now: datetime) -> bool:
+    """Whether a schedule is due that is not always."""
+    due = select(Schedule.id).where(Schedule.next_due_at <= now, Schedule.cadence != "instant").limit(1)
+    return session.scalar(due) is not None
+
+
 def list_ahead(session: Session, *, now: datetime) -> list[DueSchedule]:
     """Schedules that are due so late as they never are: who set that was ahead of the time."""
     ahead = or_(*(and_(Schedule.cadence == one, Schedule.next_due_at > now + most) for one, most in FURTHEST.items()))
