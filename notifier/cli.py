@@ -3,11 +3,12 @@
 import gc
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated, NoReturn
 
+import structlog
 import typer
 import uvicorn
 from celery.bin.celery import celery as celery_program
@@ -35,7 +36,7 @@ from notifier.privacy_commands import audit, export, forget
 from notifier.restored_command import restored
 from notifier.rounds import deliver, make_news, open_service
 from notifier.stop_commands import as_dict, pause, resume
-from notifier.stopping import list_stops, said
+from notifier.stopping import Stop, list_stops, said
 from notifier.store import migrating, status_store
 from notifier.store.database import open_database
 from notifier.subscribe_command import subscribe
@@ -47,6 +48,8 @@ from notifier.web.warming import warm
 ABOUT = "Tells people by e-mail when a clinical study they follow changes. Everything on this machine: notifier up"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=ABOUT)
+
+log = structlog.get_logger(__name__)
 
 AHEAD = timedelta(days=1)
 TICK_AHEAD = (
@@ -107,7 +110,10 @@ def run_worker(
 ) -> None:
     """A Celery worker, in a process of its own."""
     settings = _shared_settings()
-    _installation(settings).close()
+    installation = _installation(settings)
+    for stop in list_stops(installation.database):
+        log.warning("sending.stopped", says=said(stop))
+    installation.close()
     worker.use_settings(settings)
     _run_celery("worker", f"--concurrency={concurrency}", "--loglevel", settings.log_level)
 
@@ -256,14 +262,15 @@ def _run_celery(*arguments: str) -> None:
     celery_program.main(["--app", "notifier.worker", *arguments], prog_name="notifier", standalone_mode=False)
 
 
-def _announce(settings: Settings, fresh: bool) -> None:
-    news = "A sample study has just changed: its digest is on its way to the mailbox."
+def _announce(settings: Settings, fresh: bool, stops: Sequence[Stop]) -> None:
+    its_digest = "its digest waits until mails go out." if stops else "its digest is on its way to the mailbox."
+    news = f"A sample study has just changed: {its_digest}" if fresh else "Everything is as you left it."
+    said_last = "\n".join(f"  {line}" for line in (news, *map(said, stops), "Ctrl-C stops everything."))
     err.print(
         f"\n  Pages     {settings.base_url}/\n"
         f"  Mailbox   {settings.base_url}/mailbox\n"
         f"  API       {settings.base_url}/api/docs\n\n"
-        f"  {news if fresh else 'Everything is as you left it.'}\n"
-        "  Ctrl-C stops everything.\n",
+        f"{said_last}\n",
         markup=False,
     )
 

@@ -5,7 +5,7 @@ import json
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -26,6 +26,7 @@ from notifier.ingesting import ingest_records
 from notifier.installation import Installation, open_installation, remembered, with_embedded_keys
 from notifier.logs import set_up_logs
 from notifier.registries.record_files import FoundRecord
+from notifier.stopping import Stop, list_stops
 from notifier.store import trial_store
 from notifier.store.addresses import read_address
 from notifier.subscribing import subscribe_directly
@@ -44,8 +45,8 @@ SAMPLE_READERS = (
     ("ben@example.org", Wish(condition="Stroke", wants=EVERYTHING, cadence=Cadence(cadence="instant"))),
 )
 
-Announce = Callable[[Settings, bool], None]
-"""Told the settings as they came out, and whether this is the first start in this folder."""
+Announce = Callable[[Settings, bool, Sequence[Stop]], None]
+"""Told the settings as they came out, whether this is the first start in this folder, and what keeps all mails back."""
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +73,8 @@ def serve(settings: Settings, *, announce: Announce) -> None:
         if fresh:
             queues.ring(queues.MATCH_CHANGES)
         queues.ring(queues.SWEEP)
-        _serve_web(installation, mailbox, tell=lambda: announce(settings, fresh))
+        tell = partial(announce, settings, fresh, list_stops(installation.database))
+        _serve_web(installation, mailbox, tell=tell)
 
 
 def settle(settings: Settings) -> Settings:

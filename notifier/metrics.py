@@ -17,6 +17,9 @@ _requests = Histogram(
     registry=_registry,
 )
 _held = Gauge("notifier_held", "Rows in the database, by what they are.", ["what"], registry=_registry)
+_stopped = Gauge(
+    "notifier_sending_stopped", "1 while no mail goes out at the operator's word, else 0.", registry=_registry
+)
 
 
 def count_records(outcomes: Mapping[str, int]) -> None:
@@ -34,6 +37,11 @@ def show_held(counts: Mapping[str, int]) -> None:
     """Say how many rows the database holds; read from it whenever somebody asks for the figures."""
     for what, number in counts.items():
         _held.labels(what).set(number)
+
+
+def show_stopped(stopped: bool) -> None:
+    """Say whether all sending is stopped, read like the rows."""
+    _stopped.set(stopped)
 
 
 def exposition() -> bytes:

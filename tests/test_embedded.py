@@ -70,6 +70,17 @@ def test_it_stops_within_moments(tmp_path: Path) -> None:
     assert "Traceback" not in (tmp_path / "up.log").read_text()
 
 
+def test_it_says_at_its_start_that_no_mail_goes_out(tmp_path: Path) -> None:
+    run(tmp_path, {}, "pause", "--note", "the relay moves")
+    told = tmp_path / "up.log"
+    with _up(tmp_path) as service:
+        wait_until(lambda: "Ctrl-C" in told.read_text(), what="the announcement")
+        _stop(service)
+
+    assert "its digest waits until mails go out." in told.read_text()
+    assert "(paused by notifier pause: the relay moves). To go on: notifier resume" in told.read_text()
+
+
 @pytest.mark.slow
 def test_it_stops_although_the_mail_server_hangs(tmp_path: Path, mailbox: Mailbox) -> None:
     mailbox.hang_at = "message"

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from tests.many_readers import BOTH_ENGINES, address_of, follow, send, serving, 
 from tests.servers import free_port
 from tests.smtp_servers import Mailbox
 from tests.studies import make_study
+from tests.topologies import COMMAND, environment_of, wait_until
 from tests.world import World
 
 pytestmark = pytest.mark.rules
@@ -132,6 +134,19 @@ def test_who_wonders_why_no_mail_goes_out_is_told(tmp_path: Path) -> None:
 
     assert all("paused by notifier pause" in said and "notifier resume" in said for said in asked)
     assert "note stays as it was" in again.stdout
+
+
+def test_a_worker_says_at_its_start_that_no_mail_goes_out(tmp_path: Path) -> None:
+    notifier(tmp_path, "pause", "--note", "the relay moves")
+    nowhere = {"NOTIFIER_BROKER_URL": "redis://127.0.0.1:9/0", "NOTIFIER_SMTP_URL": "smtp://127.0.0.1:9"}
+    with (tmp_path / "log").open("wb") as log:
+        worker = subprocess.Popen([*COMMAND, "worker"], cwd=tmp_path, env=environment_of(nowhere), stderr=log)
+    try:
+        wait_until(lambda: "sending.stopped" in (tmp_path / "log").read_text(), what="the worker's word")
+    finally:
+        worker.kill()
+        worker.wait(10)
+    assert "the relay moves). To go on: notifier resume" in (tmp_path / "log").read_text()
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ _WAITING = ("waiting", "leased", "in_data", "deferred")
 def count_all(session: Session, *, now: datetime) -> dict[str, int]:
     """Counts by name: ``waiting`` are Matches not ended, ``oldest_waiting_seconds`` how long a mail has been due.
 
+    ``overdue_seconds`` is how long what `overdue_since` finds has been so; 0 where there is nothing.
     ``held`` are Changes that nobody is mailed about before the operator decides.
     ``ambiguous`` counts how often a mail may have reached a mailbox without our knowing.
     """
@@ -38,6 +39,7 @@ def count_all(session: Session, *, now: datetime) -> dict[str, int]:
         "unknown": states.get("unknown", 0),
         "ambiguous": session.scalar(select(func.coalesce(func.sum(Delivery.ambiguous), 0))) or 0,
         "oldest_waiting_seconds": _oldest_waiting(session, now),
+        "overdue_seconds": _seconds(overdue_since(session, now=now), now),
     }
 
 
@@ -87,5 +89,8 @@ def _count(session: Session, model: type[Base], *where: Any) -> int:
 
 def _oldest_waiting(session: Session, now: datetime) -> int:
     due = select(func.min(Delivery.not_before)).where(Delivery.state.in_(_WAITING), Delivery.not_before <= now)
-    oldest = session.scalar(due)
-    return int((now - oldest).total_seconds()) if oldest else 0
+    return _seconds(session.scalar(due), now)
+
+
+def _seconds(since: datetime | None, now: datetime) -> int:
+    return int((now - since).total_seconds()) if since else 0

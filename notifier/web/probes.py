@@ -12,7 +12,7 @@ from notifier import metrics, queues
 from notifier.config import MailServer
 from notifier.errors import ConfigurationError, StoreUnavailable
 from notifier.installation import Installation
-from notifier.store import migrating, status_store
+from notifier.store import migrating, status_store, stop_store
 from notifier.web.surroundings import Here
 
 KEPT_SECONDS = 3.0
@@ -66,11 +66,12 @@ def readyz(here: Here) -> JSONResponse:
 
 @router.get("/metrics")
 def show_metrics(here: Here) -> Response:
-    """What this process counted, and how much is held, for Prometheus; that is counted for one at a time."""
+    """What this process counted, and how the service stands, for Prometheus; that is read for one at a time."""
     if _counting.acquire(blocking=False):
         try:
             with here.installation.database.reading() as session:
                 metrics.show_held(status_store.count_all(session, now=here.now()))
+                metrics.show_stopped(stop_store.is_stopped(session))
         except StoreUnavailable:
             metrics.show_held({})
         finally:

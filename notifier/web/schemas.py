@@ -1,6 +1,6 @@
 """What the API takes and gives, as its documentation shows it."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -240,6 +240,40 @@ class Problem(BaseModel):
     )
     suggestions: Annotated[list[str] | None, Field(description="What may be meant, where a name leads nowhere.")] = None
     scope: Annotated[str | None, Field(description="What a key lacks.")] = None
+
+
+class SendingStopped(BaseModel):
+    """That no mail goes out, at the operator's word."""
+
+    since: datetime
+    why: Annotated[
+        Literal["paused", "restoring", "restored"],
+        Field(description="`paused` by `notifier pause`; or a backup was put back, which is under way, or done."),
+    ]
+    note: Annotated[str | None, Field(description="What the operator noted.")]
+    undecided: Annotated[int, Field(description="Mails of a backup that wait for the operator's decision.")]
+
+
+class ServiceStatus(BaseModel):
+    """What `notifier status` counts. Nobody is named."""
+
+    trials: int
+    changes: int
+    subscribers: int
+    subscriptions: int
+    waiting: Annotated[int, Field(description="Matches not told yet.")]
+    held: Annotated[int, Field(description="Changes that many studies share, and that wait for the operator.")]
+    unmatched: Annotated[int, Field(description="Changes not matched yet.")]
+    deliveries_waiting: Annotated[int, Field(description="Mails made and not sent yet.")]
+    sent: int
+    failed: int
+    unknown: Annotated[int, Field(description="Mails given up in doubt.")]
+    ambiguous: Annotated[int, Field(description="How often a mail may have gone out twice.")]
+    oldest_waiting_seconds: Annotated[int, Field(description="How long the oldest due mail has been due.")]
+    overdue_seconds: Annotated[
+        int, Field(description="Since when nobody matched or planned what was due; 0 up to a quarter of an hour.")
+    ]
+    stops: Annotated[list[SendingStopped], Field(description="Why no mail goes out, the oldest first; else empty.")]
 
 
 class TokenRequest(BaseModel):

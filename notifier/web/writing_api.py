@@ -1,6 +1,7 @@
 """The API's writing side, for programs with a key: records come in, readers are subscribed, counts are asked for."""
 
 import io
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from notifier.errors import InvalidRequest, WrongChoice
 from notifier.ingesting import IngestReport, ingest_records
 from notifier.preferring import choose_mails
 from notifier.registries.record_files import iter_stream
+from notifier.stopping import list_stops
 from notifier.store import status_store
 from notifier.subscribing import request_subscription, subscribe_directly
 from notifier.web.api_access import Granted, check_scope, needs
@@ -31,6 +33,8 @@ from notifier.web.schemas import (
     FilterRequest,
     NearRequest,
     RecordsReport,
+    SendingStopped,
+    ServiceStatus,
     SubscriptionAnswer,
     SubscriptionRequest,
 )
@@ -150,10 +154,12 @@ def add_subscription(here: Here, asked: SubscriptionRequest, once: OnceOnly, gra
 
 
 @router.get("/status", tags=["Service"], dependencies=needs(STATUS_READ), responses=keyed())
-def get_status(here: Here) -> dict[str, int]:
-    """How much is held and how much waits."""
-    with here.installation.database.reading() as session:
-        return status_store.count_all(session, now=here.now())
+def get_status(here: Here) -> ServiceStatus:
+    """How much is held, how much waits, and whether mails go out."""
+    database = here.installation.database
+    with database.reading() as session:
+        counts = status_store.count_all(session, now=here.now())
+    return ServiceStatus(**counts, stops=[SendingStopped(**asdict(one)) for one in list_stops(database)])
 
 
 def _subscribe(here: Surroundings, asked: SubscriptionRequest, wish: Wish, *, key: str) -> JSONResponse:

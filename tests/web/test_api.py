@@ -11,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from notifier.installation import Installation
+from notifier.stopping import pause
 from notifier.web.app import create_app
 from tests.web.site import API_KEY, NUMBER, READER, ingest, make_record
 
@@ -283,6 +284,19 @@ def test_the_status_counts(client: TestClient, subscriber: int) -> None:
 
     assert (status["trials"], status["subscribers"], status["subscriptions"]) == (1, 1, 2)
     assert {"changes", "waiting", "sent", "failed", "oldest_waiting_seconds"} <= status.keys()
+
+
+def test_the_status_says_that_no_mail_goes_out_and_why(
+    client: TestClient, installation: Installation, now: datetime
+) -> None:
+    before = client.get("/api/v1/status", headers=KEY).json()["stops"]
+    pause(installation.database, note="the relay moves", now=now)
+
+    [stop] = client.get("/api/v1/status", headers=KEY).json()["stops"]
+
+    assert before == []
+    assert datetime.fromisoformat(stop.pop("since")) == now
+    assert stop == {"why": "paused", "note": "the relay moves", "undecided": 0}
 
 
 def test_every_operation_is_described_and_drawn(client: TestClient) -> None:

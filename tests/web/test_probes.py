@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from fastapi import FastAPI
@@ -12,6 +12,8 @@ from starlette.testclient import TestClient
 from notifier.config import load_settings
 from notifier.emails.mailbox import Mailbox, serve_mailbox
 from notifier.installation import Installation
+from notifier.stopping import pause, resume
+from notifier.store.models import Schedule
 from notifier.web import probes
 from notifier.web.app import create_app
 from tests.web.site import NUMBER, READER, filled_form
@@ -92,6 +94,23 @@ def test_a_mail_server_whose_name_cannot_be_one_is_told(installation: Installati
     opened = type(installation)(settings, installation.database, installation.keys, installation.links)
 
     assert probes.look(opened)["mail_server"] == "does not answer (UnicodeError)"
+
+
+def test_an_alert_can_tell_that_no_mail_goes_out(client: TestClient, installation: Installation, now: datetime) -> None:
+    pause(installation.database, note=None, now=now)
+    stopped = client.get("/metrics").text
+    resume(installation.database, now=now)
+
+    assert "\nnotifier_sending_stopped 1.0\n" in stopped
+    assert "\nnotifier_sending_stopped 0.0\n" in client.get("/metrics").text
+
+
+def test_an_alert_can_tell_that_nobody_plans(client: TestClient, installation: Installation, now: datetime) -> None:
+    with installation.database.writing() as session:
+        due = now - timedelta(minutes=20)
+        session.add(Schedule(cadence="daily", hour=8, weekday=0, time_zone="UTC", next_due_at=due))
+
+    assert 'notifier_held{what="overdue_seconds"} 1200.0' in client.get("/metrics").text
 
 
 def test_metrics_count_routes_and_name_nobody(client: TestClient, app: FastAPI) -> None:
