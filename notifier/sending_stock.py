@@ -210,9 +210,10 @@ class Stock:
             counts["deferred"] += put_off_each(session, token=token, rests=rests)
         counts.update(states.values())
         counts["cancelled"] += len(cancelled)
-        unmade: list[CannotCompose | NotYet] = [*broken, *put_offs]
-        for each in unmade:
-            log.error("delivery.not_composed", delivery=each.delivery_id, reason=each.reason)
+        for one in broken:
+            log.error("delivery.not_composed", delivery=one.delivery_id, reason=one.reason)
+        for late in put_offs:
+            log.error("delivery.not_composed", delivery=late.delivery_id, reason=late.reason, missing=late.missing)
 
 
 class ClaimedTwice(Exception):

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from notifier.checkup import Finding, check_up
 from notifier.domain.schedules import Cadence
@@ -11,7 +12,7 @@ from notifier.installation import open_installation
 from notifier.rounds import open_service
 from tests.smtp_servers import Mailbox
 from tests.studies import make_study
-from tests.world import World
+from tests.world import SECRET, World
 
 
 def found(world: World, part: str, **settings: str) -> Finding | None:
@@ -162,10 +163,14 @@ def test_a_secret_that_was_taken_away_too_early_is_told(world: World) -> None:
         settings.model_copy(update={"secret_key": "another made-up secret that is long enough"}), now=world.now
     )
     world.service = open_service(rotated)
-    world.tick()
+    with capture_logs() as logs:
+        world.tick()
 
     fault = found(world, "mails")
     rotated.close()
 
+    [unmade] = [one for one in logs if one["event"] == "delivery.not_composed"]
+    assert "NOTIFIER_SECRET_KEY lacks the secret it was sealed with" in unmade["missing"]
+    assert not any(private in str(logs) for private in ("ada", SECRET, "NCT90000001"))
     assert fault is not None
     assert "Is an old secret missing from NOTIFIER_SECRET_KEY" in fault.message

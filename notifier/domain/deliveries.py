@@ -112,10 +112,14 @@ class CannotCompose:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotYet:
-    """A Delivery whose mail cannot be made just now, for a reason the operator can mend; counts as no try."""
+    """A Delivery whose mail cannot be made just now, for a reason the operator can mend; counts as no try.
+
+    ``missing`` says to the log what is, in a sentence that names settings and nobody.
+    """
 
     delivery_id: int
     reason: str
+    missing: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

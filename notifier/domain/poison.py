@@ -27,10 +27,14 @@ def compose_each(compose: Compose, claimed: Sequence[Claimed]) -> list[Composing
 
 
 def why_not(claimed: Claimed, error: Exception) -> Composing:
-    """Why a mail cannot be made, or not yet: the kind of error alone, as its message might repeat an address."""
+    """Why a mail cannot be made, or not yet: the kind of error alone, as its message might repeat an address.
+
+    What the operator is to mend is said in a sentence of ours, which names settings only.
+    """
+    kind = type(error).__name__
     if isinstance(error, ConfigurationError | TemplatesMissing):
-        return NotYet(delivery_id=claimed.id, reason=f"{UNSET}: {type(error).__name__}")
-    return CannotCompose(delivery_id=claimed.id, reason=f"the mail could not be made: {type(error).__name__}")
+        return NotYet(delivery_id=claimed.id, reason=f"{UNSET}: {kind}", missing=str(error))
+    return CannotCompose(delivery_id=claimed.id, reason=f"the mail could not be made: {kind}")
 
 
 def _checked(claimed: Sequence[Claimed], outcomes: Sequence[Composing]) -> list[Composing]:
