@@ -118,16 +118,16 @@ class _Talk:
         await self.say(reply or "354 go")
         if reply is not None and not reply.startswith("354"):
             return
-        if self.script.read_bytes:
+        if self.script.read_bytes and f"PART:{self.name}" in self.script.replies:
             await self.reader.readexactly(self.script.read_bytes)
             await self.say(self.script.replies[f"PART:{self.name}"])
-        message = b""
+        message = bytearray()
         while not message.endswith(b"\r\n.\r\n") and message != b".\r\n":
-            message += await self.reader.readexactly(1) if len(message) < 3 else await self.reader.readline()
+            message += await self.reader.readexactly(1) if len(message) < 3 else await self.reader.readuntil()
         names, self.open_ones, self.in_mail = self.open_ones, [], False
         reply = self.script.replies.get(f"MESSAGE:{self.name}", "250 2.0.0 queued" if names else "554 5.5.1 nobody")
         if reply.startswith(("250", "after ")) or reply in (HANG, DROP):
-            self.script.accepted += [(name, message[: -len(b".\r\n")]) for name in names]
+            self.script.accepted += [(name, bytes(message[: -len(b".\r\n")])) for name in names]
             self.taken += 1
         ahead = await self.reader.readuntil(b"DATA\r\n") if f"AHEAD:{self.name}" in self.script.replies else b""
         await self.say(reply)

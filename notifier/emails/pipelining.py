@@ -14,7 +14,7 @@ from typing import Protocol
 from aiosmtplib.protocol import normalize_message_line_endings
 
 from notifier.domain.deliveries import Answer, Composed, Verdict
-from notifier.emails.replies import CLOSING, LOST, judge_ended, judge_reply, judge_sender
+from notifier.emails.replies import CLOSING, EARLY, LOST, judge_ended, judge_reply, judge_sender
 from notifier.emails.reply_reader import Garbled, HungUp, Reply, ReplyReader, TalkEnded, TooSlow
 
 IDLE_SECONDS = 20.0
@@ -95,6 +95,8 @@ class Line:
         """Its envelope is begun, its message is not."""
         self._out: Composed | None = None
         """Its message began to be written, and no reply came yet."""
+        self._behind = 0
+        """How many bytes were written behind its message."""
         self._refusal: Verdict | None = None
         """What the server said against the envelope that is heard now."""
         self._is_at_recipient = False
@@ -228,10 +230,10 @@ class Line:
         following = self._take(desk) if self.is_open and is_time else None
         if following is not None:
             self._ahead, self._count = following, self._count + 1
-        commands = self._commands(following) if following is not None and self._pipelines else ()
+        commands = b"".join(self._commands(following)) if following is not None and self._pipelines else b""
+        self._behind = len(commands)
         if after or commands:
-            # Joined once, as a message is long.
-            self._reader.write(b"".join((*after, *commands)))
+            self._reader.write(b"".join(after), commands)
 
     def _take(self, desk: Desk) -> Composed | None:
         while (mail := desk.next()) is not None:
@@ -309,11 +311,25 @@ class Line:
             self.close()
             reason = "the reply to the message was not understood" if isinstance(ended, Garbled) else LOST
             return Verdict(answer=Answer.AMBIGUOUS, reason=reason)
+        if reply.unsent > self._behind:
+            return self._judge_early(reply, mail)
         if 300 <= reply.code < 400:
             self.close()
             return Verdict(answer=Answer.AMBIGUOUS, reason="the reply to the message was not understood")
         if reply.code == CLOSING:
             self.close()
+        return judge_reply(reply.code, reply.text, recipient=mail.recipient)
+
+    def _judge_early(self, reply: Reply, mail: Composed) -> Verdict:
+        """It came before the end of the message had gone out: a refusal holds, but nobody can have taken it whole.
+
+        The rest is thrown away with the connection: who refused may read it as commands.
+        """
+        self._reader.abort()
+        if reply.code < 300:
+            return Verdict(answer=Answer.AMBIGUOUS, reason=EARLY)
+        if reply.code < 400:
+            return judge_ended(understood=False)
         return judge_reply(reply.code, reply.text, recipient=mail.recipient)
 
     async def _hear_reply_to_message(self, desk: Desk) -> Reply:

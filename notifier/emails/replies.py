@@ -34,6 +34,7 @@ LONGEST_REPLY = 200
 CLOSING = 421
 """The server is about to hang up, whatever it was asked (RFC 5321 section 3.8)."""
 LOST = "the connection was lost after the message had gone out"
+EARLY = "the mail server said it took the message before all of it had gone out"
 
 _MARK = "•••"
 _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]*(?:@|%40|=40)[^\s<>()\[\]\",;]*", re.IGNORECASE)

@@ -13,10 +13,11 @@ _LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
 
 
 class Reply(NamedTuple):
-    """A reply: its code, and the text of its lines."""
+    """A reply: its code, the text of its lines, and how much of what was written lay in our buffers when it came."""
 
     code: int
     text: str
+    unsent: int = 0
 
 
 class TalkEnded(Exception):
@@ -43,6 +44,9 @@ class ReplyReader(asyncio.Protocol):
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
+        # TLS hands what it encrypted to a transport of its own, which keeps what cannot go out, and names it nowhere.
+        below = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None)
+        self._transports: tuple[asyncio.Transport, ...] = (transport,) if below is None else (transport, below)
         self._loop = asyncio.get_running_loop()
         self._part = b""
         self._lines: list[bytes] = []
@@ -71,15 +75,19 @@ class ReplyReader(asyncio.Protocol):
         """Whether something came that nobody asked for."""
         return bool(self._replies or self._lines or self._part)
 
-    def write(self, data: bytes) -> None:
-        """Send bytes.
+    @property
+    def _unsent(self) -> int:
+        return sum(transport.get_write_buffer_size() for transport in self._transports)
+
+    def write(self, *parts: bytes) -> None:
+        """Send bytes, all parts in one write; encrypted, none shares a record with another.
 
         Raises:
             HungUp: the connection is gone, and nothing was sent.
         """
         if not self.is_open:
             raise self._end or HungUp
-        self._transport.write(data)
+        self._transport.writelines([part for part in parts if part])
 
     async def read(self, seconds: float) -> Reply:
         """The next reply, whole within so many seconds.
@@ -154,7 +162,7 @@ class ReplyReader(asyncio.Protocol):
         if mark != b"-":
             said, self._lines = b"\n".join(self._lines), []
             if self._end is None:
-                self._replies.append(Reply(int(self._code), said.decode("utf-8", "replace")))
+                self._replies.append(Reply(int(self._code), said.decode("utf-8", "replace"), self._unsent))
 
     def _give_up(self) -> None:
         """Replies can no longer be told apart: none of those to come may count for anything."""

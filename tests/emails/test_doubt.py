@@ -55,9 +55,11 @@ def _send(server: MailServer, *mails: Composed, message: float = 3.0, linger: fl
 
 @dataclass
 class _Script:
-    """What one connection of a server does: it reads so much of the message, rests, and reads the rest, or hangs up."""
+    """What one connection of a server does: it reads so much of the message, says what it says, rests, and reads the
+    rest, or hangs up."""
 
     reads: int = 0
+    says: bytes = b""
     rests: float = 0.0
     tls: ssl.SSLContext | None = None
     envelope: Sequence[bytes] = (b"250 ok\r\n250 ok\r\n354 go\r\n",)
@@ -81,6 +83,7 @@ class _Script:
                 self.got = talk.recv(1 << 16)
             while len(self.got) < self.reads:
                 self.got += talk.recv(1 << 16)
+            talk.sendall(self.says)
             time.sleep(self.rests)
             while not self.hangs_up and (data := talk.recv(1 << 16)):
                 self.got += data
@@ -122,6 +125,14 @@ def test_what_was_given_up_half_way_never_goes_out_whole() -> None:
         verdicts = _send(script.server, _mail(1, size=30_000_000), message=0.5, linger=2.5)
 
     assert [verdict.answer.value for verdict in verdicts.values()] == ["later"]
+    assert not script.got.endswith(b"\r\n.\r\n")
+
+
+def test_a_yes_to_half_of_a_message_that_is_encrypted_is_in_doubt(tls: ssl.SSLContext) -> None:
+    with _playing(_Script(tls=tls, reads=4096, says=b"250 queued\r\n")) as script:
+        verdicts = _send(script.server, _mail(1, size=30_000_000))
+
+    assert [verdict.answer.value for verdict in verdicts.values()] == ["ambiguous"]
     assert not script.got.endswith(b"\r\n.\r\n")
 
 

@@ -18,6 +18,8 @@ SHORT = Timeouts(connect=2, command=0.5, data=0.5, message=0.5)
 LONG = Timeouts(connect=2, command=60, data=60, message=60)
 PLAIN = HELLO.replace("PIPELINING", "SIZE")
 MESSAGE = b"Subject: Study updates\r\n\r\nHello\r\n.a dot\r\n"
+HUGE = MESSAGE + (b"x" * 998 + b"\r\n") * 30_000
+"""More than what lies between two programs can hold."""
 STUFFED = MESSAGE.replace(b"\r\n.", b"\r\n..")
 
 
@@ -191,6 +193,27 @@ def test_a_message_that_did_not_go_out_whole_did_not_go_out() -> None:
         verdicts = _send_mails(script, [_mail(1, "a", b"x" * 70 * 100_000 + b"\r\n")])
 
     assert _answers(verdicts) == "later"
+
+
+@pytest.mark.parametrize(
+    ("early", "answer"),
+    [
+        ("250 2.0.0 queued", "ambiguous"),
+        ("552 5.3.4 too big", "never"),
+        ("451 4.3.0 not now", "later"),
+        ("421 4.3.2 closing", "later"),
+        ("354 go on", "later"),
+    ],
+)
+@pytest.mark.parametrize("hello", [HELLO, PLAIN])
+def test_before_all_of_a_mail_went_out_a_refusal_holds_and_a_yes_is_in_doubt(
+    hello: str, early: str, answer: str
+) -> None:
+    with scripted(Script({"PART:a": early}, read_bytes=1000, hello=hello)) as script:
+        verdicts = _send_mails(script, [_mail(1, "a", HUGE), _mail(2, "b")])
+
+    assert _answers(verdicts) == f"{answer} accepted"
+    assert (script.recipients, script.connections) == (["b"], 2)
 
 
 def test_replies_that_nobody_asked_for_are_not_taken_for_others() -> None:
