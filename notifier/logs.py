@@ -74,8 +74,20 @@ def mask_addresses(_logger: WrappedLogger, _method: str, event: EventDict) -> Ev
     return {key: _masked(value) for key, value in event.items()}
 
 
+def without_addresses(text: str) -> str:
+    """A text with a mark in place of whatever looks like an e-mail address."""
+    if not may_hold_address(text):
+        return text
+    pieces: list[str] = []
+    end = 0
+    for start, stop in find_mail_addresses(text):
+        pieces += [text[end:start], ADDRESS_MARK]
+        end = stop
+    return "".join([*pieces, text[end:]])
+
+
 def _tell_uncaught(error: BaseException) -> None:
-    sys.stderr.write(_without_addresses("".join(traceback.format_exception(error))))
+    sys.stderr.write(without_addresses("".join(traceback.format_exception(error))))
 
 
 def _formatter(shared: list[Processor], *, as_json: bool) -> logging.Formatter:
@@ -106,22 +118,11 @@ def _route_libraries(level: str) -> None:
 
 def _masked(value: Any, depth: int = 0) -> Any:
     if isinstance(value, str):
-        return _without_addresses(value)
+        return without_addresses(value)
     if isinstance(value, int | float | None) or depth > _DEEPEST:
         return value if isinstance(value, int | float | None) else ADDRESS_MARK
     if isinstance(value, Mapping | MutableMapping):
         return {_masked(key, depth + 1): _masked(member, depth + 1) for key, member in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_masked(member, depth + 1) for member in value]
-    return _without_addresses(str(value))
-
-
-def _without_addresses(text: str) -> str:
-    if not may_hold_address(text):
-        return text
-    pieces: list[str] = []
-    end = 0
-    for start, stop in find_mail_addresses(text):
-        pieces += [text[end:start], ADDRESS_MARK]
-        end = stop
-    return "".join([*pieces, text[end:]])
+    return without_addresses(str(value))

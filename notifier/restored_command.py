@@ -20,7 +20,10 @@ from notifier.store import status_store
 from notifier.store.stop_store import PAUSED
 
 NOTHING_LEFT = "No mail waits for your decision; what was decided before stays so. To go on: notifier resume"
-DECIDE = "Decide about these, then go on: --resend sends them (again), --drop leaves them to the next news."
+DECIDE = (
+    "Decide about these with the same command and --resend (they are sent, some perhaps again) or --drop (they are left "
+    "to the next news); then: notifier resume"
+)
 
 
 def restored(  # noqa: PLR0913, PLR0917  # one option each, as typed

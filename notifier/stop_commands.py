@@ -48,7 +48,8 @@ def resume(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps({"paused": False, "changed": changed}))
         return
-    typer.echo("Mails go out again, what waited first." if changed else "Nothing was paused.")
+    going = "Mails go out again, what waited first."
+    typer.echo(going if changed else "Nothing was paused. If mails do not go out, this says why: notifier doctor")
 
 
 def as_dict(stop: Stop) -> dict[str, str | int | None]:

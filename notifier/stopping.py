@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from notifier.errors import StoreUnavailable, Undecided
+from notifier.logs import without_addresses
 from notifier.store import restore_store, stop_store
 from notifier.store.database import Database
 
@@ -66,12 +67,14 @@ def is_stopped(database: Database) -> bool:
 def pause(database: Database, *, note: str | None, now: datetime) -> bool:
     """Have no mail go out after this, letters included, but those that are in_data; False if it was so already.
 
-    Matching and planning go on: news waits, and who has a digest waiting gets no second one.
+    Matching and planning go on: news waits, and who has a digest waiting gets no second one. The note is read by
+    programs and in logs, too, so it loses any address in it.
     """
+    noted = without_addresses(note) if note else None
     with database.writing() as session:
         if any(one.why == stop_store.PAUSED for one in stop_store.list_open(session)):
             return False
-        stop_store.add(session, why=stop_store.PAUSED, note=note, now=now)
+        stop_store.add(session, why=stop_store.PAUSED, note=noted, now=now)
     return True
 
 

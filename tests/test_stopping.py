@@ -114,6 +114,12 @@ def test_pausing_and_resuming_twice_does_it_once(world: World) -> None:
     assert list_stops(database) == []
 
 
+def test_a_note_names_nobody(world: World) -> None:
+    pause(world.installation.database, note="asked by jo@example.org, back at 5", now=world.now)
+
+    assert [one.note for one in list_stops(world.installation.database)] == ["asked by [address], back at 5"]
+
+
 def test_the_doctor_says_since_when_and_why(world: World) -> None:
     pause(world.installation.database, note="the relay moves", now=world.now)
 
@@ -160,4 +166,5 @@ def test_the_commands_say_what_they_did(tmp_path: Path) -> None:
     assert (again["changed"], again["stops"][0]["note"]) == (False, "the relay moves")
     assert [one["why"] for one in status["stops"]] == ["paused"]
     assert on.stdout == "Mails go out again, what waited first.\n"
+    assert notifier(tmp_path, "resume").stdout.endswith("this says why: notifier doctor\n")
     assert json.loads(notifier(tmp_path, "resume", "--json").stdout) == {"paused": False, "changed": False}
