@@ -1,5 +1,6 @@
 """Checks configuration, database, broker and mail server, and says what to do about each."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -61,6 +62,17 @@ def check_up(settings: Settings, *, now: datetime) -> list[Finding]:
         installation.close()
     opened = Finding("installation", True, "the keys are those of this database")
     return [opened, *(_tried(one, installation.settings) for one in found), *waiting]
+
+
+def by_part(findings: Iterable[Finding]) -> dict[str, dict[str, bool | str]]:
+    """The findings as JSON says them: where there are several of one part, all of what they say."""
+    parts: dict[str, list[Finding]] = {}
+    for one in findings:
+        parts.setdefault(one.part, []).append(one)
+    return {
+        part: {"ok": all(one.ok for one in found), "message": " ".join(one.message for one in found)}
+        for part, found in parts.items()
+    }
 
 
 def _tried(finding: Finding, settings: Settings) -> Finding:

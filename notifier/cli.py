@@ -17,7 +17,7 @@ from rich.console import Console
 
 from notifier import __version__, embedded, queues, why_command, worker
 from notifier.answering import AsJson, err, print_counts
-from notifier.checkup import check_up, list_faults, list_unplanned
+from notifier.checkup import by_part, check_up, list_faults, list_unplanned
 from notifier.conditions_command import conditions
 from notifier.config import Settings, check_shared, load_settings
 from notifier.domain.moments import read_moment
@@ -215,7 +215,7 @@ def doctor(as_json: AsJson = False) -> None:
     """Check settings, database, broker and mail server, and say what to do."""
     findings = check_up(embedded.with_remembered_ports(_settings()), now=_now())
     if as_json:
-        typer.echo(json.dumps({one.part: {"ok": one.ok, "message": one.message} for one in findings}))
+        typer.echo(json.dumps(by_part(findings)))
     else:
         for one in findings:
             err.print(f"{'[green]ok[/]   ' if one.ok else '[red]wrong[/]'} {one.part}: {one.message}")

@@ -21,8 +21,8 @@ from notifier.store.stop_store import PAUSED
 
 NOTHING_LEFT = "No mail waits for your decision; what was decided before stays so. To go on: notifier resume"
 DECIDE = (
-    "Decide about these with the same command and --resend (they are sent, some perhaps again) or --drop (they are left "
-    "to the next news); then: notifier resume"
+    "Decide about these with the same command and --resend (they are sent, some perhaps again) or --drop (they are "
+    "left to the next news); then: notifier resume"
 )
 
 

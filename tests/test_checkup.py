@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from notifier.checkup import Finding, check_up
+from notifier.checkup import Finding, by_part, check_up
 from notifier.domain.schedules import Cadence
 from notifier.installation import open_installation
 from notifier.rounds import open_service
@@ -152,6 +152,15 @@ def test_changes_that_nobody_matches_are_told(world: World) -> None:
     assert found(world, "schedule") is not None
     world.tick()
     assert found(world, "schedule") is None
+
+
+def test_programs_read_all_that_keeps_mails_back() -> None:
+    paused, back = (Finding("sending", False, says) for says in ("Paused.", "Put back."))
+
+    assert by_part([paused, Finding("database", True, "ok"), back]) == {
+        "sending": {"ok": False, "message": "Paused. Put back."},
+        "database": {"ok": True, "message": "ok"},
+    }
 
 
 def test_a_secret_that_was_taken_away_too_early_is_told(world: World) -> None:
