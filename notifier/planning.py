@@ -1,6 +1,6 @@
 """Planning: a Schedule that is due gives its readers who have news a Delivery; what is urgent does not wait for it."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
@@ -21,7 +21,7 @@ READERS = 100_000
 """Ids of readers looked through by one statement, so that nobody waits for it for long."""
 
 Meanwhile = Callable[[], object]
-Insert = Callable[[Session, ReaderRange], int]
+Insert = Callable[[Session, Sequence[int]], int]
 
 
 def _nothing() -> None:
@@ -79,9 +79,9 @@ def plan_digests(*, database: Database, now: datetime, meanwhile: Meanwhile = _n
 def _plan_urgent_digests(schedules: Sequence[DueSchedule], *, database: Database, now: datetime) -> int:
     names = {schedule.id: _name(schedule) for schedule in schedules}
     with database.reading() as session:
-        readers = urgent_store.list_readers_due(session, names=names, now=now, size=MAILS)
+        readers = urgent_store.list_readers_due(session, names=names, now=now)
 
-    def insert(session: Session, some: ReaderRange) -> int:
+    def insert(session: Session, some: Sequence[int]) -> int:
         return urgent_store.insert_digests(session, readers=some, names=names, now=now)
 
     return _insert_each(readers, insert, database=database)
@@ -90,9 +90,9 @@ def _plan_urgent_digests(schedules: Sequence[DueSchedule], *, database: Database
 def _plan_urgent_mails(zone: str, *, database: Database, now: datetime) -> int:
     since = start_of_day(zone, now=now)
     with database.reading() as session:
-        readers = urgent_store.list_readers(session, zone=zone, since=since, now=now, size=MAILS)
+        readers = urgent_store.list_readers(session, zone=zone, since=since, now=now)
 
-    def insert(session: Session, some: ReaderRange) -> int:
+    def insert(session: Session, some: Sequence[int]) -> int:
         return urgent_store.insert_mails(session, readers=some, zone=zone, since=since, now=now)
 
     return _insert_each(readers, insert, database=database)
@@ -101,13 +101,13 @@ def _plan_urgent_mails(zone: str, *, database: Database, now: datetime) -> int:
 def _plan(schedules: Sequence[DueSchedule], *, database: Database, now: datetime, meanwhile: Meanwhile) -> int:
     names = {schedule.id: _name(schedule) for schedule in schedules}
 
-    def insert(session: Session, some: ReaderRange) -> int:
+    def insert(session: Session, some: Sequence[int]) -> int:
         return plan_store.insert_digests(session, readers=some, names=names, now=now)
 
     planned = 0
     for among in _all_readers(database):
         with database.reading() as session:
-            readers = plan_store.list_readers_due(session, among=among, names=names, now=now, size=MAILS)
+            readers = plan_store.list_readers_due(session, among=among, names=names, now=now)
         planned += _insert_each(readers, insert, database=database, meanwhile=meanwhile)
     return planned
 
@@ -128,20 +128,18 @@ def _plan_quiet(schedules: Sequence[DueSchedule], *, database: Database, now: da
     """A quiet note for each of their readers who chose it and has long heard nothing."""
     months = {schedule.id: _month(schedule, now) for schedule in schedules if _is_quiet_hour(schedule, now)}
     with database.reading() as session:
-        readers = quiet_store.list_readers_due(session, months=months, now=now, size=MAILS) if months else []
+        readers = quiet_store.list_readers_due(session, months=months, now=now) if months else []
 
-    def insert(session: Session, some: ReaderRange) -> int:
+    def insert(session: Session, some: Sequence[int]) -> int:
         return quiet_store.insert_notes(session, readers=some, months=months, now=now)
 
     return _insert_each(readers, insert, database=database, meanwhile=meanwhile)
 
 
-def _insert_each(
-    readers: Iterable[ReaderRange], insert: Insert, *, database: Database, meanwhile: Meanwhile = _nothing
-) -> int:
-    """Each portion in a transaction of its own; how many Deliveries that made."""
+def _insert_each(readers: Sequence[int], insert: Insert, *, database: Database, meanwhile: Meanwhile = _nothing) -> int:
+    """Each portion of these readers in a transaction of its own; how many Deliveries that made."""
     planned = 0
-    for some in readers:
+    for some in portions(readers, MAILS):
         meanwhile()
         with database.writing() as session:
             planned += insert(session, some)

@@ -168,6 +168,28 @@ def test_what_comes_in_together_is_told_in_one_mail(world: World, monkeypatch: p
     assert len(planned(world)) == 1
 
 
+def test_those_for_whom_something_comes_meanwhile_make_no_transaction_longer(
+    either_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "MAILS", 2)
+    monkeypatch.setattr(planning, "READERS", 100)
+    either_world.ingest(make_study(1), make_study(2))
+    first, between = others_follow(either_world, number=1), follow(either_world)
+    last = others_follow(either_world, first=1)
+    either_world.ingest(make_study(1, enrollment=120))
+    database, now = either_world.installation.database, either_world.now + LATER
+    match_changes(database=database, now=now)
+
+    def comes_in() -> None:
+        either_world.ingest(make_study(2, enrollment=120))
+        match_changes(database=database, now=now)
+
+    plan_digests(database=database, now=now, meanwhile=comes_in)
+
+    assert between not in {reader for reader, _kind in planned(either_world)}
+    assert len(planned(either_world)) == len(first + last)
+
+
 def test_two_who_plan_at_once_plan_each_reader_once(either_world: World) -> None:
     either_world.ingest(make_study(1), make_study(2))
     others, reader = others_follow(either_world), follow(either_world)

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, delete, event, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from notifier import planning
+from notifier.domain.schedules import Cadence
 from notifier.matching import match_changes
 from notifier.planning import plan_digests, plan_urgent
 from notifier.store.models import Delivery, Schedule, Subscriber, Subscription
@@ -25,12 +26,12 @@ A_FEW = 100
 
 
 @contextmanager
-def work_of(engine: Engine) -> Iterator[list[float]]:
+def work_of(engine: Engine, *, beginning: tuple[str, ...] = ("SELECT", "INSERT", "WITH")) -> Iterator[list[float]]:
     """How many rows each step of each statement looks at, in all: each is run twice, explained and undone at first."""
     found: list[float] = []
 
     def explain(_connection: Any, cursor: Any, statement: str, values: Any, _context: Any, _is_many: bool) -> None:
-        if not statement.lstrip().startswith(("SELECT", "INSERT", "WITH")) or "set_config" in statement:
+        if not statement.lstrip().startswith(beginning) or "set_config" in statement:
             return
         with cursor.connection.cursor() as other:
             other.execute("SAVEPOINT looked_at")
@@ -101,3 +102,22 @@ def test_five_times_the_readers_cost_a_few_look_ups_each(
 
     assert many < 1.5 * few
     assert many < A_FEW
+
+
+def test_whoever_waits_for_another_day_costs_nothing_while_mails_are_written(postgres_world: World) -> None:
+    database = postgres_world.installation.database
+    follow(postgres_world, readers=MANY)
+    weekly = postgres_world.subscribe("w@example.org", trial="NCT90000001", cadence=Cadence(cadence="weekly", hour=7))
+    with database.writing() as session:
+        is_due = Subscriber.id % (MANY // FEW) == 0
+        schedule = session.get_one(Subscriber, weekly).schedule_id
+        session.execute(update(Subscriber).where(~is_due).values(schedule_id=schedule))
+        session.execute(text("ANALYZE"))
+    postgres_world.ingest(make_study(status="SUSPENDED", why_stopped="Safety", updated="2026-03-03"))
+    match_changes(database=database, now=postgres_world.now)
+
+    with work_of(database.engine, beginning=("INSERT",)) as work:
+        planned = plan_digests(database=database, now=postgres_world.now)
+
+    assert planned == FEW
+    assert sum(work) < A_FEW * planned

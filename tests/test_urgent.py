@@ -86,13 +86,13 @@ def test_two_who_plan_at_once_make_one_urgent_mail(either_world: World) -> None:
     database, now = either_world.installation.database, either_world.now
 
     with database.reading() as session:
-        seen = [urgent_store.list_readers(session, zone="UTC", since=now, now=now, size=1) for _ in range(2)]
+        seen = [urgent_store.list_readers(session, zone="UTC", since=now, now=now) for _ in range(2)]
     made = []
     for readers in seen:
         with database.writing() as session:
-            made.append(urgent_store.insert_mails(session, readers=readers[0], zone="UTC", since=now, now=now))
+            made.append(urgent_store.insert_mails(session, readers=readers, zone="UTC", since=now, now=now))
 
-    assert seen == [[(reader, reader)], [(reader, reader)]]
+    assert seen == [[reader], [reader]]
     assert made == [1, 0]
 
 
@@ -243,7 +243,7 @@ def test_where_nothing_is_urgent_next_to_nothing_is_looked_at(world: World) -> N
         connection = session.connection()
         event.listen(connection, "before_cursor_execute", lambda *given: run.append((given[2], given[3])))
         urgent_store.list_schedules(session)
-        urgent_store.list_readers(session, zone="UTC", since=world.now, now=world.now, size=100)
+        urgent_store.list_readers(session, zone="UTC", since=world.now, now=world.now)
         looked = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {one}", given).all() for one, given in run[:2]]
 
     assert [str(plan).count("ix_matches_urgent") for plan in looked] == [1, 1]

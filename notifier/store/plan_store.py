@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from notifier.domain.deliveries import UNRESOLVED, UNSENT
 from notifier.domain.schedules import FURTHEST, Cadence
 from notifier.store.breaker_store import held_changes
+from notifier.store.given import among
 from notifier.store.inserting import insert_for
 from notifier.store.models import Delivery, DeliverySpan, Match, Schedule, Subscriber, Subscription
 from notifier.store.pause_store import is_awake
@@ -21,6 +22,8 @@ DIGEST = "digest"
 
 ReaderRange: TypeAlias = tuple[int, int]
 """The readers from one id to another."""
+READERS = "readers"
+"""The name under which statements are given the ids of readers."""
 Names: TypeAlias = dict[int, str | None]
 """By schedule id, what names a mail of its readers; see `insert_digests`."""
 
@@ -69,42 +72,27 @@ def next_reader(session: Session, *, after: int) -> int | None:
     return session.scalar(select(func.min(Subscriber.id)).where(Subscriber.id > after))
 
 
-def list_readers_due(
-    session: Session, *, among: ReaderRange, names: Names, now: datetime, size: int
-) -> Sequence[ReaderRange]:
+def list_readers_due(session: Session, *, among: ReaderRange, names: Names, now: datetime) -> Sequence[int]:
     """Of some readers, those of these schedules who have news and no digest on its way; ``names`` as `insert_digests`.
 
     Looking through all that waits may take long, so it is not for a writing transaction.
     """
-    theirs = and_(Subscriber.schedule_id.in_(names), Match.subscriber_id.between(*among))
-    return due_ranges(session, theirs, names=names, now=now, size=size)
+    return list_due_of(session, Match.subscriber_id.between(*among), names=names, now=now)
 
 
-def due_ranges(
-    session: Session, whose: ColumnElement[bool], *, names: Names, now: datetime, size: int
-) -> Sequence[ReaderRange]:
+def list_due_of(session: Session, whose: ColumnElement[bool], *, names: Names, now: datetime) -> Sequence[int]:
     """As `list_readers_due`, of the Matches that are meant."""
-    news = waiting_news(whose, now=now).subquery()
-    return ranges_of(session, _rows(news, [news.c.subscriber_id], names), size=size)
-
-
-def ranges_of(session: Session, readers: Select[Any], *, size: int) -> Sequence[ReaderRange]:
-    """Of the readers whose ids this selects, the first and the last of each so many, however many there are."""
     plan_only(session)
-    chosen = readers.subquery()
-    reader: ColumnElement[int] = chosen.c[0]
-    numbered = select(reader.label("reader"), func.row_number().over(order_by=reader).label("place")).subquery()
-    turn = (numbered.c.place - 1) // size
-    parts = select(func.min(numbered.c.reader), func.max(numbered.c.reader)).group_by(turn)
-    return [(first, last) for first, last in session.execute(parts.order_by(turn))]
+    news = waiting_news(and_(Subscriber.schedule_id.in_(names), whose), now=now).subquery()
+    return session.scalars(_rows(news, [news.c.subscriber_id], names)).all()
 
 
-def insert_digests(session: Session, *, readers: ReaderRange, names: Names, now: datetime) -> int:
-    """One waiting digest for each reader among these who has news and no digest on its way; how many.
+def insert_digests(session: Session, *, readers: Sequence[int], names: Names, now: datetime) -> int:
+    """One waiting digest for each of these readers who has news and no digest on its way; how many.
 
     Args:
         session: a writing transaction.
-        readers: one of the ranges that `list_readers_due` gave; whoever is due from the first of them to the last.
+        readers: some of those that `list_readers_due` gave, so that whatever came since does not make it longer.
         names: by schedule id, the period that names the mail. None ("as it happens"): the newest waiting Match and the
             reader's last Delivery name it, so that planning at once from two places makes one.
         now: when this is.
@@ -112,17 +100,18 @@ def insert_digests(session: Session, *, readers: ReaderRange, names: Names, now:
     A digest on its way whose content is not frozen takes later news along; a frozen one does not, so it does not count.
     News on a study that a mail in doubt may have told waits until that is resolved.
     """
-    # A range, because PostgreSQL looks for each of its rows in a list from one end to the other.
-    return insert_digests_of(session, Match.subscriber_id.between(*readers), names=names, now=now)
+    return insert_digests_of(session, among(Match.subscriber_id, READERS), readers=readers, names=names, now=now)
 
 
-def insert_digests_of(session: Session, whose: ColumnElement[bool], *, names: Names, now: datetime) -> int:
-    """As `insert_digests`, for whom the Matches that are meant wait."""
+def insert_digests_of(
+    session: Session, whose: ColumnElement[bool], *, readers: Sequence[int], names: Names, now: datetime
+) -> int:
+    """As `insert_digests`, for whom the Matches that are meant wait; these may be of those given as `READERS`."""
     look_up_only(session)
     news = waiting_news(whose, now=now).subquery()
     key = _key(news.c.subscriber_id, news.c.newest, names)
     row = new_delivery(kind=DIGEST, key=key, subscriber_id=news.c.subscriber_id, lane=1, now=now)
-    return insert_new(session, row, _rows(news, row.values(), names))
+    return insert_new(session, row, _rows(news, row.values(), names), readers=readers)
 
 
 def new_delivery(
@@ -143,11 +132,18 @@ def new_delivery(
     }
 
 
-def insert_new(session: Session, row: dict[str, ColumnElement[Any]], rows: Select[Any]) -> int:
-    """Insert Deliveries that this selection of such columns gives, but for keys that are there; how many."""
-    statement = insert_for(session, Delivery).from_select(list(row), rows).on_conflict_do_nothing()
+def insert_new(
+    session: Session, row: dict[str, ColumnElement[Any]], rows: Select[Any], *, readers: Sequence[int]
+) -> int:
+    """Insert Deliveries that this selection of such columns gives, but for keys that are there; how many.
+
+    They are written, and so their readers are locked, in the order of their ids, as everybody locks readers.
+    """
+    ordered = rows.order_by(row["subscriber_id"])
+    statement = insert_for(session, Delivery).from_select(list(row), ordered).on_conflict_do_nothing()
     # SQLAlchemy keeps the number of rows of an INSERT only where it is asked to.
-    counted = session.connection().execute(statement, execution_options={"preserve_rowcount": True})
+    options = {"preserve_rowcount": True}
+    counted = session.connection().execute(statement, {READERS: list(readers)}, execution_options=options)
     return max(counted.rowcount, 0)
 
 

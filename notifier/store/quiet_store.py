@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import QUIET, UNASKED, UNRESOLVED
 from notifier.domain.trials import day_of
+from notifier.store.given import among
 from notifier.store.models import Delivery, Match, Subscriber, Subscription, Trial, TrialCondition
 from notifier.store.pause_store import is_awake
-from notifier.store.plan_store import ReaderRange, insert_new, is_made, new_delivery, ranges_of
-from notifier.store.statement_plans import look_up_only
+from notifier.store.plan_store import READERS, insert_new, is_made, new_delivery
+from notifier.store.statement_plans import look_up_only, plan_only
 
 SILENCE = timedelta(days=30)
 """How long nothing must have gone to a reader before they hear that there is nothing."""
@@ -40,18 +41,19 @@ def is_chosen(session: Session) -> bool:
     return session.scalar(select(Subscriber.id).where(_IS_CHOSEN).limit(1)) is not None
 
 
-def list_readers_due(session: Session, *, months: dict[int, str], now: datetime, size: int) -> Sequence[ReaderRange]:
+def list_readers_due(session: Session, *, months: dict[int, str], now: datetime) -> Sequence[int]:
     """The readers of these schedules for whom it is time; ``months`` by schedule id name the mails."""
+    plan_only(session)
     rows = _rows([_READER], months=months, now=now, whose=Subscriber.schedule_id.in_(months))
-    return ranges_of(session, rows, size=size)
+    return session.scalars(rows).all()
 
 
-def insert_notes(session: Session, *, readers: ReaderRange, months: dict[int, str], now: datetime) -> int:
-    """One waiting note for each reader, from the first of these to the last, as `list_readers_due` finds them."""
+def insert_notes(session: Session, *, readers: Sequence[int], months: dict[int, str], now: datetime) -> int:
+    """One waiting note for each of these readers, as `list_readers_due` finds them."""
     look_up_only(session)
     row = new_delivery(kind=QUIET, key=_key(months), subscriber_id=_READER, lane=1, now=now)
-    whose = and_(Subscriber.id.between(*readers), Subscriber.schedule_id.in_(months))
-    return insert_new(session, row, _rows(row.values(), months=months, now=now, whose=whose))
+    whose = and_(among(Subscriber.id, READERS), Subscriber.schedule_id.in_(months))
+    return insert_new(session, row, _rows(row.values(), months=months, now=now, whose=whose), readers=readers)
 
 
 def waits_for(subscriber_id: Any) -> ColumnElement[bool]:

@@ -8,25 +8,25 @@ from sqlalchemy import ColumnElement, Select, String, Subquery, and_, func, lite
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session, aliased
 
+from notifier.store.given import among
 from notifier.store.models import Delivery, Match, Schedule, Subscriber, Subscription
 from notifier.store.pause_store import came_since_pause
 from notifier.store.plan_store import (
     DIGEST,
+    READERS,
     DueSchedule,
     Names,
-    ReaderRange,
-    due_ranges,
     due_schedule,
     insert_digests_of,
     insert_new,
     is_made,
     is_on_its_way,
+    list_due_of,
     moment_key,
     new_delivery,
-    ranges_of,
     waiting_news,
 )
-from notifier.store.statement_plans import look_up_only
+from notifier.store.statement_plans import look_up_only, plan_only
 
 URGENT = "urgent"
 A_DAY = 4
@@ -52,38 +52,37 @@ def list_schedules(session: Session) -> list[DueSchedule]:
     return [due_schedule(one) for one in session.scalars(waiting.distinct())]
 
 
-def list_readers_due(session: Session, *, names: Names, now: datetime, size: int) -> Sequence[ReaderRange]:
+def list_readers_due(session: Session, *, names: Names, now: datetime) -> Sequence[int]:
     """The readers of these schedules for whom something urgent waits and no digest is on its way."""
-    return due_ranges(session, _of_schedules(names), names=names, now=now, size=size)
+    return list_due_of(session, _IS_URGENT, names=names, now=now)
 
 
-def insert_digests(session: Session, *, readers: ReaderRange, names: Names, now: datetime) -> int:
+def insert_digests(session: Session, *, readers: Sequence[int], names: Names, now: datetime) -> int:
     """As `plan_store.insert_digests`, only for those of these readers for whom something urgent waits."""
-    whose = and_(_of_schedules(names), Match.subscriber_id.between(*readers))
-    return insert_digests_of(session, whose, names=names, now=now)
+    return insert_digests_of(session, _is_urgent_of_these(), readers=readers, names=names, now=now)
 
 
-def list_readers(session: Session, *, zone: str, since: datetime, now: datetime, size: int) -> Sequence[ReaderRange]:
+def list_readers(session: Session, *, zone: str, since: datetime, now: datetime) -> Sequence[int]:
     """The readers of a time zone whose urgent news may be mailed now; ``since`` is when their day began.
 
     Not those who get everything as it happens, nor those with an urgent mail or a digest about to go out, which takes
     the news along, nor those who had as many today as may be.
     """
+    plan_only(session)
     news = waiting_news(_IS_URGENT, now=now).subquery()
-    rows = _rows(news, [news.c.subscriber_id], zone=zone, since=since)
-    return ranges_of(session, rows, size=size)
+    return session.scalars(_rows(news, [news.c.subscriber_id], zone=zone, since=since)).all()
 
 
-def insert_mails(session: Session, *, readers: ReaderRange, zone: str, since: datetime, now: datetime) -> int:
-    """One waiting urgent mail for each reader, from the first of these to the last, as `list_readers` finds them."""
+def insert_mails(session: Session, *, readers: Sequence[int], zone: str, since: datetime, now: datetime) -> int:
+    """One waiting urgent mail for each of these readers, as `list_readers` finds them."""
     look_up_only(session)
-    news = waiting_news(and_(_IS_URGENT, Match.subscriber_id.between(*readers)), now=now).subquery()
+    news = waiting_news(_is_urgent_of_these(), now=now).subquery()
     row = new_delivery(kind=URGENT, key=_key(news), subscriber_id=news.c.subscriber_id, lane=0, now=now)
-    return insert_new(session, row, _rows(news, row.values(), zone=zone, since=since))
+    return insert_new(session, row, _rows(news, row.values(), zone=zone, since=since), readers=readers)
 
 
-def _of_schedules(names: Names) -> ColumnElement[bool]:
-    return and_(_IS_URGENT, Subscriber.schedule_id.in_(names))
+def _is_urgent_of_these() -> ColumnElement[bool]:
+    return and_(_IS_URGENT, among(Match.subscriber_id, READERS))
 
 
 def _rows(news: Subquery, columns: Iterable[ColumnElement[Any]], *, zone: str, since: datetime) -> Select[Any]:
