@@ -71,6 +71,14 @@ def test_it_is_not_tried_at_once_again_nor_seldomer_than_every_quarter_of_an_hou
     assert match_changes(database=database, now=later + timedelta(minutes=16)) == 1
 
 
+def test_it_is_tried_again_although_a_clock_once_ran_ahead(either_world: World) -> None:
+    database, now = set_trap(either_world), either_world.now
+    match_changes(database=database, now=now + timedelta(days=300))
+    take_away_trap(database)
+
+    assert match_changes(database=database, now=now) == 1
+
+
 def test_it_is_logged_once_and_told_to_the_operator_until_it_is_mended(world: World) -> None:
     database = set_trap(world)
     with capture_logs() as logs:

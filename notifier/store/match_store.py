@@ -18,6 +18,8 @@ LAST = 2**63 - 1
 """An id that none is greater than."""
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=10), timedelta(minutes=15)
 """How soon, and how seldom, it is tried again to match what could not be matched."""
+FURTHEST = timedelta(hours=1)
+"""Nothing is to wait longer from now on; whoever said that it should had a clock that ran ahead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,7 @@ def list_unmatched(
         now: when this is.
         newest: leave out Changes after this one.
     """
-    given = {"limit": limit, "newest": LAST if newest is None else newest, "now": now}
+    given = {"limit": limit, "newest": LAST if newest is None else newest, "now": now, "furthest": now + FURTHEST}
     changes = session.connection().execute(_WAITING, given).all()
     expected = count_interested(session, changes) if changes else {}
     return [_batch(session, some, expected, matches=matches) for some in _parted(changes, expected, matches=matches)]
@@ -191,7 +193,11 @@ _WAITING = (
         Change.match_after,
     )
     .where(Change.matched_at.is_(None), Change.id <= bindparam("newest", type_=Change.id.type))
-    .where(or_(Change.match_after.is_(None), Change.match_after <= bindparam("now", type_=Change.match_after.type)))
+    .where(or_(
+        Change.match_after.is_(None),
+        Change.match_after <= bindparam("now", type_=Change.match_after.type),
+        Change.match_after > bindparam("furthest", type_=Change.match_after.type),
+    ))
     .order_by(Change.id)
     .limit(bindparam("limit"))
 )  # fmt: skip
