@@ -63,17 +63,28 @@ def plan_digests(*, database: Database, now: datetime, meanwhile: Meanwhile = _n
     """
     with database.reading() as session:
         ahead = plan_store.list_ahead(session, now=now)
+        is_mail_ahead = plan_store.is_mail_ahead(session, now=now)
         due = plan_store.list_due(session, now=now)
         waiting = bool(due) and plan_store.is_anything_waiting(session)
         quiet = bool(due) and quiet_store.is_chosen(session)
     # A clock that ran ahead has moved these on too far: their readers would hear nothing until then.
     _move_on(ahead, database=database, now=now)
+    if is_mail_ahead:
+        _bring_forward(database=database, now=now)
     planned = 0
     for some in portions(due, SCHEDULES):
         planned += _plan(some, database=database, now=now, meanwhile=meanwhile) if waiting else 0
         planned += _plan_quiet(some, database=database, now=now, meanwhile=meanwhile) if quiet else 0
         _move_on(some, database=database, now=now)
     return planned
+
+
+def _bring_forward(*, database: Database, now: datetime) -> None:
+    """Mails that rest until then would keep all later news of their readers, too."""
+    brought = MAILS
+    while brought == MAILS:
+        with database.writing() as session:
+            brought = plan_store.bring_forward(session, now=now, limit=MAILS)
 
 
 def _plan_urgent_digests(schedules: Sequence[DueSchedule], *, database: Database, now: datetime) -> int:

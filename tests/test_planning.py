@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select, update
 
 from notifier import planning
 from notifier.domain.schedules import FURTHEST, Cadence, next_due, period
+from notifier.preferring import pause_mails
+from notifier.store.models import Delivery
 from notifier.store.restore_store import raise_ids
 from tests.studies import make_study
 from tests.world import World
@@ -77,6 +80,37 @@ def test_a_clock_that_ran_ahead_keeps_no_reader_waiting(either_world: World) -> 
     either_world.ingest(make_study(1, enrollment=120))
 
     assert sum(either_world.tick(after=DAY).sent for _ in range(9)) == 2
+
+
+def test_a_mail_planned_by_a_clock_that_ran_ahead_goes_out(
+    either_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "MAILS", 1)
+    either_world.ingest(make_study(1))
+    for reader in range(2):
+        either_world.subscribe(f"r{reader}@example.org", trial="NCT90000001")
+    either_world.ingest(make_study(1, enrollment=120))
+    either_world.now += 400 * DAY
+    assert either_world.plan() == 2
+    either_world.now -= 400 * DAY
+
+    assert either_world.tick().sent == 2
+
+
+def test_a_mail_that_may_have_arrived_rests_as_long_as_its_reader(either_world: World) -> None:
+    either_world.ingest(make_study(1))
+    reader = either_world.subscribe("a@example.org", trial="NCT90000001")
+    either_world.ingest(make_study(1, enrollment=120))
+    either_world.plan()
+    until = either_world.now + 60 * DAY
+    with either_world.installation.database.writing() as session:
+        session.execute(update(Delivery).values(message_id="<1@example.org>"))
+        pause_mails(session, reader, until=until)
+
+    either_world.plan()
+
+    with either_world.installation.database.reading() as session:
+        assert session.scalars(select(Delivery.not_before)).one() == until
 
 
 def test_a_wide_gap_in_the_numbers_of_readers_keeps_nobody_waiting(either_world: World) -> None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, String, Subquery, and_, case, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, String, Subquery, and_, case, func, literal, or_, select, text, update
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session, aliased
 
@@ -14,14 +14,18 @@ from notifier.domain.schedules import FURTHEST, Cadence
 from notifier.store.breaker_store import held_changes
 from notifier.store.given import among
 from notifier.store.inserting import insert_for
+from notifier.store.lease_store import LANES
 from notifier.store.models import Delivery, DeliverySpan, Match, Schedule, Subscriber, Subscription
-from notifier.store.pause_store import is_awake
+from notifier.store.pause_store import PAUSED, is_awake
 from notifier.store.statement_plans import look_up_only, plan_only
+from notifier.store.unloaded import change_rows
 
 DIGEST = "digest"
 
 ReaderRange: TypeAlias = tuple[int, int]
 """The readers from one id to another."""
+LATEST = timedelta(days=2)
+"""But for a pause, no mail rests longer than this from now on."""
 READERS = "readers"
 """The name under which statements are given the ids of readers."""
 Names: TypeAlias = dict[int, str | None]
@@ -53,6 +57,25 @@ def list_ahead(session: Session, *, now: datetime) -> list[DueSchedule]:
     """Schedules that are due so late as they never are: who set that was ahead of the time."""
     ahead = or_(*(and_(Schedule.cadence == one, Schedule.next_due_at > now + most) for one, most in FURTHEST.items()))
     return [due_schedule(one) for one in session.scalars(select(Schedule).where(ahead))]
+
+
+def is_mail_ahead(session: Session, *, now: datetime) -> bool:
+    """Whether a mail rests as long as none does: who said so was ahead of the time."""
+    return session.scalar(_ahead(now).limit(1)) is not None
+
+
+def bring_forward(session: Session, *, now: datetime, limit: int) -> int:
+    """Have some of the mails that rest so long be due now; how many. Those that somebody else holds are passed over."""
+    ids = session.scalars(_ahead(now).order_by(Delivery.id).limit(limit).with_for_update(skip_locked=True)).all()
+    change_rows(session, update(Delivery).where(Delivery.id.in_(ids)).values(not_before=now))
+    return len(ids)
+
+
+def _ahead(now: datetime) -> Select[int]:
+    # Written out, so that both engines see that the partial index applies.
+    rests = text("deliveries.state IN ('waiting', 'deferred')")
+    late = and_(Delivery.lane.in_(LANES), Delivery.not_before > now + LATEST)
+    return select(Delivery.id).where(rests, late, Delivery.reason.is_distinct_from(PAUSED))
 
 
 def is_anything_waiting(session: Session) -> bool:
