@@ -11,6 +11,7 @@ from dataclasses import replace
 import structlog
 
 from notifier.config import MailServer
+from notifier.domain.lanes import Answered
 from notifier.emails.postman import Postman
 from notifier.errors import StoreUnavailable
 from notifier.sending_run import Run
@@ -49,6 +50,7 @@ class Deliverer:
         self._composer = composer
         self._limits = limits = limits or Limits()
         self._postman = Postman(mail_server, sender=sender, connections=limits.connections, timeouts=limits.timeouts)
+        self._answered = Answered()
         self._stopping = threading.Event()
         self._one_run = threading.Lock()
         self._rung = threading.Event()
@@ -127,6 +129,7 @@ class Deliverer:
             traffic=self._traffic,
             clock=now,
             real=real,
+            answered=self._answered,
         )
 
     def _deliver(self, terms: Terms, *, limit: int | None = None) -> Delivered:

@@ -55,11 +55,20 @@ class Stock:
     def choose(self, busy: Counter[str], *, moves: Callable[[str], bool]) -> list[Composed]:
         """What goes next: those somebody waits for, then the others.
 
-        One domain gets no more than half of the places, those whose mails do not end a quarter, and one each.
+        One domain gets no more than half of the places, those whose mails do not end a quarter, and one each. Where any
+        are known to answer, another quarter is for those alone.
         """
         group, kept = self.terms.limits.group, self.terms.limits.kept
+        answered, now = self.terms.answered, time.monotonic()
         places = group - busy.total()
-        shares = Shares(busy, cap=max(1, group // 2), shared=group // 4, moves=moves)
+        shares = Shares(
+            busy,
+            cap=max(1, group // 2),
+            shared=group // 4,
+            moves=moves,
+            unknown=group - kept - group // 4 if answered.is_any(now) else group,
+            knows=lambda domain: answered.knows(domain, now),
+        )
         chosen = self._ready.take(shares, places=places, kept=kept)
         self._is_blocked = bool(self._ready) and not chosen and places > kept
         return chosen

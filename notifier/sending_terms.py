@@ -10,6 +10,7 @@ from uuid import uuid4
 from sqlalchemy.orm import Session
 
 from notifier.domain.deliveries import Claimed, Composed, Composing, Verdicts
+from notifier.domain.lanes import Answered
 from notifier.domain.traffic import HeldBack
 from notifier.emails.pipelining import Timeouts
 from notifier.store.database import Database
@@ -82,6 +83,8 @@ class Terms:
     more: Callable[[], None] = lambda: None
     """Called, not seldom, where more was due than could be claimed at once: others can help."""
     token: str = field(default_factory=lambda: str(uuid4()))
+    answered: Answered = field(default_factory=Answered)
+    """Which domains answered lately, in this run or one before."""
     counts: Counter[str] = field(default_factory=Counter)
     """What the run did so far, by the names of `Delivered`."""
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from notifier.domain.blame import BROKE
 from notifier.domain.deliveries import Answer, Composed, Verdict, Verdicts
-from notifier.domain.lanes import Answered, domain_of
+from notifier.domain.lanes import domain_of
 from notifier.domain.traffic import HeldBack
 from notifier.emails.postman import Postman
 from notifier.emails.tray import Tray
@@ -57,7 +57,6 @@ class Window:
     _busy: Counter[str] = field(default_factory=Counter)
     _moved_at: dict[str, float] = field(default_factory=dict)
     """When a mail ended last, of the domains of which one ended lately."""
-    _answered: Answered = field(default_factory=Answered)
 
     def busy(self, *, but: Iterable[int] = ()) -> Counter[str]:
         """How many mails are in flight to each domain; may be asked from another thread."""
@@ -144,7 +143,7 @@ class Window:
             self._moved_at = {domain: at for domain, at in self._moved_at.items() if now - at < MOVING_SECONDS}
         for mail in ended:
             del self.in_flight[mail.delivery_id]
-            if self._answered.shows_life(domain_of(mail), verdicts[mail.delivery_id], now):
+            if self.terms.answered.shows_life(domain_of(mail), verdicts[mail.delivery_id], now):
                 self._moved_at[domain_of(mail)] = now
         # One step, as another thread may ask.
         left = self._busy - Counter(map(domain_of, ended))

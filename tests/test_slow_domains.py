@@ -69,6 +69,21 @@ def test_very_many_dead_domains_make_way_for_one_that_lives(
 
 
 @pytest.mark.slow
+def test_very_many_domains_that_hang_after_the_message_leave_room_for_those_known_to_answer(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipelining, "STALL_SECONDS", 0.1)
+    hung = [f"x{number}" for number in range(60)]
+    lively = [f"a{number}" for number in range(300)]
+    expect_digests(database, *lively[:40], *hung, *lively[40:])
+    with scripted(Script({f"MESSAGE:{name}": HANG for name in hung})) as script:
+        composer = compose_in_domains(lambda name: name if name in hung else "a")
+        _send_until(database, script, composer, lambda: len({*script.recipients} - {*hung}) >= 300)
+
+    assert {*script.recipients} >= {*lively}
+
+
+@pytest.mark.slow
 def test_a_mail_server_that_freezes_costs_no_mail_a_try(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipelining, "STALL_SECONDS", 0.1)
     monkeypatch.setattr(smtp, "GIVE_WAY_SECONDS", 0.2)
@@ -91,15 +106,20 @@ def test_a_mail_that_hangs_speaks_against_no_domain_that_answers_others() -> Non
     assert not answered.shows_life("lives.example", hung, KNOWN_SECONDS)
 
 
-def _fill(lanes: Lanes, *, moves: str, busy: Counter[str], **domains: int) -> Counter[str]:
-    """How many places each domain gets, of 28, four more being kept for letters; those in ``moves`` do."""
+def _fill(lanes: Lanes, *, moves: str, busy: Counter[str], knows: str = "", **domains: int) -> Counter[str]:
+    """How many places each domain gets, of 28, four more being kept for letters; those in ``moves`` do.
+
+    Where some are known to answer, those in ``knows`` are.
+    """
     for domain, count in domains.items():
         for number in range(count):
             mail = Composed(
                 delivery_id=number, recipient=f"r@{domain}", message=b"", message_id="", dated_at=NOW, language="en"
             )
             lanes.add(mail, first=False)
-    shares = Shares(busy, cap=16, shared=8, moves=moves.__contains__)
+    shares = Shares(
+        busy, cap=16, shared=8, moves=moves.__contains__, unknown=20 if knows else 32, knows=knows.__contains__
+    )
     taken = lanes.take(shares, places=32 - busy.total(), kept=4)
     return Counter(mail.recipient.partition("@")[2] for mail in taken)
 
@@ -120,3 +140,8 @@ def test_where_domains_that_do_not_move_hold_half_those_that_do_come_first() -> 
 def test_a_domain_that_moves_gets_half_while_others_wait_and_all_where_none_does() -> None:
     assert _fill(Lanes(), moves="bc", busy=Counter(), b=40, c=4) == Counter(b=24, c=4)
     assert _fill(Lanes(), moves="bc", busy=Counter(), b=40, c=40) == Counter(b=16, c=12)
+
+
+def test_the_last_places_are_for_domains_that_are_known_to_answer() -> None:
+    dead = Counter({f"x{number}": 1 for number in range(18)})
+    assert _fill(Lanes(), moves="", knows="k", busy=dead, a=4, b=4, c=4, k=9) == Counter(a=2, k=8)

@@ -110,25 +110,41 @@ class Shares:
     One that moves gets up to ``cap`` while others wait, and more where nothing else does. One that did not show it gets
     one place; those it gets beyond that, all such domains ``share``. So a few that take their time leave room. Where
     such domains hold as many as the cap by one place each, perhaps because many are dead, those that move come first.
+    All that are not known to answer get no more than those places that are for ``unknown`` ones.
     """
 
-    def __init__(self, busy: Counter[str], *, cap: int, shared: int, moves: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        busy: Counter[str],
+        *,
+        cap: int,
+        shared: int,
+        moves: Callable[[str], bool],
+        unknown: int,
+        knows: Callable[[str], bool],
+    ) -> None:
         self._busy = busy.copy()
         self._cap = cap
         self.moves = cache(moves)
         still = {domain: count for domain, count in busy.items() if count > 0 and not self.moves(domain)}
         self._left = shared - sum(count - 1 for count in still.values())
         self.are_few = sum(still.values()) >= cap
+        self._knows = cache(knows)
+        self._left_unknown = unknown - sum(count for domain, count in still.items() if not self._knows(domain))
 
     def count(self, domain: str) -> None:
         """A domain got a place."""
         self._busy[domain] += 1
         if self._busy[domain] > 1 and not self.moves(domain):
             self._left -= 1
+        if not self._knows(domain):
+            self._left_unknown -= 1
 
     def may(self, domain: str) -> bool:
         """Whether a domain gets a place while others wait."""
         held = self._busy[domain]
+        if self._left_unknown <= 0 and not self._knows(domain):
+            return False
         return not held or (held < self._cap and (self._left > 0 or self.moves(domain)))
 
 
@@ -150,6 +166,10 @@ class Answered:
         """Whether a mail that ended shows that its domain lives: one that answers may let a single mail hang."""
         if verdict.reply is not None:
             self.note(domain, now)
+        return self.knows(domain, now)
+
+    def knows(self, domain: str, now: float) -> bool:
+        """Whether one answered lately for a domain."""
         return now - self._at.get(domain, -KNOWN_SECONDS) < KNOWN_SECONDS
 
     def is_any(self, now: float) -> bool:
@@ -158,4 +178,4 @@ class Answered:
 
     def of(self, domains: Iterable[str], now: float) -> set[str]:
         """Those of these domains for which one answered lately."""
-        return {one for one in domains if now - self._at.get(one, -KNOWN_SECONDS) < KNOWN_SECONDS}
+        return {one for one in domains if self.knows(one, now)}

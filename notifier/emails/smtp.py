@@ -201,7 +201,8 @@ class Relay:
         """The domains that get no more connections, or others would get none.
 
         Where as many are held up as usually work, it is each domain that holds up several of them and of whose mails
-        none ended lately, or as many by itself. Where even more are, it is each that did not answer, if others did.
+        none ended lately, or as many by itself. Where even more are, or may soon be, as what they do is for a domain
+        that did not answer, it is each of those, if others did.
         """
         now, most = asyncio.get_running_loop().time(), self._usual
         stalled = self._stalled(now)
@@ -210,9 +211,13 @@ class Relay:
         domains = Counter(domain for worker in stalled for domain in set(map(domain_of, worker.under_way)))
         still = {domain for domain in domains if now - self._moved_at.get(domain, 0.0) >= STILL_SECONDS}
         stuck = {domain for domain, count in domains.items() if count >= (min(2, most) if domain in still else most)}
-        if len(stalled) >= self._for_unknown and self._answered.is_any(now):
+        held = sum(worker in stalled or not self._works_for_known(worker, now) for worker in self._at_work)
+        if held >= self._for_unknown and self._answered.is_any(now):
             stuck |= self._waiting.rest.keys() - self._known()
         return stuck
+
+    def _works_for_known(self, worker: "_Worker", now: float) -> bool:
+        return all(self._answered.knows(domain_of(mail), now) for mail in worker.under_way)
 
     def _known(self) -> Collection[str]:
         """The domains for which mails wait that come before others: those that answer, where connections are few."""
@@ -261,6 +266,8 @@ class Relay:
         worker = _Worker(self, only_first=only_first)
         worker.task = asyncio.get_running_loop().create_task(self._work(worker))
         self._at_work.append(worker)
+        # As others may be held up since.
+        self._none_stuck_until = 0.0
 
     async def _work(self, worker: "_Worker") -> None:
         try:
