@@ -156,17 +156,19 @@ def new_delivery(
 
 
 def insert_new(
-    session: Session, row: dict[str, ColumnElement[Any]], rows: Select[Any], *, readers: Sequence[int]
+    session: Session, row: dict[str, ColumnElement[Any]], rows: Select[Any], *, readers: Sequence[int] | None = None
 ) -> int:
     """Insert Deliveries that this selection of such columns gives, but for keys that are there; how many.
 
-    They are written, and so their readers are locked, in the order of their ids, as everybody locks readers.
+    ``readers`` are those whom it asks for as `READERS`, if it does. Mails are written, and so readers are
+    locked, in the order of the readers' ids, as everybody locks them.
     """
     ordered = rows.order_by(row["subscriber_id"])
     statement = insert_for(session, Delivery).from_select(list(row), ordered).on_conflict_do_nothing()
     # SQLAlchemy keeps the number of rows of an INSERT only where it is asked to.
     options = {"preserve_rowcount": True}
-    counted = session.connection().execute(statement, {READERS: list(readers)}, execution_options=options)
+    given = None if readers is None else {READERS: list(readers)}
+    counted = session.connection().execute(statement, given, execution_options=options)
     return max(counted.rowcount, 0)
 
 
