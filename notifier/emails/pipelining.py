@@ -96,7 +96,7 @@ class Line:
         self._out: Composed | None = None
         """Its message began to be written, and no reply came yet."""
         self._behind = 0
-        """How many bytes were written behind its message."""
+        """How many bytes were written behind its message, at most."""
         self._refusal: Verdict | None = None
         """What the server said against the envelope that is heard now."""
         self._is_at_recipient = False
@@ -231,7 +231,7 @@ class Line:
         if following is not None:
             self._ahead, self._count = following, self._count + 1
         commands = b"".join(self._commands(following)) if following is not None and self._pipelines else b""
-        self._behind = len(commands)
+        self._behind = self._reader.most_unsent_of(commands)
         if after or commands:
             self._reader.write(b"".join(after), commands)
 

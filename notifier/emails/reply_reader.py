@@ -8,6 +8,8 @@ from typing import NamedTuple
 LONGEST_LINE = 4096
 """RFC 5321 section 4.5.3.1.5 says 512; some servers write more."""
 MOST_LINES = 128
+RECORD_MORE = 256
+"""By how much a TLS record may be longer than what it holds, up to 16 kB (RFC 8446 section 5.2)."""
 
 _LINE = re.compile(rb"([2-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
 
@@ -75,8 +77,13 @@ class ReplyReader(asyncio.Protocol):
         """Whether something came that nobody asked for."""
         return bool(self._replies or self._lines or self._part)
 
+    def most_unsent_of(self, part: bytes) -> int:
+        """How much may lie in our buffers of a part that is short: encrypted, it is longer."""
+        return len(part) + (RECORD_MORE if part and len(self._transports) > 1 else 0)
+
     @property
-    def _unsent(self) -> int:
+    def unsent(self) -> int:
+        """How many bytes lie in our buffers."""
         return sum(transport.get_write_buffer_size() for transport in self._transports)
 
     def write(self, *parts: bytes) -> None:
@@ -162,7 +169,7 @@ class ReplyReader(asyncio.Protocol):
         if mark != b"-":
             said, self._lines = b"\n".join(self._lines), []
             if self._end is None:
-                self._replies.append(Reply(int(self._code), said.decode("utf-8", "replace"), self._unsent))
+                self._replies.append(Reply(int(self._code), said.decode("utf-8", "replace"), self.unsent))
 
     def _give_up(self) -> None:
         """Replies can no longer be told apart: none of those to come may count for anything."""

@@ -17,6 +17,7 @@ import trustme
 from notifier.config import MailServer
 from notifier.domain.deliveries import Composed, Verdict
 from notifier.emails.pipelining import Timeouts
+from notifier.emails.reply_reader import ReplyReader
 from notifier.emails.smtp import Relay
 from notifier.emails.tray import Tray
 
@@ -142,3 +143,24 @@ def test_what_is_said_before_the_message_is_no_reply_to_it() -> None:
 
     assert [verdict.answer.value for verdict in verdicts.values()] == ["later"]
     assert script.got == b""
+
+
+@pytest.mark.parametrize("encrypted", [True, False])
+def test_what_lies_in_our_buffers_of_a_part_is_never_underrated(tls: ssl.SSLContext, encrypted: bool) -> None:
+    part = b"MAIL FROM:<us@example.org>\r\nRCPT TO:<ada@example.org>\r\nDATA\r\n"
+
+    async def write(port: int) -> tuple[int, int]:
+        context = ssl.create_default_context() if encrypted else None
+        made = asyncio.get_running_loop().create_connection(asyncio.Protocol, "127.0.0.1", port, ssl=context)
+        reader = ReplyReader((await made)[0])
+        reader.write(b"x" * 30_000_000)
+        before = reader.unsent
+        reader.write(part)
+        more = reader.unsent - before
+        reader.abort()
+        return more, reader.most_unsent_of(part)
+
+    with _playing(_Script(tls=tls if encrypted else None, rests=0.5)) as script:
+        more, most = asyncio.run(write(script.server.port))
+
+    assert len(part) <= more <= most
