@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
+import hypothesis
 import pytest
 import structlog
 from sqlalchemy import create_engine, text
@@ -117,7 +118,12 @@ def redis_url() -> Iterator[str]:
 
 
 def pytest_configure() -> None:
-    """Forget the settings of whoever runs the tests, and compile the service once for all its processes."""
+    """Forget the settings of whoever runs the tests, and compile the service once for all its processes.
+
+    A run that decides whether a change is taken has the same examples each time; others go on looking for new ones.
+    """
+    if os.environ.get(FORBID_SKIPS):
+        hypothesis.settings.load_profile("ci")
     for name in [name for name in os.environ if name.startswith("NOTIFIER_") and name != FORBID_SKIPS]:
         del os.environ[name]
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):

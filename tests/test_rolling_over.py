@@ -187,7 +187,8 @@ class Reading:
     world: World
     example: int
     cadence: Cadence
-    passed_over: set[str] = field(default_factory=set)
+    passed_over: dict[int, str] = field(default_factory=dict)
+    """The Matches that a mail had no room for, and their studies, of which there may be later news, too."""
 
     def __post_init__(self) -> None:
         self.address = f"reader{self.example}@example.org"
@@ -226,16 +227,19 @@ class Reading:
         self.world.tick(after=self.world.day)
         mails = self.world.mails(self.address)[before:]
         told = {number for mail in mails for number in studies_in(mail)}
-        if calm and mails and not told <= self.passed_over:
-            assert self.passed_over <= told
+        expected = set(self.passed_over.values())
+        if calm and mails and not told <= expected:
+            assert expected <= told
         # A mail sent again tells what it first told, and passes over nothing that came since.
         waiting = self.waiting()
-        self.passed_over = waiting if mails and calm else self.passed_over & waiting
+        still = {match: study for match, study in self.passed_over.items() if match in waiting}
+        self.passed_over = waiting if mails and calm else still
 
-    def waiting(self) -> set[str]:
+    def waiting(self) -> dict[int, str]:
         with self.world.installation.database.reading() as session:
-            open_ones = select(Trial.number).join(Match, Match.trial_id == Trial.id).where(Match.ended_at.is_(None))
-            return set(session.scalars(open_ones.where(Match.subscriber_id == self.reader)))
+            open_ones = select(Match.id, Trial.number).join(Trial, Match.trial_id == Trial.id)
+            mine = open_ones.where(Match.ended_at.is_(None), Match.subscriber_id == self.reader)
+            return {row.id: row.number for row in session.execute(mine)}
 
     def is_anything_under_way(self) -> bool:
         with self.world.installation.database.reading() as session:
