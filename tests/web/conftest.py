@@ -9,11 +9,13 @@ import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from limits.storage import memory
 
 from notifier import queues
 from notifier.config import Settings, load_settings
@@ -24,12 +26,20 @@ from notifier.installation import Installation, open_installation
 from notifier.store.addresses import read_address
 from notifier.subscribing import subscribe_directly
 from notifier.web.app import create_app
+from tests.topologies import wait_until
 from tests.web.site import API_KEY, NUMBER, READER, ingest, make_record
 
 with warnings.catch_warnings():
     # Starlette prefers another client by now; this one is what the rest of the tests use.
     warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
+
+
+@pytest.fixture(autouse=True)
+def no_hour_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library counts by the hours of the clock: with a new one, a test would have some requests to spare."""
+    moment = time.time()
+    monkeypatch.setattr(memory, "time", SimpleNamespace(time=lambda: moment))
 
 
 def settings_in(folder: Path) -> Settings:
@@ -121,8 +131,10 @@ def served(app: FastAPI) -> Iterator[str]:
         server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+        try:
+            wait_until(lambda: server.started or not thread.is_alive(), seconds=60, what="the web server")
+            assert server.started
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()

@@ -1,7 +1,6 @@
 """The web server as it runs in production, in a thread, for what only a real connection shows."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +10,7 @@ from fastapi import FastAPI
 from notifier.config import Settings
 from notifier.web.serving import web_config
 from tests.servers import free_port
+from tests.topologies import wait_until
 
 
 @contextmanager
@@ -21,9 +21,8 @@ def serving(app: FastAPI, settings: Settings) -> Iterator[str]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        deadline = time.monotonic() + 20
-        while not server.started and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_until(lambda: server.started or not thread.is_alive(), seconds=60, what="the web server")
+        assert server.started
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True

@@ -46,7 +46,7 @@ WIRE = {
 def talk(url: str, sent: bytes) -> bytes:
     """Everything that the server says to these bytes."""
     parts, said = urlsplit(url), b""
-    with socket.create_connection((str(parts.hostname), int(parts.port or 0)), timeout=20) as connection:
+    with socket.create_connection((str(parts.hostname), int(parts.port or 0)), timeout=60) as connection:
         # Who is refused before everything was read is hung up on.
         with suppress(ConnectionError):
             connection.sendall(sent)
@@ -60,7 +60,7 @@ def test_what_is_no_http_is_refused_and_hurts_nobody(installation: Installation,
     before = snapshot()
     with serving(create_app(installation), installation.settings) as url:
         found = {name: talk(url, sent) for name, (sent, _) in WIRE.items()}
-        alive = httpx.get(f"{url}/subscribe").status_code
+        alive = httpx.get(f"{url}/subscribe", timeout=60).status_code
 
     told = {name: answer.split(b"\r\n")[0].removeprefix(b"HTTP/1.1 ") for name, answer in found.items()}
     assert {name: line for name, line in told.items() if not line.startswith(WIRE[name][1])} == {}
@@ -78,7 +78,7 @@ def test_who_leaves_in_the_middle_changes_nothing_and_is_no_failure(
         parts = urlsplit(url)
         with socket.create_connection((str(parts.hostname), int(parts.port or 0))) as connection:
             connection.sendall(sent)
-        assert httpx.get(f"{url}/subscribe", timeout=30).status_code == 200
+        assert httpx.get(f"{url}/subscribe", timeout=60).status_code == 200
 
     assert snapshot() == before
     assert "request.failed" not in "".join(capfd.readouterr())

@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from notifier.installation import Installation
+from notifier.web import limiting
 from notifier.web.app import create_app
 from notifier.web.limiting import LOOK_UPS, MAILBOX, OUTLOOKS, PRESSES, RULES, UNPROVEN
 from tests.web.site import NUMBER, READER, filled_form, hidden_fields, solved_proof
@@ -120,8 +121,9 @@ def test_a_proof_that_is_not_worth_anything_shows_the_page_again(
 
 @pytest.mark.redis
 def test_a_proof_counts_once_in_all_processes_together(
-    installation: Installation, clock: Clock, rows: Rows, redis_url: str
+    installation: Installation, clock: Clock, rows: Rows, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(limiting, "LONGEST_WAIT", 60.0)
     settings = installation.settings.model_copy(update={"limits_url": redis_url})
     shared = type(installation)(settings, installation.database, installation.keys, installation.links)
     browsers = [TestClient(create_app(shared, now=lambda: clock.now), headers=BROWSER) for _ in range(2)]

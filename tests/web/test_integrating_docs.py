@@ -33,7 +33,7 @@ def test_every_example_with_curl_is_answered_well(
         env={**os.environ, "BASE": served, "KEY": API_KEY},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=False,
     )
 

@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,8 +13,10 @@ from typing import cast
 import pytest
 import redis
 from fastapi import Request
+from limits.storage import RedisStorage
 
 from notifier.store.addresses import read_address
+from notifier.web import limiting
 from notifier.web.limiting import (
     AROUND,
     LINK_MAILS,
@@ -28,7 +29,7 @@ from notifier.web.limiting import (
     network_of,
     networks_around,
 )
-from tests.servers import redis_process
+from tests.servers import free_port, redis_on, redis_process
 
 SECRET = "a made-up secret that is long enough for anybody"
 FEW = RULES[UNPROVEN, "network"].amount
@@ -136,7 +137,14 @@ def test_two_names_of_one_mail_provider_are_counted_as_one_mailbox() -> None:
     assert mailbox_of(one) == mailbox_of(other)
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis lives, but the machine may be too busy for it to answer as soon as in production."""
+    monkeypatch.setattr(limiting, "LONGEST_WAIT", 60.0)
+
+
 @pytest.mark.redis
+@pytest.mark.usefixtures("patient")
 def test_two_processes_count_together(redis_url: str) -> None:
     one, other = Limits(url=redis_url, secret=SECRET), Limits(url=redis_url, secret=SECRET)
 
@@ -144,6 +152,7 @@ def test_two_processes_count_together(redis_url: str) -> None:
 
 
 @pytest.mark.redis
+@pytest.mark.usefixtures("patient")
 def test_nothing_readable_stands_in_redis(redis_url: str) -> None:
     limits = Limits(url=redis_url, secret=SECRET)
     used_up(limits, "canary@example.org")
@@ -159,26 +168,37 @@ def test_nothing_readable_stands_in_redis(redis_url: str) -> None:
 
 @pytest.mark.redis
 @pytest.mark.parametrize("trouble", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "frozen"])
-def test_without_redis_a_process_counts_for_itself_and_nobody_waits(trouble: signal.Signals) -> None:
+def test_without_redis_a_process_counts_for_itself_and_nobody_waits(
+    trouble: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    ask = RedisStorage.acquire_sliding_window_entry
+    monkeypatch.setattr(
+        RedisStorage, "acquire_sliding_window_entry", lambda *given: [asked.append(given), ask(*given)][1]
+    )
     with redis_process() as (url, server):
-        limits = Limits(url=url, secret=SECRET)
-        assert limits.seconds_to_wait(UNPROVEN, "network", "203.0.113.7") == 0
+        limits = Limits(url=url, secret=SECRET, clock=lambda: 0.0)
+        assert limits.seconds_to_wait(UNPROVEN, "network", "203.0.113.9") == 0
         os.kill(server.pid, trouble)
-        began = time.monotonic()
 
         assert used_up(limits) == FEW
-        assert time.monotonic() - began < 1.0
+        # One waited as long as Redis may take, and nobody after that.
+        assert len(asked) <= 2
+        assert limiting.LONGEST_WAIT < 1.0
 
 
 @pytest.mark.redis
-def test_redis_is_asked_again_after_a_pause() -> None:
-    seconds = 0.0
-    with redis_process() as (url, server):
-        limits = Limits(url=url, secret=SECRET, clock=lambda: seconds)
+@pytest.mark.usefixtures("patient")
+def test_redis_is_asked_again_after_a_pause(tmp_path: Path) -> None:
+    seconds, port = 0.0, free_port()
+    limits = Limits(url=f"redis://127.0.0.1:{port}/0", secret=SECRET, clock=lambda: seconds)
+    kept = ("--dir", str(tmp_path), "--appendonly", "yes")
+    with redis_on(port, *kept) as server:
         used_up(limits)
-        server.send_signal(signal.SIGSTOP)
+        server.kill()
+        server.wait()
         assert used_up(limits) == FEW
-        server.send_signal(signal.SIGCONT)
+    with redis_on(port, *kept):
         assert used_up(limits, "203.0.113.9") == FEW
 
         seconds = PAUSE + 1

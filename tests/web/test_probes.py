@@ -19,6 +19,14 @@ from notifier.web.app import create_app
 from tests.web.site import NUMBER, READER, filled_form
 
 
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers are kept as long as a test takes, and none is that of a test before; who is busy has time to answer."""
+    monkeypatch.setattr(probes, "_kept", probes._Kept())
+    monkeypatch.setattr(probes, "KEPT_SECONDS", 600.0)
+    monkeypatch.setattr(probes, "TIMEOUT_SECONDS", 60.0)
+
+
 def test_a_living_process_says_so(client: TestClient) -> None:
     assert client.get("/healthz").text == "ok\n"
 
@@ -66,7 +74,7 @@ def test_a_slow_server_behind_us_holds_up_one_probe_only(client: TestClient, mon
 
     def look_slowly(_one: Installation) -> dict[str, str]:
         asked.set()
-        goes_on.wait(10)
+        goes_on.wait(60)
         return {"database": "does not answer"}
 
     before = client.get("/readyz").json()
@@ -74,7 +82,7 @@ def test_a_slow_server_behind_us_holds_up_one_probe_only(client: TestClient, mon
     monkeypatch.setattr(probes, "look", look_slowly)
     with ThreadPoolExecutor(1) as threads:
         slow = threads.submit(client.get, "/readyz")
-        asked.wait(10)
+        asked.wait(60)
         meanwhile = client.get("/readyz").json()
         goes_on.set()
 
