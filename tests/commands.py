@@ -14,7 +14,7 @@ from typing import Any
 from notifier.cli import main
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-MOST_SECONDS = 60
+MOST_SECONDS = 240
 
 
 def notifier(folder: Path, *arguments: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:

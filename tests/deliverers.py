@@ -11,7 +11,7 @@ from notifier.sending_terms import Composer
 from notifier.store.database import Database
 from tests.delivery_rows import compose_simply
 
-PATIENT = Timeouts(connect=2, command=60, data=60, message=60)
+PATIENT = Timeouts(connect=60, command=60, data=60, message=60)
 """With these, what hangs hangs for longer than a test lasts."""
 
 

@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from aiosmtpd.controller import Controller
 from sqlalchemy import insert, select
 
 from notifier.rounds import open_service
 from notifier.store.addresses import read_address
 from notifier.store.models import Schedule, Subscriber, Subscription, Told, Trial
-from tests.smtp_servers import Mailbox
+from tests.smtp_servers import Mailbox, listening
 from tests.studies import make_study
 from tests.world import World, copy_database, open_world, settings_for
 
@@ -22,7 +21,7 @@ BOTH_ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)
 @contextmanager
 def serving(box: Mailbox) -> Iterator[None]:
     """A mail server that behaves as this one says."""
-    controller = Controller(box, hostname="127.0.0.1", port=box.port)
+    controller = listening(box)
     controller.start()
     try:
         yield

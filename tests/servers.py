@@ -20,7 +20,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO
 
-START_SECONDS = 30
+START_SECONDS = 60
 PORTS = range(10_240, 32_768)
 """Below those that systems give to outgoing connections, which could take a port before its server does."""
 
@@ -113,7 +113,8 @@ class PostgresServer:
         self._pg_ctl("-m", "immediate", "stop")
 
     def _pg_ctl(self, *options: str | Path) -> None:
-        _run([self.programs / "pg_ctl", "-D", self.home / "data", "-w", *options], self.user, self.home)
+        always = ["-D", self.home / "data", "-w", "-t", str(START_SECONDS)]
+        _run([self.programs / "pg_ctl", *always, *options], self.user, self.home)
 
 
 @contextmanager

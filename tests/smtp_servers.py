@@ -15,6 +15,9 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from notifier.config import MailServer
 from tests.servers import free_port
 
+STARTS_WITHIN = 60.0
+LONGER_THAN_ANY_TEST = 3600.0
+
 
 @dataclass
 class Mailbox:
@@ -87,14 +90,19 @@ class Mailbox:
         if self.drop_at == step:
             await _drop(server)
         if self.hang_at == step:
-            await asyncio.sleep(60)
+            await asyncio.sleep(LONGER_THAN_ANY_TEST)
 
 
 async def _drop(server: SMTP) -> None:
     assert isinstance(server.transport, asyncio.Transport)
     server.transport.abort()
     # The loss of the connection ends this.
-    await asyncio.sleep(60)
+    await asyncio.sleep(LONGER_THAN_ANY_TEST)
+
+
+def listening(box: Mailbox, **options: Any) -> Controller:
+    """What lets a server that behaves as this one says listen on its port, in a thread of its own."""
+    return Controller(box, hostname="127.0.0.1", port=box.port, ready_timeout=STARTS_WITHIN, **options)
 
 
 @contextmanager
@@ -107,7 +115,7 @@ def mailbox(*, tls: ssl.SSLContext | None = None, login: tuple[str, str] | None 
         return AuthResult(success=given == login, handled=False)
 
     options: dict[str, Any] = {"authenticator": authenticate, "auth_required": True} if login else {}
-    controller = Controller(box, hostname="127.0.0.1", port=box.port, tls_context=tls, **options)
+    controller = listening(box, tls_context=tls, **options)
     controller.start()
     try:
         yield box

@@ -20,7 +20,7 @@ from tests.smtp_servers import Mailbox
 
 COMMAND = (sys.executable, "-m", "notifier")
 API_KEY = "a made-up key for the API of this installation"
-STARTS_WITHIN = 60.0
+STARTS_WITHIN = 120.0
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,13 @@ def run(folder: Path, settings: dict[str, str], *arguments: str) -> subprocess.C
     """Run one command to its end."""
     command = [*COMMAND, *arguments]
     done = subprocess.run(
-        command, cwd=folder, env=environment_of(settings), capture_output=True, text=True, timeout=120, check=False
+        command, cwd=folder, env=environment_of(settings), capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode == 0, done.stderr
     return done
 
 
-def wait_until(condition: Callable[[], bool], *, seconds: float = 30.0, what: str, every: float = 0.05) -> None:
+def wait_until(condition: Callable[[], bool], *, seconds: float = 60.0, what: str, every: float = 0.05) -> None:
     """Wait for something to become true."""
     until = time.monotonic() + seconds
     while not condition():
@@ -107,11 +107,11 @@ def _process(
     try:
         yield process
         process.send_signal(signal.SIGTERM)
-        assert process.wait(40) == 0, f"notifier {command} ended with {process.returncode}"
+        assert process.wait(90) == 0, f"notifier {command} ended with {process.returncode}"
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait(10)
+            process.wait(60)
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 LARGEST_MAIL = 20_000_000
+STARTS_WITHIN = 60.0
+"""Seconds; a port that is taken is told at once, and a machine that is busy needs longer than the usual five."""
 SHOWN = 200
 _HEAD = 32_768
 
@@ -126,6 +128,7 @@ def serve_mailbox(mailbox: Mailbox, *, host: str, port: int) -> Iterator[None]:
         _Keeper(mailbox),
         hostname=host,
         port=port,
+        ready_timeout=STARTS_WITHIN,
         data_size_limit=LARGEST_MAIL,
         ident="notifier mailbox",
         server_hostname="mailbox.localhost",
