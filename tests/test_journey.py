@@ -48,17 +48,17 @@ def test_from_a_form_to_a_digest_and_out_with_one_click(running: Running) -> Non
     post_records(running, make_study(1, enrollment=150, updated="2026-02-22"))
     wait_until_matched(running)
     assert len(mails(running)) == 2
-    assert "delivery.sent" in running.logs
+    wait_until(lambda: "delivery.sent" in running.logs, what="what is logged of a mail after it arrived")
     assert not re.search("journey.reader|/confirm/W|/unsubscribe/W", running.logs)
 
 
 def post_records(running: Running, *records: dict[str, Any]) -> None:
-    answer = httpx.post(f"{running.url}/api/v1/records", json=list(records), headers=_key(), timeout=30)
+    answer = httpx.post(f"{running.url}/api/v1/records", json=list(records), headers=_key(), timeout=60)
     assert answer.status_code in (200, 201), answer.text
 
 
 def fill_in_form(running: Running) -> None:
-    page = httpx.get(f"{running.url}/studies/NCT90000001", timeout=30)
+    page = httpx.get(f"{running.url}/studies/NCT90000001", timeout=60)
     assert "A made-up study" in page.text
     form = {
         "email": READER,
@@ -68,22 +68,22 @@ def fill_in_form(running: Running) -> None:
         "consent": "yes",
         "consent_health": "yes",
     }
-    answer = httpx.post(f"{running.url}/subscribe", data=form, timeout=30)
+    answer = httpx.post(f"{running.url}/subscribe", data=form, timeout=60)
     assert answer.status_code == 200, answer.text
     assert "journey.reader" not in answer.text
 
 
 def confirm(running: Running, text: str) -> None:
     link = next(found for found in LINK.findall(text) if "/confirm/" in found)
-    assert httpx.get(link, timeout=30).status_code == 200
-    assert httpx.post(link, timeout=30).status_code == 200
+    assert httpx.get(link, timeout=60).status_code == 200
+    assert httpx.post(link, timeout=60).status_code == 200
 
 
 def one_click(running: Running, digest: EmailMessage) -> None:
     """RFC 8058: a bare POST, answered 200 with no cookie and no redirect."""
     assert digest["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     link = str(digest["List-Unsubscribe"]).strip("<>")
-    answer = httpx.post(link, data={"List-Unsubscribe": "One-Click"}, timeout=30)
+    answer = httpx.post(link, data={"List-Unsubscribe": "One-Click"}, timeout=60)
     assert (answer.status_code, answer.headers.get("set-cookie")) == (200, None)
 
 
@@ -104,7 +104,7 @@ def wait_until_matched(running: Running) -> None:
     """Until what was posted has gone all its way, and time for a mail that must not come."""
 
     def settled() -> bool:
-        status = httpx.get(f"{running.url}/api/v1/status", headers=_key(), timeout=30).json()
+        status = httpx.get(f"{running.url}/api/v1/status", headers=_key(), timeout=60).json()
         return bool(status["unmatched"] == 0 and status["waiting"] == 0)
 
     wait_until(settled, what="all Changes to be matched")
