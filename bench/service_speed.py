@@ -3,7 +3,7 @@
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -125,21 +125,25 @@ def _measure(settings: Settings, way: Way) -> Pace:
     database = open_database(settings.database_url)
     try:
         with way.start(settings, database) as processes:
-            _wait(lambda: _count(database, "sent") > 0)
-            already, began, before = _count(database, "sent"), time.monotonic(), sum(map(cpu_of, processes))
-            _wait(lambda: not _count(database, "waiting", "leased", "in_data"))
-            sent, seconds = _count(database, "sent") - already, time.monotonic() - began
+            began, before = _wait(lambda: _count(database, "sent") > 0, processes)
+            _wait(lambda: not _count(database, "waiting", "leased", "in_data"), processes)
+            # Few may all be sent between two looks: what the first look found counts, too.
+            sent, seconds = _count(database, "sent"), time.monotonic() - began
             return Pace(rate=sent / seconds, cpu=(sum(map(cpu_of, processes)) - before) / max(sent, 1))
     finally:
         database.close()
 
 
-def _wait(is_so: Callable[[], bool]) -> None:
+def _wait(is_so: Callable[[], bool], processes: Sequence[int]) -> tuple[float, float]:
+    """The moment of the last look that found it otherwise, and the processor time of the processes until then."""
     deadline = time.monotonic() + LONGEST_SECONDS
+    found = time.monotonic(), sum(map(cpu_of, processes))
     while not is_so():
+        found = time.monotonic(), sum(map(cpu_of, processes))
         if time.monotonic() > deadline:
             raise subprocess.TimeoutExpired("the service", LONGEST_SECONDS)
         time.sleep(LOOK_SECONDS)
+    return found
 
 
 def _count(database: Database, *states: str) -> int:
