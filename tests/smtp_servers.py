@@ -31,6 +31,8 @@ class Mailbox:
     drop_at: str | None = None
     """mail, rcpt, or message: after the final dot, with the mail taken."""
     hang_at: str | None = None
+    hanging: int = 0
+    """How often it began to."""
     mails_per_connection: int | None = None
     accepted: list[tuple[str, bytes]] = field(default_factory=list)
     connections: int = 0
@@ -90,6 +92,7 @@ class Mailbox:
         if self.drop_at == step:
             await _drop(server)
         if self.hang_at == step:
+            self.hanging += 1
             await asyncio.sleep(LONGER_THAN_ANY_TEST)
 
 

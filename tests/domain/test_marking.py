@@ -100,10 +100,10 @@ def test_huge_texts_take_a_bounded_time() -> None:
     old = [f"word{chance.randrange(50)}" + ("." if chance.random() < 0.1 else "") for _ in range(20_000)]
     new = [word if chance.random() < 0.9 else "other" for word in old]
 
-    start = time.perf_counter()
+    start = time.process_time()
     mark(" ".join(old), " ".join(new))
 
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 def test_a_sentence_that_is_cut_off_has_no_full_stop() -> None:

@@ -36,13 +36,13 @@ def _mail(number: int, *, size: int = 70) -> Composed:
     )
 
 
-def _send(server: MailServer, *mails: Composed, message: float = 3.0, linger: float = 0.0) -> dict[int, Verdict]:
+def _send(server: MailServer, *mails: Composed, message: float = 60.0, linger: float = 0.0) -> dict[int, Verdict]:
     async def send() -> dict[int, Verdict]:
-        timeouts = Timeouts(connect=2, command=2, data=2, message=message)
+        timeouts = Timeouts(connect=60, command=60, data=60, message=message)
         relay = Relay(server, sender="me@example.org", connections=1, timeouts=timeouts)
         tray, verdicts = Tray(), dict[int, Verdict]()
         relay.take(mails, tray)
-        until = asyncio.get_running_loop().time() + 8
+        until = asyncio.get_running_loop().time() + 60
         while len(verdicts) < len(mails) and asyncio.get_running_loop().time() < until:
             await asyncio.sleep(0.01)
             verdicts |= tray.take()
@@ -75,7 +75,7 @@ class _Script:
     def go(self) -> None:
         talk, _ = self.door.accept()
         talk = self.tls.wrap_socket(talk, server_side=True) if self.tls else talk
-        talk.settimeout(2)
+        talk.settimeout(60)
         with talk, suppress(OSError):
             for replies in ([b"220 here\r\n"], [b"250-here\r\n250 PIPELINING\r\n"], self.envelope):
                 for reply in replies:
@@ -97,7 +97,7 @@ def _playing(script: _Script) -> Iterator[_Script]:
     try:
         yield script
     finally:
-        thread.join(10)
+        thread.join(60)
         script.door.close()
 
 
@@ -122,8 +122,8 @@ def test_a_whole_message_that_went_out_encrypted_may_have_arrived(tls: ssl.SSLCo
 
 @pytest.mark.slow
 def test_what_was_given_up_half_way_never_goes_out_whole() -> None:
-    with _playing(_Script(reads=4096, rests=1.5)) as script:
-        verdicts = _send(script.server, _mail(1, size=30_000_000), message=0.5, linger=2.5)
+    with _playing(_Script(reads=4096, rests=4.0)) as script:
+        verdicts = _send(script.server, _mail(1, size=30_000_000), message=0.5, linger=5.0)
 
     assert [verdict.answer.value for verdict in verdicts.values()] == ["later"]
     assert not script.got.endswith(b"\r\n.\r\n")

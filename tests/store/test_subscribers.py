@@ -25,7 +25,7 @@ def test_who_confirms_does_not_wait_for_planning(either_world: World) -> None:
     with database.writing() as planning:
         add_digest(planning, reader, now=either_world.now)
         with database.writing() as confirming:
-            confirming.execute(text("SET LOCAL lock_timeout = '1s'"))
+            confirming.execute(text("SET LOCAL lock_timeout = '30s'"))
             found = subscribe_directly(
                 confirming, keys=keys, address=address, wish=wish, how="test", now=either_world.now
             )
