@@ -32,9 +32,12 @@ class Page:
         self._process = process
         self._number = 0
         self._session: str | None = None
+        self._loaded: set[str] = set()
+        """By the ids of their loaders, the pages whose load is over; said perhaps before the answer that names one."""
         target = self._ask("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self._ask("Page.enable")
+        self._ask("Page.setLifecycleEventsEnabled", enabled=True)
 
     def show(self, file: Path, *, width: int, scheme: Scheme) -> None:
         """Show a file in a window so many pixels wide, as somebody sees it who likes it light or dark."""
@@ -42,8 +45,10 @@ class Page:
             "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 600
         )
         self._ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        self._ask("Page.navigate", url=file.resolve().as_uri())
-        self._await("Page.loadEventFired")
+        loader = self._ask("Page.navigate", url=file.resolve().as_uri())["loaderId"]
+        while loader not in self._loaded:
+            self._read()
+        self._loaded.clear()
 
     def run(self, script: str) -> Any:
         """What a script comes to; a promise is awaited.
@@ -80,16 +85,14 @@ class Page:
         result: dict[str, Any] = answer["result"]
         return result
 
-    def _await(self, event: str) -> None:
-        while self._read().get("method") != event:
-            pass
-
     def _read(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         found = bytearray()
         while byte := self._process.stdout.read(1):
             if byte == b"\0":
                 answer: dict[str, Any] = json.loads(found)
+                if answer.get("method") == "Page.lifecycleEvent" and answer["params"]["name"] == "load":
+                    self._loaded.add(answer["params"]["loaderId"])
                 return answer
             found += byte
         raise RuntimeError("Chromium ended")

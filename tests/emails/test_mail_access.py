@@ -10,7 +10,7 @@ from bench.chromium import Page, Scheme, open_page
 from bench.digest_makers import MadeMail
 from tests.page_checks import AXE, chromium_here
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 # What axe cannot judge of contrast (text upon a picture, hidden text) would be as bad as what it judges wrong.
 JUDGE = """

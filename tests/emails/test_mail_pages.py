@@ -51,7 +51,7 @@ def measured(chromium: str, mail: str, folder: Path, scheme: int = 1) -> list[di
     switches = "headless no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-sync"
     command = [chromium, *(f"--{switch}" for switch in switches.split()), "--disable-component-update"]
     command += [f"--user-data-dir={folder / 'profile'}", f"--blink-settings=preferredColorScheme={scheme}"]
-    done = subprocess.run([*command, "--dump-dom", page.as_uri()], capture_output=True, check=True, timeout=60)
+    done = subprocess.run([*command, "--dump-dom", page.as_uri()], capture_output=True, check=True, timeout=110)
     body = BeautifulSoup(done.stdout.decode(), "html.parser").body
     assert body is not None
     found: list[dict[str, Any]] = json.loads(body.get_text())

@@ -16,7 +16,7 @@ from tests.page_checks import opened_browser
 from tests.web.real_server import serving
 from tests.web.site import NUMBER
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 Rows = Callable[[str], list[Any]]
 
@@ -51,9 +51,18 @@ def subscribe_in(frame: FrameLocator) -> None:
     expect(frame.get_by_text("Now check your mailbox")).to_be_visible()
 
 
+def open_unhurried(page: Page, url: str) -> None:
+    """Open a page; the script waits for its frame for as long as a busy machine may need, which is 5 s for readers."""
+    page.add_init_script(
+        "const soon = setTimeout;"
+        "window.setTimeout = (act, time, ...rest) => soon(act, time === 5000 ? 1e6 : time, ...rest)"
+    )
+    page.goto(url)
+
+
 def fits_what_it_holds(page: Page, place: int) -> None:
     """Measured anew at each look: styles and script may come after the words, and change how high the words are."""
-    for _ in range(50):
+    for _ in range(600):
         inside = page.frame_locator("iframe").nth(place).locator("#main").bounding_box()
         outside = page.locator("iframe").nth(place).bounding_box()
         if inside and outside and ceil(inside["height"]) == outside["height"]:
@@ -67,7 +76,7 @@ def test_one_line_of_script_shows_the_form_and_takes_it(
 ) -> None:
     with foreign_site(tmp_path / "site", snippet(repository, "<script", service)) as url:
         page = browser.new_page()
-        page.goto(url)
+        open_unhurried(page, url)
         frame = page.frame_locator("iframe")
         expect(frame.get_by_text("Walking after")).to_be_visible()
         high = page.locator("iframe").bounding_box()
@@ -86,7 +95,7 @@ def test_several_forms_on_one_page_are_each_as_high_as_they_are(
     other = one.replace(f'data-study="{NUMBER}"', 'data-condition="Ischemic stroke" data-language="de"')
     with foreign_site(tmp_path / "site", one + other) as url:
         page = browser.new_page(viewport={"width": 360, "height": 3_000})
-        page.goto(url)
+        open_unhurried(page, url)
         for place in range(2):
             frame = page.frame_locator("iframe").nth(place)
             expect(frame.locator("#email")).to_be_visible()
@@ -130,6 +139,6 @@ def test_a_page_that_is_not_listed_gets_a_link_after_two_tries(
         page.on("console", lambda message: said.append(message.text))
         page.goto(url)
         link = page.get_by_role("link")
-        expect(link).to_have_attribute("href", re.compile(f"/subscribe.trial={NUMBER}"), timeout=20_000)
+        expect(link).to_have_attribute("href", re.compile(f"/subscribe.trial={NUMBER}"))
         assert page.locator("iframe").count() == 0
     assert len([one for one in said if "frame-ancestors" in one]) == 2

@@ -11,7 +11,7 @@ from notifier.web.app import create_app
 from tests.page_checks import opened_browser
 from tests.web.real_server import serving
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

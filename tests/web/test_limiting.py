@@ -171,11 +171,14 @@ def test_nothing_readable_stands_in_redis(redis_url: str) -> None:
 def test_without_redis_a_process_counts_for_itself_and_nobody_waits(
     trouble: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[object] = []
+    asked: list[str] = []
     ask = RedisStorage.acquire_sliding_window_entry
-    monkeypatch.setattr(
-        RedisStorage, "acquire_sliding_window_entry", lambda *given: [asked.append(given), ask(*given)][1]
-    )
+
+    def note(storage: RedisStorage, key: str, *rest: int) -> bool:
+        asked.append(key)
+        return ask(storage, key, *rest)
+
+    monkeypatch.setattr(RedisStorage, "acquire_sliding_window_entry", note)
     with redis_process() as (url, server):
         limits = Limits(url=url, secret=SECRET, clock=lambda: 0.0)
         assert limits.seconds_to_wait(UNPROVEN, "network", "203.0.113.9") == 0
