@@ -34,7 +34,7 @@ from notifier.subscribing import subscribe_directly
 
 NOTIFIER = (sys.executable, "-c", "from notifier.cli import main; main()")
 BOUND_SECONDS = 1.0
-START_SECONDS = 30
+START_SECONDS = 120
 BROWSERS = 2
 PAUSE_SECONDS = 0.02
 
@@ -183,7 +183,7 @@ def _fill_in(port: int, waits: Waits, ended: threading.Event, numbers: Iterator[
 
 
 def _request(port: int, method: str, path: str, body: str = "") -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     try:
         # Each from a network of its own, as people are: many from one would be asked to wait.
         network = f"10.{'.'.join(str(part) for part in randbytes(3))}"

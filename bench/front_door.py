@@ -46,7 +46,7 @@ from tests.servers import free_port, postgres_server, redis_server
 
 NOTIFIER = (sys.executable, "-c", "from notifier.cli import main; main()")
 BOUND_MILLISECONDS = 250
-START_SECONDS = 30
+START_SECONDS = 120
 WORKERS = 64
 WARM_UP = 40
 EXPLAINED = 30

@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.installations import REPOSITORY, stop
 from tests.servers import free_port
 
-START_SECONDS = 10
+START_SECONDS = 60
 _BACKLOG = "512"
 
 

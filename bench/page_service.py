@@ -19,7 +19,7 @@ import httpx
 from tests.servers import choose_ports
 
 API_KEY = "a made-up key for the API of this service"
-STARTS_WITHIN = 60.0
+STARTS_WITHIN = 120.0
 _SITE = '<!doctype html><html lang="en"><title>A clinic</title><h1>A clinic</h1>{}</html>'
 
 
@@ -32,12 +32,12 @@ class PageService:
 
     def post(self, path: str, json: object) -> None:
         """Tell its API something."""
-        answer = httpx.post(f"{self.url}{path}", json=json, headers={"Authorization": f"Bearer {API_KEY}"}, timeout=30)
+        answer = httpx.post(f"{self.url}{path}", json=json, headers={"Authorization": f"Bearer {API_KEY}"}, timeout=60)
         answer.raise_for_status()
 
     def put(self, path: str, json: object) -> None:
         """Give its API something to keep."""
-        answer = httpx.put(f"{self.url}{path}", json=json, headers={"Authorization": f"Bearer {API_KEY}"}, timeout=30)
+        answer = httpx.put(f"{self.url}{path}", json=json, headers={"Authorization": f"Bearer {API_KEY}"}, timeout=60)
         answer.raise_for_status()
 
 
@@ -46,7 +46,7 @@ def page_service(folder: Path, **settings: str) -> Iterator[PageService]:
     """Run ``notifier up`` in a folder, with the settings of these names, until the block ends.
 
     Raises:
-        RuntimeError: it does not answer within a minute, or ended before it did.
+        RuntimeError: it does not answer in time, or ended before it did.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port = choose_ports(folder / "var")
@@ -64,11 +64,11 @@ def page_service(folder: Path, **settings: str) -> Iterator[PageService]:
             raise RuntimeError(f"the service ended with {running.returncode}: {wrote[-2000:]}")
         yield service
         running.send_signal(signal.SIGINT)
-        running.wait(40)
+        running.wait(90)
     finally:
         if running.poll() is None:
             running.kill()
-            running.wait(10)
+            running.wait(60)
 
 
 @contextmanager

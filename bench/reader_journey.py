@@ -52,7 +52,7 @@ class Journey:
             self.go("/mailbox")
             return lines.count() > number
 
-        wait_until(is_there, what=f"mail {number + 1} to {recipient}", seconds=30)
+        wait_until(is_there, what=f"mail {number + 1} to {recipient}", seconds=60)
         self.read[recipient] = lines.count()
         with self.way.page.expect_navigation():
             self.way.use(lines.first)

@@ -174,7 +174,7 @@ def begin(
         java_script_enabled=scripted,
         **screen,  # type: ignore[arg-type]
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
     way = kind(page=context.new_page(), language=language, scripted=scripted, own=own)
     way.watch(context)
     return way

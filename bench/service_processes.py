@@ -12,8 +12,8 @@ from bench.installations import REPOSITORY
 from notifier.config import Settings
 
 NOTIFIER = (sys.executable, "-c", "from notifier.cli import main; main()")
-START_SECONDS = 60
-STOP_SECONDS = 15
+START_SECONDS = 120
+STOP_SECONDS = 60
 
 
 @contextmanager
