@@ -154,7 +154,8 @@ def test_a_writer_waits_for_another_process_only_once(
     with pytest.raises(StoreUnavailable), on_sqlite.writing() as session:
         session.execute(text("SELECT 1"))
 
-    assert time.monotonic() - began < 3
+    # SQLite itself would have waited for 20 s more, as its connections are told to.
+    assert time.monotonic() - began < 15
     other.close()
 
 
