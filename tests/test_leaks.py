@@ -21,7 +21,7 @@ A_CONTACT = "NCT05519085 protocolSection.contactsLocationsModule.locations[0].co
     scope="module",
     params=[
         pytest.param("listed", marks=pytest.mark.slow),
-        pytest.param("all", marks=[pytest.mark.slow, pytest.mark.timeout(400)]),
+        pytest.param("all", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
     ],
 )
 def figures(

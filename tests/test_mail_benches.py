@@ -65,7 +65,7 @@ def test_a_workers_memory_is_measured(console: Console) -> None:
 
 
 @slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_other_ways_to_the_mailbox_are_measured(console: Console) -> None:
     if find_program("smtp-source") is None:
         pytest.skip("no smtp-source here: install the package postfix")
@@ -77,7 +77,7 @@ def test_other_ways_to_the_mailbox_are_measured(console: Console) -> None:
 
 
 @slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_latency_of_an_urgent_change_is_measured(console: Console) -> None:
     with _servers_or_skip():
         found = mail_latency.run(console, size=50, samples=2, engine="sqlite")
@@ -87,7 +87,7 @@ def test_latency_of_an_urgent_change_is_measured(console: Console) -> None:
 
 
 @slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_service_is_measured_beside_a_command(console: Console) -> None:
     with _servers_or_skip():
         found = service_speed.run(console, size=400, engine="sqlite")

@@ -298,7 +298,7 @@ days = st.lists(
 ).filter(is_never_given_up)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.slow
 def test_nothing_is_lost_nothing_told_twice_and_what_rolled_over_is_told_next(either_world: World) -> None:
     @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
