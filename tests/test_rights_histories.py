@@ -169,7 +169,7 @@ class Rights(RuleBasedStateMachine):
                 mine()
             send(mails, tray, first=first)
             if mine and step == "sent":
-                tray.wait(len(mails), seconds=5, pause=5)
+                tray.wait(len(mails), seconds=60, pause=60)
                 mine()
 
         deliverer._composer, deliverer._postman.send = composing, sending  # type: ignore[method-assign, assignment]
