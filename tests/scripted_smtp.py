@@ -17,7 +17,8 @@ HELLO = "250-here\r\n250-PIPELINING\r\n250 8BITMIME"
 class Script:
     """``replies`` by ``RCPT:ada``, and ``DATA:ada``, ``MESSAGE:ada`` for what follows it; what is missing is well.
 
-    A reply is text, several lines perhaps, or HANG, or DROP, or begins with ``after 1.5 ``, in seconds. ``MESSAGE:`` is
+    A reply is text, several lines perhaps, or HANG, or DROP, or begins with ``after 1.5 ``, in seconds, or with
+    ``when told ``, which is when ``may_answer`` is set. ``MESSAGE:`` is
     replied to after the dot; ``PART:``, with ``read_bytes`` of the message read, before the rest. ``AHEAD:`` asks for
     the next envelope before that last reply.
     """
@@ -30,6 +31,7 @@ class Script:
     most_connections: int | None = None
     """At once; who comes then is told so and hung up on."""
     read_bytes: int = 0
+    may_answer: threading.Event = field(default_factory=threading.Event)
     drops_groups: bool = False
     """Hangs up on who sends more than one command at once, whatever it offers."""
     port: int = 0
@@ -126,7 +128,7 @@ class _Talk:
             message += await self.reader.readexactly(1) if len(message) < 3 else await self.reader.readuntil()
         names, self.open_ones, self.in_mail = self.open_ones, [], False
         reply = self.script.replies.get(f"MESSAGE:{self.name}", "250 2.0.0 queued" if names else "554 5.5.1 nobody")
-        if reply.startswith(("250", "after ")) or reply in (HANG, DROP):
+        if reply.startswith(("250", "after ", "when told ")) or reply in (HANG, DROP):
             self.script.accepted += [(name, bytes(message[: -len(b".\r\n")])) for name in names]
             self.taken += 1
         ahead = await self.reader.readuntil(b"DATA\r\n") if f"AHEAD:{self.name}" in self.script.replies else b""
@@ -135,8 +137,8 @@ class _Talk:
             await self.obey(line)
 
     async def hang(self) -> None:
-        """For a minute, or until the client has hung up."""
-        for _ in range(3000):
+        """For minutes, or until the client has hung up."""
+        for _ in range(10_000):
             if self.reader._eof:  # type: ignore[attr-defined]
                 break
             await asyncio.sleep(0.02)
@@ -152,6 +154,9 @@ class _Talk:
         if reply.startswith("after "):
             _, seconds, reply = reply.split(" ", 2)
             await asyncio.sleep(float(seconds))
+        if reply.startswith("when told "):
+            reply = reply.removeprefix("when told ")
+            await asyncio.to_thread(self.script.may_answer.wait, 100)
         data = reply.encode() + b"\r\n"
         piece = self.script.piece or len(data)
         for start in range(0, len(data), piece):

@@ -1,12 +1,11 @@
 """Delivering from the database to real SMTP servers, with every kind of answer and every kind of trouble."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -34,9 +33,11 @@ from tests.delivery_rows import (
     states_in,
 )
 from tests.smtp_servers import Mailbox, mailbox
+from tests.topologies import wait_until
 
-pytestmark = pytest.mark.rules
-SHORT = Timeouts(connect=2, command=0.5, message=0.5)
+pytestmark = [pytest.mark.rules, pytest.mark.usefixtures("no_destination_looks_slow")]
+SHORT = Timeouts(connect=60, command=60, message=1.5)
+"""For who waits for a reply to a message that never comes."""
 
 
 @dataclass
@@ -98,7 +99,7 @@ def town(database: Database, now: datetime) -> Town:
 
 
 def _deliverer(town: Town, box: Mailbox, **special: Any) -> AbstractContextManager[Deliverer]:
-    return delivering(town.database, box.server, **{"timeouts": SHORT, "connections": 2, **special})
+    return delivering(town.database, box.server, **{"connections": 2, **special})
 
 
 @pytest.fixture
@@ -188,7 +189,8 @@ def test_a_mail_that_may_have_arrived_is_sent_again_as_the_same_mail(
 ) -> None:
     town.expect("ada")
     setattr(box, trouble, "message")
-    assert deliverer.deliver_due(now=watch).ambiguous == 1
+    with _deliverer(town, box, timeouts=SHORT) as hasty:
+        assert hasty.deliver_due(now=watch).ambiguous == 1
     setattr(box, trouble, None)
     with town.database.writing() as session:
         add_change(session, 1, now=watch.now)
@@ -307,17 +309,21 @@ def test_a_worker_that_lost_its_lease_sends_nothing_more(town: Town, box: Mailbo
 def test_a_lease_is_renewed_while_the_server_is_slow(town: Town, box: Mailbox) -> None:
     town.expect("ada")
     box.hang_at = "message"
-    slower = Timeouts(connect=2, command=2, message=1.2)
-    deliverer = make_deliverer(town.database, box.server, timeouts=slower, lease=timedelta(seconds=0.7))
-    swept = threading.Event()
+    # Time passes as the run looks at the clock: a machine that stands still costs no lease.
+    real, swept = Watch(town.now), threading.Event()
+    deliverer = make_deliverer(town.database, box.server, timeouts=SHORT, lease=timedelta(seconds=7))
+
+    def later() -> datetime:
+        real.pass_by(seconds=1)
+        return real.now
 
     def sweep_often() -> None:
         while not swept.wait(0.1):
-            deliverer.sweep(now=lambda: datetime.now(UTC))
+            deliverer.sweep(now=real)
 
     sweeper = threading.Thread(target=sweep_often)
     sweeper.start()
-    delivered = deliverer.deliver_due(now=lambda: datetime.now(UTC))
+    delivered = deliverer.deliver_due(now=lambda: town.now, real=later)
     swept.set()
     sweeper.join()
     deliverer.close()
@@ -355,20 +361,15 @@ def test_a_run_asked_to_stop_gives_back_what_it_did_not_begin(town: Town, box: M
     assert town.states() == {"waiting": 6}
 
 
-def _taking(seconds: float) -> Composer:
-    def compose(session: Session, claimed: Sequence[Claimed], now: datetime) -> Sequence[Composing]:
-        time.sleep(seconds)
-        return compose_simply(session, claimed, now)
-
-    return compose
-
-
 def test_a_run_stopped_while_it_composes_gives_back_what_it_claimed(town: Town, box: Mailbox, watch: Watch) -> None:
     town.expect(*"abcd")
 
-    with _deliverer(town, box, composer=_taking(0.2), chunk=2) as deliverer:
-        threading.Timer(0.1, deliverer.stop).start()
-        delivered = deliverer.deliver_due(now=watch)
+    def compose(session: Session, claimed: Sequence[Claimed], now: datetime) -> Sequence[Composing]:
+        one.stop()
+        return compose_simply(session, claimed, now)
+
+    with _deliverer(town, box, composer=compose, chunk=2) as one:
+        delivered = one.deliver_due(now=watch)
 
     assert (delivered.stopped, town.states()) == ("asked to stop", {"waiting": 4})
 
@@ -379,10 +380,9 @@ def test_a_deliverer_can_be_closed_while_the_mail_server_hangs(town: Town, box: 
     deliverer = make_deliverer(town.database, box.server, connections=2)
     run = threading.Thread(target=deliverer.deliver_due, kwargs={"now": watch})
     run.start()
-    while len(box.accepted) < 2:
-        time.sleep(0.01)
-    deliverer.close()
-    run.join(5)
+    wait_until(lambda: len(box.accepted) == 2, what="the mails that hang", every=0.01)
+    deliverer.close(grace=0.1)
+    run.join(60)
 
     assert not run.is_alive()
     assert town.states() == {"in_data": 2, "deferred": 2}
@@ -403,8 +403,8 @@ def test_leases_run_by_the_real_time(town: Town, box: Mailbox, watch: Watch) -> 
 
 def test_threads_that_begin_together_share_one_loop(box: Mailbox) -> None:
     postman = Postman(box.server, sender="me@x.org", connections=2, timeouts=SHORT)
-    before = threading.active_count()
-    together = threading.Barrier(8, timeout=5)
+    together = threading.Barrier(8, timeout=60)
+    before = {thread for thread in threading.enumerate() if thread.name == "postman"}
 
     def begin() -> None:
         together.wait()
@@ -413,7 +413,7 @@ def test_threads_that_begin_together_share_one_loop(box: Mailbox) -> None:
     with ThreadPoolExecutor(8) as pool:
         for future in [pool.submit(begin) for _ in range(8)]:
             future.result()
-    assert threading.active_count() == before + 1
+    assert sum(thread.name == "postman" for thread in {*threading.enumerate()} - before) == 1
     postman.close()
 
 
