@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from tests.commands import notifier
 from tests.scripted_smtp import HANG, Script, scripted
 from tests.studies import make_study
+from tests.topologies import wait_until
 
 pytestmark = [pytest.mark.rules, pytest.mark.slow]
 NAMES = ("ada", "bob", "cyd")
@@ -37,14 +37,19 @@ def _ticking(folder: Path, reply: str) -> Iterator[tuple[subprocess.Popen[str], 
             stderr=subprocess.PIPE,
             text=True,
         )
-        end = time.monotonic() + 20
-        while len(script.accepted) < len(NAMES) and time.monotonic() < end:
-            time.sleep(0.02)
         with process:
             try:
+                wait_until(lambda: len(script.accepted) == len(NAMES), what="all mails", every=0.02)
                 yield process, script
             finally:
                 process.kill()
+
+
+def _hears(process: subprocess.Popen[str]) -> bool:
+    """Whether SIGTERM would not simply end it: after the first one, it would."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def _status(folder: Path) -> dict[str, int]:
@@ -52,9 +57,11 @@ def _status(folder: Path) -> dict[str, int]:
 
 
 def test_a_tick_that_is_told_to_end_finishes_the_mails_in_hand(tmp_path: Path) -> None:
-    with _ticking(tmp_path, "after 1 250 2.0.0 queued") as (process, _script):
+    with _ticking(tmp_path, "when told 250 2.0.0 queued") as (process, script):
         process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=20)
+        wait_until(lambda: not _hears(process), what="that it heard")
+        script.may_answer.set()
+        said, _ = process.communicate(timeout=60)
 
     assert (json.loads(said)["sent"], process.returncode) == (3, -signal.SIGTERM)
     status = _status(tmp_path)
@@ -64,8 +71,8 @@ def test_a_tick_that_is_told_to_end_finishes_the_mails_in_hand(tmp_path: Path) -
 def test_a_tick_that_is_told_twice_ends_at_once(tmp_path: Path) -> None:
     with _ticking(tmp_path, HANG) as (process, _script):
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
+        wait_until(lambda: not _hears(process), what="that it heard")
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
 
-        assert process.wait(5) == -signal.SIGTERM
+        assert process.wait(60) == -signal.SIGTERM
