@@ -37,6 +37,6 @@ def test_it_ends_while_it_waits_for_its_broker(tmp_path: Path) -> None:
 
             beat.send_signal(signal.SIGTERM)
 
-            beat.wait(30)
+            beat.wait(60)
         finally:
             beat.kill_group()

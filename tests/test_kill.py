@@ -19,7 +19,7 @@ from notifier.store.subscriber_store import end_subscriptions
 from tests.delivery_rows import add_change, add_digest, add_reader, add_trial
 from tests.smtp_servers import Mailbox, mailbox
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MAILS = 1000
@@ -68,7 +68,7 @@ def _leave(database: Database, count: int) -> dict[int, bool]:
 
 
 def _wait_for_more(box: Mailbox, more: int, worker: "subprocess.Popen[bytes]") -> None:
-    wanted, deadline = len(box.accepted) + more, time.monotonic() + 30
+    wanted, deadline = len(box.accepted) + more, time.monotonic() + 60
     while len(box.accepted) < wanted and time.monotonic() < deadline:
         assert worker.poll() is None
         time.sleep(0.001)
@@ -82,7 +82,7 @@ def _open_count(database: Database) -> int:
 
 def _drain(database: Database, box: Mailbox) -> None:
     with _worker(database, box) as worker:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while _open_count(database) and time.monotonic() < deadline:
             assert worker.poll() is None
             time.sleep(0.05)

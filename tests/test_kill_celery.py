@@ -22,7 +22,7 @@ from tests.studies import make_study
 from tests.topologies import COMMAND, environment_of, wait_until
 from tests.world import World, open_world, settings_for
 
-pytestmark = [pytest.mark.faults, pytest.mark.postgres, pytest.mark.redis, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.postgres, pytest.mark.redis, pytest.mark.timeout(600)]
 
 READERS = 1000
 STUDIES = 5
@@ -57,7 +57,7 @@ def test_a_killed_celery_worker_misses_nobody(waiting: World, capsys: pytest.Cap
             wait_for_mails(box, min(len(box.accepted) + 60 + 20 * kill, READERS))
         time.sleep(LEASE_SECONDS)
     with celery_worker(waiting.installation.settings, folder=waiting.installation.settings.data_dir):
-        wait_until(lambda: is_drained(waiting), seconds=90, what="the rest")
+        wait_until(lambda: is_drained(waiting), seconds=180, what="the rest")
 
     accepted = Counter(box.recipients)
     copies = sum(accepted.values()) - len(accepted)
@@ -83,7 +83,7 @@ def celery_worker(settings: Settings, *, folder: Path) -> Iterator[None]:
         yield
     finally:
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
 
 
 def wait_for_mails(box: Mailbox, wanted: int) -> None:

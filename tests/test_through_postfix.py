@@ -150,6 +150,7 @@ def test_relay_takes_all_and_shows_in_its_queue_what_a_destination_defers(tmp_pa
             _wait(lambda: _arrived(box.recipients, USUAL) == READERS[USUAL])
             # A bounce is a mail of its own: it comes some time after the refusal that it tells of.
             _wait(lambda: _arrived(box.recipients, "updates.example.org") == READERS[REFUSING])
+            _wait(lambda: postfix.queue()["active", SLOW] == READERS[SLOW])
             queue, bounced = postfix.queue(), _arrived(box.recipients, "updates.example.org")
 
     assert delivered.sent == sum(READERS.values())
