@@ -276,8 +276,9 @@ def test_what_hangs_makes_way_where_the_server_takes_no_more_connections(monkeyp
     with scripted(Script({"RCPT:a": HANG, "RCPT:b": HANG}, most_connections=2)) as script:
         verdicts = _send(script, "abcd", timeouts=LONG, connections=5, enough=3)
 
-    assert script.recipients == ["c", "d"]
-    assert verdicts[1].answer.value == "later"
+    assert sorted(script.recipients) == ["c", "d"]
+    # Which of them hung first is up to the machine.
+    assert "later" in (verdicts[1].answer.value, verdicts[2].answer.value)
 
 
 def test_mails_somebody_waits_for_have_a_connection_of_their_own() -> None:
