@@ -71,7 +71,7 @@ def _swept(deliverer: Deliverer) -> Iterator[None]:
 
 
 def _slowly(session: Session, claimed: Sequence[Claimed], now: datetime) -> Sequence[Composing]:
-    time.sleep(0.03 * len(claimed))
+    time.sleep(0.08 * len(claimed))
     return compose_simply(session, claimed, now)
 
 
@@ -80,7 +80,7 @@ def test_composing_that_takes_longer_than_a_lease_loses_none(database: Database)
     expect_digests(database, *(f"r{number}" for number in range(100)))
     with (
         scripted(Script()) as script,
-        delivering(database, script.server, composer=_slowly, lease=timedelta(seconds=2)) as deliverer,
+        delivering(database, script.server, composer=_slowly, lease=timedelta(seconds=5)) as deliverer,
         _swept(deliverer),
     ):
         done = deliverer.deliver_due(now=_now)
@@ -96,12 +96,13 @@ def test_one_mail_that_takes_longer_than_a_lease_to_compose_costs_a_run_and_no_m
 
     def compose(session: Session, claimed: Sequence[Claimed], now: datetime) -> Sequence[Composing]:
         tried.append(None)
-        time.sleep(1.6 if len(tried) == 1 else 0)
+        if len(tried) == 1:
+            _wait_until(lambda: "leased" not in states_in(database))
         return compose_simply(session, claimed, now)
 
     with (
         scripted(Script()) as script,
-        delivering(database, script.server, composer=compose, lease=timedelta(seconds=1)) as deliverer,
+        delivering(database, script.server, composer=compose, lease=timedelta(seconds=4)) as deliverer,
         _swept(deliverer),
     ):
         lost = deliverer.deliver_due(now=_now)
