@@ -113,7 +113,7 @@ class PostgresServer:
         self._pg_ctl("-m", "immediate", "stop")
 
     def _pg_ctl(self, *options: str | Path) -> None:
-        always = ["-D", self.home / "data", "-w", "-t", str(START_SECONDS)]
+        always: list[str | Path] = ["-D", self.home / "data", "-w", "-t", str(START_SECONDS)]
         _run([self.programs / "pg_ctl", *always, *options], self.user, self.home)
 
 
