@@ -122,10 +122,11 @@ def redis_url() -> Iterator[str]:
 def pytest_configure() -> None:
     """Forget the settings of whoever runs the tests, and compile the service once for all its processes.
 
-    A run that decides whether a change is taken has the same examples each time; others go on looking for new ones.
+    A run that decides whether a change is taken has the same examples each time;
+    others go on looking for new ones. In neither does it matter how fast a machine is.
     """
-    if os.environ.get(FORBID_SKIPS):
-        hypothesis.settings.load_profile("ci")
+    hypothesis.settings.register_profile("searching", deadline=None)
+    hypothesis.settings.load_profile("ci" if os.environ.get(FORBID_SKIPS) else "searching")
     for name in [name for name in os.environ if name.startswith("NOTIFIER_") and name != FORBID_SKIPS]:
         del os.environ[name]
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
