@@ -1,8 +1,7 @@
 """Through a real Postfix: one destination that defers, one that refuses and one that is slow leave the others alone."""
 
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,6 +24,7 @@ from notifier.subscribing import subscribe_directly
 from tests.postfix_server import Judgement, Postfix, postfix_server
 from tests.servers import ServerMissing, free_port
 from tests.smtp_servers import mailbox
+from tests.topologies import wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -112,12 +112,6 @@ def _accepted(outcomes: list[Outcome]) -> list[datetime]:
     return sorted(one.sent_at for one in outcomes if one.sent_at)
 
 
-def _wait(until: Callable[[], bool], *, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not until() and time.monotonic() < deadline:
-        time.sleep(0.05)
-
-
 def test_server_that_judges_recipients_gives_each_mail_its_own_state(tmp_path: Path) -> None:
     rules = {DEFERRING: "450 4.2.1 try again later", REFUSING: "550 5.1.1 nobody here", SLOW: f"sleep {SLOW_SECONDS}"}
 
@@ -146,11 +140,11 @@ def test_relay_takes_all_and_shows_in_its_queue_what_a_destination_defers(tmp_pa
         with _postfix(Judgement(next_port=box.port, next_ports=ports)) as postfix:
             with _readers_with_news(tmp_path, postfix.port) as service:
                 delivered = deliver(service, now=_clock)
-            _wait(lambda: postfix.queue()["deferred", DEFERRING] == READERS[DEFERRING])
-            _wait(lambda: _arrived(box.recipients, USUAL) == READERS[USUAL])
+            wait_until(lambda: postfix.queue()["deferred", DEFERRING] == READERS[DEFERRING], what="what is deferred")
+            wait_until(lambda: _arrived(box.recipients, USUAL) == READERS[USUAL], what="the usual ones")
             # A bounce is a mail of its own: it comes some time after the refusal that it tells of.
-            _wait(lambda: _arrived(box.recipients, "updates.example.org") == READERS[REFUSING])
-            _wait(lambda: postfix.queue()["active", SLOW] == READERS[SLOW])
+            wait_until(lambda: _arrived(box.recipients, "updates.example.org") == READERS[REFUSING], what="the bounces")
+            wait_until(lambda: postfix.queue()["active", SLOW] == READERS[SLOW], what="the slow ones")
             queue, bounced = postfix.queue(), _arrived(box.recipients, "updates.example.org")
 
     assert delivered.sent == sum(READERS.values())

@@ -3,7 +3,6 @@
 import shutil
 import socket
 import sqlite3
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -26,7 +25,7 @@ from notifier.installation import Installation, open_installation
 from notifier.store.addresses import read_address
 from notifier.subscribing import subscribe_directly
 from notifier.web.app import create_app
-from tests.topologies import wait_until
+from tests.web.real_server import running
 from tests.web.site import API_KEY, NUMBER, READER, ingest, make_record
 
 with warnings.catch_warnings():
@@ -127,14 +126,6 @@ def snapshot(installation: Installation) -> Callable[[], str]:
 @pytest.fixture
 def served(app: FastAPI) -> Iterator[str]:
     """Where the application answers, on a real port."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            wait_until(lambda: server.started or not thread.is_alive(), seconds=60, what="the web server")
-            assert server.started
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    with socket.create_server(("127.0.0.1", 0)) as listening, running(server, listening):
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"

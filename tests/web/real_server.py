@@ -1,5 +1,6 @@
 """The web server as it runs in production, in a thread, for what only a real connection shows."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,13 +18,19 @@ from tests.topologies import wait_until
 def serving(app: FastAPI, settings: Settings) -> Iterator[str]:
     """Serve an application on a free port; gives its address."""
     port = free_port()
-    server = uvicorn.Server(web_config(app, settings.model_copy(update={"port": port})))
-    thread = threading.Thread(target=server.run)
+    with running(uvicorn.Server(web_config(app, settings.model_copy(update={"port": port})))):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def running(server: uvicorn.Server, *listening: socket.socket) -> Iterator[None]:
+    """Run a server, on these sockets or on its own port, until the block ends."""
+    thread = threading.Thread(target=server.run, kwargs={"sockets": list(listening) or None})
     thread.start()
     try:
-        wait_until(lambda: server.started or not thread.is_alive(), seconds=60, what="the web server")
+        wait_until(lambda: server.started or not thread.is_alive(), what="the web server")
         assert server.started
-        yield f"http://127.0.0.1:{port}"
+        yield
     finally:
         server.should_exit = True
         thread.join()
