@@ -9,6 +9,7 @@ from celery import Celery
 from celery.exceptions import CeleryError
 from celery.schedules import schedule
 from kombu.exceptions import KombuError
+from kombu.transport import TRANSPORT_ALIASES
 
 from notifier.config import Settings
 
@@ -23,6 +24,8 @@ PLAN_SECONDS = 10.0
 QUIET_SECONDS = 5.0
 """After a ring that failed none is tried for so long: somebody waits for their page, and the sweep rings again."""
 
+# Named, so that Redis is loaded only where it is the broker.
+TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "notifier.redis_transport:Transport"))
 app = Celery("notifier")
 # Read at first use, so that importing this module never fails for a setting.
 app.config_from_object("notifier.celeryconfig")
