@@ -6,20 +6,31 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from notifier.errors import StoreUnavailable
 from notifier.store.database import Database
 
 ASK_AGAIN = 60.0
 """Seconds in which two steady clocks do not come apart by anything that matters."""
+LOOKS = 3
+"""How often the server is asked at a time: the first answer waits for a connection, a busy machine holds up any."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What time it was at one moment of the steady clock."""
+    """What time it was at one moment of the steady clock, give or take ``doubt`` seconds."""
 
     time: datetime
     at: float
+    doubt: float
+
+    def told_at(self, moment: float) -> datetime:
+        return self.time + timedelta(seconds=moment - self.at)
+
+    def agrees_with(self, earlier: "_Asked") -> bool:
+        """Whether counting on from an earlier answer is as true as this one."""
+        return abs(earlier.told_at(self.at) - self.time) <= timedelta(seconds=self.doubt)
 
 
 class SharedClock:
@@ -39,20 +50,34 @@ class SharedClock:
         self._ask_at = 0.0 if database.is_sqlite else steady()
 
     def __call__(self) -> datetime:
+        """The moment, in UTC where a server was asked.
+
+        Raises:
+            StoreUnavailable: the server was never reached yet, and this machine's own time may be any.
+        """
         if self._database.is_sqlite:
             return self._own()
-        if self._steady() >= self._ask_at:
-            self._ask()
         asked = self._asked
-        return self._own() if asked is None else asked.time + timedelta(seconds=self._steady() - asked.at)
+        if asked is None or self._steady() >= self._ask_at:
+            asked = self._ask(asked)
+        return asked.told_at(self._steady())
 
-    def _ask(self) -> None:
+    def _ask(self, earlier: _Asked | None) -> _Asked:
         """Whoever is away now is asked again later; until then time goes on as it did."""
-        began = self._steady()
-        self._ask_at = began + ASK_AGAIN
         try:
             with self._database.reading() as session:
-                answer = session.scalars(select(func.clock_timestamp())).one()
+                answer = min((self._look(session) for _ in range(LOOKS)), key=lambda look: look.doubt)
         except StoreUnavailable:
-            return
-        self._asked = _Asked(answer.astimezone(UTC), (began + self._steady()) / 2)
+            if earlier is None:
+                raise
+            answer = earlier
+        self._ask_at = self._steady() + ASK_AGAIN
+        # A slow answer is no reason to leave a better one.
+        self._asked = earlier if earlier and answer.agrees_with(earlier) else answer
+        return self._asked
+
+    def _look(self, session: Session) -> _Asked:
+        began = self._steady()
+        answer = session.scalars(select(func.clock_timestamp())).one()
+        doubt = (self._steady() - began) / 2
+        return _Asked(answer.astimezone(UTC), at=began + doubt, doubt=doubt)
