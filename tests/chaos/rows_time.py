@@ -191,7 +191,7 @@ def _began_before(moment: datetime, zone: ZoneInfo) -> bool:
 
 ROWS = [
     *(
-        Row(name=f"worker's clock {said}", go=partial(jump, part="worker", hours=hours), engines=EMBEDDED)
+        Row(name=f"the only worker's clock {said}", go=partial(jump, part="worker", hours=hours), engines=EMBEDDED)
         for said, hours in SHIFTS.items()
     ),
     *(
