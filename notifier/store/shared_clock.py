@@ -64,6 +64,8 @@ class SharedClock:
 
     def _ask(self, earlier: _Asked | None) -> _Asked:
         """Whoever is away now is asked again later; until then time goes on as it did."""
+        # At once, so that no other thread waits for the same answer.
+        self._ask_at = self._steady() + ASK_AGAIN
         try:
             with self._database.reading() as session:
                 answer = min((self._look(session) for _ in range(LOOKS)), key=lambda look: look.doubt)
@@ -71,7 +73,6 @@ class SharedClock:
             if earlier is None:
                 raise
             answer = earlier
-        self._ask_at = self._steady() + ASK_AGAIN
         # A slow answer is no reason to leave a better one.
         self._asked = earlier if earlier and answer.agrees_with(earlier) else answer
         return self._asked
